@@ -1,1 +1,6 @@
-export {};
+export * from './assert-never.ts';
+export * from './brand.ts';
+export * from './duration.ts';
+export * from './fail-point.ts';
+export * from './json.ts';
+export * from './result.ts';

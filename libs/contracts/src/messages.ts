@@ -1,0 +1,99 @@
+import type { AttemptOutcome, AttemptRef, BundleRef, DagDefinition, Interval, RunType, RunWaiter } from '@rondo/domain';
+import type { Json, JsonObject } from '@rondo/kernel';
+
+/** Who asks: kept in the metadata of the events that follow. */
+export interface Actor {
+  readonly kind: 'user' | 'service' | 'schedule';
+  readonly name: string;
+}
+
+/** A choice of task instances. No `taskIds`: all of the run. */
+export interface InstanceSelection {
+  readonly taskIds?: readonly string[];
+  /** `''`, `3`, `2.5`; only with one task id. */
+  readonly mapIndex?: string;
+  readonly includeUpstream?: boolean;
+  readonly includeDownstream?: boolean;
+  readonly onlyFailed?: boolean;
+  readonly onlyRunning?: boolean;
+}
+
+/** What a service may ask of the scheduler that owns a DAG. */
+export type DagCommand =
+  | { readonly type: 'publishVersion'; readonly version: string; readonly definition: DagDefinition; readonly bundle: BundleRef }
+  | { readonly type: 'retireDag'; readonly reason: string }
+  | { readonly type: 'pauseDag' }
+  | { readonly type: 'unpauseDag' }
+  | {
+      readonly type: 'triggerRun';
+      readonly runId?: string;
+      readonly runType: RunType;
+      readonly logicalDate?: number | null;
+      readonly dataInterval?: Interval;
+      readonly runAfter?: number;
+      readonly conf?: Json;
+      readonly triggeredBy: string;
+      readonly key?: string;
+      readonly note?: string;
+      readonly waiter?: RunWaiter;
+    }
+  | { readonly type: 'clearTasks'; readonly runId: string; readonly selection: InstanceSelection; readonly dryRun?: boolean }
+  | { readonly type: 'markTasks'; readonly runId: string; readonly selection: InstanceSelection; readonly state: 'success' | 'failed' | 'skipped' }
+  | { readonly type: 'markRun'; readonly runId: string; readonly state: 'success' | 'failed' }
+  | { readonly type: 'cancelRun'; readonly runId: string }
+  | { readonly type: 'explainTask'; readonly runId: string; readonly taskId: string; readonly mapIndex: string };
+
+/** A command with its envelope. */
+export interface CommandMessage {
+  readonly kind: 'command';
+  readonly commandId: string;
+  readonly dagId: string;
+  readonly actor: Actor;
+  readonly traceparent?: string;
+  readonly command: DagCommand;
+}
+
+/** A report of an attempt, as the gateway passes it on. Each is complete in itself: `finished` brings what `queued` and `started` would have said. */
+export type AttemptReport =
+  | { readonly kind: 'queued'; readonly attempt: AttemptRef; readonly at: number; readonly executor: string; readonly worker: string }
+  | { readonly kind: 'started'; readonly attempt: AttemptRef; readonly at: number; readonly queuedAt: number; readonly executor: string; readonly worker: string; readonly pid?: number }
+  | {
+      readonly kind: 'finished';
+      readonly attempt: AttemptRef;
+      readonly queuedAt: number;
+      readonly startedAt: number;
+      readonly at: number;
+      readonly executor: string;
+      readonly worker: string;
+      readonly pid?: number;
+      readonly outcome: AttemptOutcome;
+      readonly rendered?: JsonObject;
+    }
+  | { readonly kind: 'lost'; readonly attempt: AttemptRef; readonly at: number; readonly reason: string };
+
+export type SchedulerMessage =
+  | CommandMessage
+  | { readonly kind: 'reports'; readonly dagId: string; readonly reports: readonly AttemptReport[] }
+  /** A run that a task of this DAG waits for has ended. */
+  | { readonly kind: 'runEnded'; readonly dagId: string; readonly waiter: RunWaiter; readonly ended: { readonly dagId: string; readonly runId: string; readonly state: 'success' | 'failed' } }
+  | { readonly kind: 'callbackDone'; readonly dagId: string; readonly runId: string; readonly callback: string; readonly at: number; readonly taskId?: string; readonly mapIndex?: readonly number[]; readonly error?: import('@rondo/domain').TaskError };
+
+/** The answer to a command: accepted with the position of its events, or refused with the reason. */
+export type CommandAnswer =
+  | { readonly ok: true; readonly position: number; readonly result: JsonObject }
+  | { readonly ok: false; readonly code: RefusalCode; readonly message: string };
+
+export type RefusalCode = 'not_found' | 'conflict' | 'invalid' | 'retired' | 'unavailable' | 'quarantined';
+
+/** One named rule of "why not yet". */
+export interface ReasonView {
+  /** For example `trigger_rule`, `max_active_tasks`, `retry_period`, `run_state`, `dag_paused`, `worker_slots`. */
+  readonly rule: string;
+  readonly passed: boolean;
+  readonly reason: string;
+}
+
+/** Where commands are sent: routes to the owner of the DAG and waits for its answer. */
+export interface CommandBus {
+  send(message: Omit<CommandMessage, 'kind' | 'commandId'> & { readonly commandId?: string }, timeoutMs?: number): Promise<CommandAnswer>;
+}

@@ -1,0 +1,9 @@
+/** Topic names; the embedded bus has the same. */
+export const TOPICS = {
+  /** Commands and reports of attempts to the schedulers, keyed by DAG id. Only services write to it. */
+  schedulerInbox: 'rondo.scheduler.inbox',
+  /** Attempts that may run, keyed by pool. */
+  tasksReady: 'rondo.tasks.ready',
+} as const;
+
+export const DEFAULT_PARTITIONS = 64;

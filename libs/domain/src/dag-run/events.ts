@@ -1,0 +1,53 @@
+import type { Json, JsonObject } from '@rondo/kernel';
+import type { Interval, RunType } from '../dag/events.ts';
+import type { InstanceRange, MapIndex, SkipDecision, TaskError, TriggerRequest, XComValue } from '../task-instance/index.ts';
+
+/** I1: which attempt of which instance an event speaks of. */
+export interface AttemptKey {
+  readonly taskId: string;
+  readonly mapIndex: MapIndex;
+  readonly tryNumber: number;
+  readonly leg: number;
+}
+
+type Xcoms = Readonly<Record<string, XComValue>>;
+
+export interface RunStartedData {
+  readonly dagId: string;
+  readonly runId: string;
+  /** Hash of the DagVersion that the run executes. */
+  readonly version: string;
+  readonly runType: RunType;
+  readonly logicalDate: number | null;
+  readonly dataInterval: Interval | null;
+  readonly runAfter: number;
+  readonly conf?: Json;
+  readonly triggeredBy: string;
+  /** Epoch milliseconds when the run times out. */
+  readonly deadline?: number;
+}
+
+/** Events of `dagRun-{dagId}:{runId}`. `at` is epoch milliseconds on the reporting service's clock. */
+export type DagRunEvent =
+  | { readonly type: 'RunStarted'; readonly data: RunStartedData & { readonly at: number } }
+  | { readonly type: 'TaskScheduled'; readonly data: AttemptKey & { readonly at: number } }
+  | { readonly type: 'TaskQueued'; readonly data: AttemptKey & { readonly at: number; readonly executor: string; readonly worker: string } }
+  | { readonly type: 'TaskStarted'; readonly data: AttemptKey & { readonly at: number; readonly pid?: number } }
+  | { readonly type: 'TaskSucceeded'; readonly data: AttemptKey & { readonly at: number; readonly xcoms?: Xcoms; readonly skip?: SkipDecision; readonly rendered?: JsonObject } }
+  | { readonly type: 'TaskFailed'; readonly data: AttemptKey & { readonly at: number; readonly error: TaskError; readonly xcoms?: Xcoms; readonly callback?: 'onFailure'; readonly rendered?: JsonObject } }
+  | { readonly type: 'TaskRetryScheduled'; readonly data: AttemptKey & { readonly at: number; readonly error: TaskError; readonly retryAt: number; readonly callback?: 'onRetry'; readonly rendered?: JsonObject } }
+  | { readonly type: 'TaskRescheduled'; readonly data: AttemptKey & { readonly at: number; readonly until: number } }
+  | { readonly type: 'TaskDeferred'; readonly data: AttemptKey & { readonly at: number; readonly waitFor: WaitFor; readonly xcoms?: Xcoms } }
+  | { readonly type: 'TaskLost'; readonly data: AttemptKey & { readonly at: number; readonly reason: string } }
+  | { readonly type: 'TaskSkipped'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly reason: string; readonly attempt?: AttemptKey } }
+  | { readonly type: 'TaskUpstreamFailed'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly reason: string } }
+  | { readonly type: 'TaskRemoved'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly reason: string } }
+  | { readonly type: 'TaskCleared'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[] } }
+  | { readonly type: 'TaskMarked'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly state: 'success' | 'failed' | 'skipped'; readonly reason?: string } }
+  | { readonly type: 'CallbackReported'; readonly data: { readonly at: number; readonly callback: string; readonly taskId?: string; readonly mapIndex?: MapIndex; readonly error?: TaskError } }
+  | { readonly type: 'RunReopened'; readonly data: { readonly at: number; readonly deadline?: number } }
+  | { readonly type: 'RunSucceeded'; readonly data: { readonly at: number; readonly reason: string } }
+  | { readonly type: 'RunFailed'; readonly data: { readonly at: number; readonly reason: string } };
+
+/** What a deferred task waits for. */
+export type WaitFor = { readonly kind: 'dagRun'; readonly request: TriggerRequest & { readonly runId: string } };

@@ -1,0 +1,111 @@
+import type { Json, JsonObject } from '@rondo/kernel';
+import type { TimetableSpec } from '../schedule/index.ts';
+import type { TriggerRule, WeightRule } from '../task-instance/index.ts';
+
+/** The serialised form of a DAG: what a parse returns, what a version is, what the API serves. Plain JSON. */
+export interface DagDefinition {
+  readonly dagId: string;
+  readonly description?: string;
+  readonly docMd?: string;
+  /** The DAG file, relative to the DAG folder, with `/`. */
+  readonly file: string;
+  readonly timetable: TimetableSpec;
+  /** IANA name. Default `UTC`. */
+  readonly timezone: string;
+  /** Epoch milliseconds, both bounds inclusive. */
+  readonly startDate?: number;
+  readonly endDate?: number;
+  readonly catchup: boolean;
+  readonly tags: readonly string[];
+  readonly maxActiveRuns: number;
+  /** Of one run: scheduled, queued and running together. */
+  readonly maxActiveTasks: number;
+  readonly dagrunTimeoutMs?: number;
+  readonly failFast: boolean;
+  readonly isPausedUponCreation: boolean;
+  readonly maxConsecutiveFailedDagRuns: number;
+  readonly renderTemplateAsNativeObj: boolean;
+  readonly templateSearchPath: readonly string[];
+  readonly params: Readonly<Record<string, ParamDefinition>>;
+  readonly callbacks: readonly ('onSuccess' | 'onFailure')[];
+  /** In the order of declaration; an index into it is a task's index. */
+  readonly tasks: readonly TaskDefinition[];
+  readonly groups: readonly GroupDefinition[];
+}
+
+export interface ParamDefinition {
+  readonly default?: Json;
+  /** JSON schema of the value. */
+  readonly schema: JsonObject;
+  readonly description?: string;
+}
+
+export interface GroupDefinition {
+  readonly groupId: string;
+  readonly parent?: string;
+  readonly tooltip?: string;
+}
+
+export interface TaskDefinition {
+  readonly taskId: string;
+  /** The operator's class name, shown to people. */
+  readonly operator: string;
+  /** `child`: user code in a worker's child. `empty`, `latest_only`: decided without a child. */
+  readonly runs: 'child' | 'empty' | 'latest_only';
+  /** Direct upstream task ids. */
+  readonly upstream: readonly string[];
+  readonly group?: string;
+  readonly triggerRule: TriggerRule;
+  readonly setup?: boolean;
+  readonly teardown?: boolean;
+  readonly onFailureFailDagrun?: boolean;
+  readonly owner: string;
+  /** A task has at most `retries + 1` tries. */
+  readonly retries: number;
+  readonly retryDelayMs: number;
+  /** 0 or 1: constant delay. */
+  readonly retryExponentialBackoff: number;
+  readonly maxRetryDelayMs?: number;
+  readonly executionTimeoutMs?: number;
+  /** I19: how many lost attempts before the task fails. */
+  readonly maxLostAttempts: number;
+  readonly dependsOnPast: boolean;
+  readonly waitForDownstream: boolean;
+  readonly email: readonly string[];
+  readonly emailOnFailure: boolean;
+  readonly emailOnRetry: boolean;
+  readonly pool: string;
+  readonly poolSlots: number;
+  readonly priorityWeight: number;
+  readonly weightRule: WeightRule;
+  readonly queue: string;
+  readonly executor?: string;
+  readonly params?: Readonly<Record<string, ParamDefinition>>;
+  readonly docMd?: string;
+  readonly callbacks: readonly TaskCallback[];
+  /** Task ids whose `return_value` the attempt takes as typed inputs: sent along with the assignment. */
+  readonly inputs: readonly string[];
+  readonly templateFields: readonly string[];
+  /** The operator's arguments as far as they are JSON, for people to read; functions appear as `"<function>"`. */
+  readonly args: JsonObject;
+  /** 1-based line of the task's construction in `file`, where known. */
+  readonly line?: number;
+}
+
+export type TaskCallback = 'onExecute' | 'onSuccess' | 'onFailure' | 'onRetry' | 'onSkipped';
+
+/** Where an attempt finds its code: a content-addressed bundle and the DAG file in it. */
+export interface BundleRef {
+  /** Lower-case hex SHA-256 of the bundle's manifest. */
+  readonly hash: string;
+  readonly file: string;
+}
+
+/** What a published version of a DAG is made of. Stored by hash; a run names the hash. */
+export interface DagVersion {
+  readonly definition: DagDefinition;
+  readonly bundle: BundleRef;
+}
+
+export const DAG_DEFAULTS = { maxActiveRuns: 16, maxActiveTasks: 16 } as const;
+export const TASK_DEFAULTS = { retryDelayMs: 300_000, maxLostAttempts: 3, pool: 'default_pool', queue: 'default', owner: 'rondo' } as const;

@@ -1,0 +1,3 @@
+export * from './attempt.ts';
+export * from './outcome.ts';
+export * from './state.ts';

@@ -1,0 +1,52 @@
+import type { Json } from '@rondo/kernel';
+
+/** What went wrong, as the history keeps it. `message` and `stack` have had secrets masked; together at most 16 KiB. */
+export interface TaskError {
+  /** `exception`, `timeout`, `exit` (the child ended), `cancelled`, `load` (the DAG file), `lost`, `upstream` … */
+  readonly kind: 'exception' | 'timeout' | 'exit' | 'cancelled' | 'load' | 'template' | 'lost' | 'branch' | 'trigger' | 'marked';
+  /** The class of the thrown error, e.g. `TypeError`. */
+  readonly type?: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** The last lines that the attempt wrote, for an attempt whose child ended. */
+  readonly logTail?: readonly string[];
+}
+
+/** A value of an XCom: in line up to 32 KiB of JSON, else by hash in the blob store (I7). */
+export type XComValue = { readonly value: Json } | { readonly blob: string; readonly bytes: number };
+
+/** A branch, short-circuit or latest-only decision, remembered with the success that made it. */
+export type SkipDecision =
+  | { readonly kind: 'branch'; readonly follow: readonly string[] }
+  | { readonly kind: 'shortCircuit'; readonly ignoreDownstreamTriggerRules: boolean };
+
+/** A run of another DAG that a task asks for. */
+export interface TriggerRequest {
+  readonly dagId: string;
+  /** Default: made from the attempt, so that a repeat asks for the same run. */
+  readonly runId?: string;
+  readonly conf?: Json;
+  /** Epoch milliseconds. */
+  readonly logicalDate?: number;
+  /** True: the task succeeds or fails with the run; false: it succeeds once the run exists. */
+  readonly wait: boolean;
+  readonly allowedStates: readonly ('success' | 'failed')[];
+  readonly skipWhenAlreadyExists: boolean;
+}
+
+/** What an attempt came to, as its worker reports it. */
+export type AttemptOutcome =
+  | { readonly kind: 'success'; readonly xcoms?: Readonly<Record<string, XComValue>>; readonly skip?: SkipDecision }
+  | { readonly kind: 'skipped'; readonly reason: string }
+  | {
+      readonly kind: 'failed';
+      readonly error: TaskError;
+      /** False: never retried (FailNow). */
+      readonly retryable: boolean;
+      /** False: the child could not run the task's failure or retry callback (it crashed or was killed). */
+      readonly callbacksRan?: boolean;
+      readonly xcoms?: Readonly<Record<string, XComValue>>;
+    }
+  | { readonly kind: 'trigger'; readonly request: TriggerRequest; readonly xcoms?: Readonly<Record<string, XComValue>> };

@@ -1,0 +1,181 @@
+import type { InstanceRef, RunState, RunType, TaskError, TaskState } from '@rondo/domain';
+import type { Json } from '@rondo/kernel';
+import type { Position } from './event-store.ts';
+
+/** Rows of the read models: what the API serves. Times are epoch milliseconds; null means not yet, or none. */
+export interface DagRow {
+  readonly dagId: string;
+  readonly version: string;
+  readonly file: string;
+  readonly description: string | null;
+  readonly paused: boolean;
+  readonly retired: boolean;
+  readonly tags: readonly string[];
+  readonly owners: readonly string[];
+  readonly timetable: Json;
+  readonly timezone: string;
+  readonly publishedAt: number;
+}
+
+export interface DagVersionRow {
+  readonly dagId: string;
+  readonly version: string;
+  /** From 1. */
+  readonly number: number;
+  readonly bundle: string;
+  readonly file: string;
+  readonly publishedAt: number;
+}
+
+export interface DagRunRow {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly runType: RunType;
+  readonly state: RunState;
+  readonly version: string | null;
+  readonly logicalDate: number | null;
+  readonly dataIntervalStart: number | null;
+  readonly dataIntervalEnd: number | null;
+  readonly runAfter: number;
+  readonly conf: Json;
+  readonly triggeredBy: string;
+  readonly note: string | null;
+  readonly queuedAt: number;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  /** Why it ended as it did: `all_tasks_deadlocked`, `task_failure`, `timed_out`, `cancelled`, `marked` … */
+  readonly reason: string | null;
+}
+
+export interface TaskInstanceRow {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  /** `''` for a task that is not mapped, else `3`, `2.5`. */
+  readonly mapIndex: string;
+  readonly state: TaskState;
+  readonly tryNumber: number;
+  readonly maxTries: number;
+  readonly leg: number;
+  readonly operator: string;
+  readonly pool: string;
+  readonly queue: string;
+  readonly scheduledAt: number | null;
+  readonly queuedAt: number | null;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly worker: string | null;
+  readonly pid: number | null;
+  readonly retryAt: number | null;
+  readonly reason: string | null;
+  readonly error: TaskError | null;
+}
+
+/** An earlier try, kept when the instance goes on to the next. */
+export interface TaskTryRow extends Omit<TaskInstanceRow, 'maxTries' | 'retryAt' | 'operator' | 'pool' | 'queue'> {}
+
+export interface XComRow {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  readonly mapIndex: string;
+  readonly key: string;
+  /** The value, or null with `blob` for a large one. */
+  readonly value: Json;
+  readonly blob: string | null;
+}
+
+export interface RenderedFieldsRow extends InstanceRef {
+  readonly tryNumber: number;
+  readonly fields: Readonly<Record<string, Json>>;
+}
+
+export interface ImportErrorRow {
+  readonly file: string;
+  readonly message: string;
+  readonly line: number | null;
+  readonly column: number | null;
+  readonly dagId: string | null;
+  readonly taskId: string | null;
+  readonly stack: string | null;
+  readonly at: number;
+}
+
+export interface VariableRow {
+  readonly key: string;
+  readonly sealed: Json;
+  readonly description: string | null;
+}
+
+export interface ConnectionRow {
+  readonly connId: string;
+  readonly connType: string;
+  readonly host: string | null;
+  readonly port: number | null;
+  readonly schema: string | null;
+  readonly login: string | null;
+  readonly description: string | null;
+  readonly sealed: Json;
+}
+
+export interface Page {
+  readonly offset: number;
+  /** 1 to 1000. */
+  readonly limit: number;
+}
+
+export interface Paged<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+}
+
+export interface RunFilter {
+  readonly dagId?: string;
+  readonly state?: readonly RunState[];
+  readonly runType?: readonly RunType[];
+  readonly logicalDateGte?: number;
+  readonly logicalDateLte?: number;
+  readonly runAfterGte?: number;
+  readonly runAfterLte?: number;
+  /** Default `-runAfter`; a leading `-` is descending. */
+  readonly orderBy?: 'runAfter' | '-runAfter' | 'startedAt' | '-startedAt' | 'endedAt' | '-endedAt' | 'runId' | '-runId';
+}
+
+export interface TaskFilter {
+  readonly dagId?: string;
+  readonly runId?: string;
+  readonly taskId?: string;
+  readonly state?: readonly TaskState[];
+}
+
+export interface DagFilter {
+  readonly dagIdPattern?: string;
+  readonly tag?: string;
+  readonly paused?: boolean;
+  /** Default false: retired DAGs are left out. */
+  readonly includeRetired?: boolean;
+}
+
+/** Queries. Each sees one consistent state; `settled(position)` waits until it includes the position. */
+export interface ReadModels {
+  dags(filter: DagFilter, page: Page): Promise<Paged<DagRow>>;
+  dag(dagId: string): Promise<DagRow | undefined>;
+  dagVersions(dagId: string): Promise<readonly DagVersionRow[]>;
+  runs(filter: RunFilter, page: Page): Promise<Paged<DagRunRow>>;
+  run(dagId: string, runId: string): Promise<DagRunRow | undefined>;
+  taskInstances(filter: TaskFilter, page: Page): Promise<Paged<TaskInstanceRow>>;
+  taskInstance(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<TaskInstanceRow | undefined>;
+  tries(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;
+  xcoms(dagId: string, runId: string, taskId?: string, mapIndex?: string): Promise<readonly XComRow[]>;
+  renderedFields(dagId: string, runId: string, taskId: string, mapIndex: string, tryNumber: number): Promise<RenderedFieldsRow | undefined>;
+  importErrors(): Promise<readonly ImportErrorRow[]>;
+  variables(page: Page): Promise<Paged<VariableRow>>;
+  variable(key: string): Promise<VariableRow | undefined>;
+  connections(page: Page): Promise<Paged<ConnectionRow>>;
+  connection(connId: string): Promise<ConnectionRow | undefined>;
+  /** The position up to which the rows are complete. */
+  position(): Promise<Position>;
+  /** Resolves once `position()` has reached it; rejects after `timeoutMs` (default 10,000). */
+  settled(position: Position, timeoutMs?: number): Promise<void>;
+  close(): Promise<void>;
+}
