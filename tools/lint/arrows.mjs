@@ -1,0 +1,33 @@
+/** The import arrows of the workspace, by Nx tag: what a package of each kind may import from the others. */
+const CORE = ['lib:domain', 'lib:kernel'];
+const LIBS = ['lib:application', 'lib:projections', 'lib:contracts', 'lib:adapter', 'lib:nest-platform', 'lib:sdk'];
+
+export const arrows = {
+  'lib:kernel': [],
+  'lib:domain': ['lib:kernel'],
+  'lib:contracts': CORE,
+  'lib:ports': CORE,
+  'lib:application': ['lib:ports', ...CORE],
+  'lib:projections': ['lib:ports', ...CORE],
+  'lib:sdk': CORE,
+  'lib:operators': ['lib:sdk', 'lib:kernel'],
+  'lib:adapter': ['lib:ports', 'lib:contracts', ...CORE],
+  'lib:nest-platform': ['lib:ports', 'lib:kernel'],
+  'lib:testing': ['lib:application', 'lib:projections', 'lib:contracts', 'lib:sdk', 'lib:ports', ...CORE],
+  'app:service': [...LIBS, 'lib:operators', 'lib:ports', ...CORE],
+  'app:standalone': [...LIBS, 'lib:operators', 'lib:ports', ...CORE, 'app:service'],
+  'app:cli': [...LIBS, 'lib:operators', 'lib:ports', ...CORE],
+  // Not a package: the example DAG files, which see what any author sees.
+  dags: ['lib:sdk', 'lib:operators'],
+};
+
+/** Packages whose every import must be one of the arrows: no library from outside, nothing of Node. */
+export const closed = ['lib:kernel', 'lib:domain'];
+
+/** Packages that may carry NestJS. */
+export const nest = ['lib:nest-platform', 'app:service', 'app:standalone', 'app:cli'];
+
+/** What the pure core must not name: time, randomness and promises come in as data. */
+export const impure = new Set(
+  'Promise process performance crypto fetch queueMicrotask setTimeout setInterval setImmediate globalThis console'.split(' '),
+);
