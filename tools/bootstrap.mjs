@@ -30,7 +30,9 @@ const targets = {
     join(modules, 'jest/bin/jest.js'),
     `--rootDir=${root}`,
   ],
+  setup: () => ['--version'],
   nx: () => [join(modules, 'nx/dist/bin/nx.js')],
+  oxfmt: () => [join(modules, 'oxfmt/bin/oxfmt')],
 };
 
 const say = (message) => process.stderr.write(`${message}\n`);

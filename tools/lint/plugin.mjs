@@ -33,7 +33,8 @@ const checkWorkspace = (owner, target, isSpec) => {
     const allowed = arrows[owner.tag].join(', ') || 'nothing';
     return `${owner.folder} (${owner.tag}) must not import ${target.name} (${target.tag}); allowed: ${allowed}`;
   }
-  const declared = owner.dependencies === null || target.name in { ...owner.dependencies, ...(isSpec && owner.devDependencies) };
+  const declared =
+    owner.dependencies === null || target.name in { ...owner.dependencies, ...(isSpec && owner.devDependencies) };
   return declared ? undefined : `${target.name} is not among the dependencies of ${owner.folder}/package.json`;
 };
 
@@ -43,8 +44,10 @@ const checkOutside = (owner, specifier, isSpec) => {
     return `${owner.folder} (${owner.tag}) must not import ${name}; NestJS stands only in apps and libs/nest-platform`;
   }
   if (isSpec) return undefined;
-  if (closed.includes(owner.tag)) {
-    return `${owner.folder} (${owner.tag}) must not import ${specifier}; it may import no library and nothing of Node`;
+  const libraries = closed[owner.tag];
+  if (libraries && !libraries.includes(name)) {
+    const allowed = libraries.join(', ') || 'none';
+    return `${owner.folder} (${owner.tag}) must not import ${specifier}; nothing of Node, and of libraries: ${allowed}`;
   }
   const declared = isBuiltin(specifier) || name in { ...outside.dependencies, ...owner.dependencies };
   return declared ? undefined : `${name} is not among the dependencies of ${owner.folder}/package.json or of the root`;
@@ -58,7 +61,9 @@ const checkImport = (file, specifier) => {
   const isSpec = file.endsWith('.spec.ts');
   if (/^[./]|^file:/.test(specifier)) {
     const path = relative(root, resolve(root, dirname(file), specifier));
-    return path.startsWith(`${owner.folder}/`) ? undefined : `${specifier} leaves ${owner.folder}; import a package by name`;
+    return path.startsWith(`${owner.folder}/`)
+      ? undefined
+      : `${specifier} leaves ${owner.folder}; import a package by name`;
   }
   const target = packageByName.get(packageNameOf(specifier));
   if (target) return checkWorkspace(owner, target, isSpec);
@@ -98,7 +103,9 @@ const boundaries = {
 };
 
 const isMember = (node, object, property) =>
-  node.type === 'MemberExpression' && node.object.name === object && (node.property.name ?? node.property.value) === property;
+  node.type === 'MemberExpression' &&
+  node.object.name === object &&
+  (node.property.name ?? node.property.value) === property;
 
 const pureDomain = {
   create(context) {
