@@ -1,0 +1,11 @@
+export { parseCron, type CronFields } from './cron-fields.ts';
+export { alignToNext, alignToPrev, cronTicks, type Ticks } from './cron.ts';
+export * from './describe.ts';
+export * from './instant.ts';
+export * from './latest.ts';
+export * from './next-run.ts';
+export * from './parse.ts';
+export * from './partition.ts';
+export * from './run-id.ts';
+export * from './types.ts';
+export * from './wall-time.ts';

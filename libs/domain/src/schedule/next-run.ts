@@ -1,0 +1,236 @@
+import { assertNever } from '@rondo/kernel';
+import type { Interval } from '../dag/events.ts';
+import { alignToNext, alignToPrev, cronTicks, type Ticks } from './cron.ts';
+import { parseCron } from './cron-fields.ts';
+import type { CronTriggerSpec, EventsSpec, MultiCronTriggerSpec, NextRun, NextRunQuery, RunImmediately, TimetableSpec } from './types.ts';
+
+/** The next run that the timetable wants; null for none. Bounds are inclusive. */
+export function nextRun(spec: TimetableSpec, query: NextRunQuery): NextRun | null {
+  switch (spec.kind) {
+    case 'none':
+      return null;
+    case 'once':
+      return nextOnce(query);
+    case 'continuous':
+      return nextContinuous(query);
+    case 'cron_trigger':
+      return nextTrigger(cronBeat(spec.expression, spec.timezone, spec.runImmediately), spec.intervalMs ?? 0, query);
+    case 'multi_cron_trigger':
+      return nextOfMany(spec, query);
+    case 'delta_trigger':
+      return nextTrigger(deltaBeat(spec.deltaMs), spec.intervalMs ?? 0, query);
+    case 'cron_interval':
+      return nextInterval(cronBeat(spec.expression, spec.timezone, undefined), query);
+    case 'delta_interval':
+      return nextInterval(deltaBeat(spec.deltaMs), query);
+    case 'events':
+      return nextEvent(spec, query);
+    default:
+      return assertNever(spec, 'timetable');
+  }
+}
+
+/** The data interval of a run that somebody asks for. */
+export function manualInterval(spec: TimetableSpec, runAfter: number): Interval {
+  switch (spec.kind) {
+    case 'none':
+    case 'once':
+    case 'continuous':
+      return [runAfter, runAfter];
+    case 'cron_trigger':
+    case 'multi_cron_trigger':
+    case 'delta_trigger':
+      return [runAfter - (spec.intervalMs ?? 0), runAfter];
+    case 'cron_interval': {
+      const ticks = ticksOf(spec.expression, spec.timezone);
+      const end = alignToPrev(ticks, runAfter) ?? runAfter;
+      return [ticks.prev(end) ?? end, end];
+    }
+    case 'delta_interval':
+      return [runAfter - spec.deltaMs, runAfter];
+    case 'events':
+      return manualEvent(spec, runAfter);
+    default:
+      return assertNever(spec, 'timetable');
+  }
+}
+
+/** The next runs, at most `count`, each as if it were asked for when the one before it is due. */
+export function preview(spec: TimetableSpec, query: NextRunQuery, count: number): NextRun[] {
+  const runs: NextRun[] = [];
+  let { now, last } = query;
+  // A continuous timetable starts over whenever its run ends, which no preview can know.
+  const limit = spec.kind === 'continuous' ? Math.min(count, 1) : count;
+  while (runs.length < limit) {
+    const run = nextRun(spec, { now, last, restriction: query.restriction });
+    if (run === null) break;
+    runs.push(run);
+    last = run.dataInterval;
+    now = Math.max(now, run.runAfter);
+  }
+  return runs;
+}
+
+function runOf(start: number, end: number): NextRun {
+  return { dataInterval: [start, end], runAfter: end, logicalDate: start };
+}
+
+/** What trigger and interval timetables need of a cron expression or a delta. An undefined tick: it never comes. */
+interface Beat extends Ticks {
+  readonly alignToNext: (instant: number) => number | undefined;
+  readonly alignToPrev: (instant: number) => number | undefined;
+  /** The tick to start with when neither a run nor a start date says so. */
+  readonly firstRun: (now: number) => number | undefined;
+  /** The start of the last complete interval at `now`. */
+  readonly latestStart: (now: number) => number | undefined;
+  /** Where an interval timetable starts after `earliest`, without catchup. */
+  readonly alignEarliest: (earliest: number) => number | undefined;
+}
+
+function ticksOf(expression: string, timezone: string): Ticks {
+  const fields = parseCron(expression);
+  if (!fields.ok) throw new Error(fields.error);
+  return cronTicks(fields.value, timezone);
+}
+
+function cronBeat(expression: string, timezone: string, runImmediately: RunImmediately | undefined): Beat {
+  const ticks = ticksOf(expression, timezone);
+  const toNext = (instant: number): number | undefined => alignToNext(ticks, instant);
+  return {
+    ...ticks,
+    alignToNext: toNext,
+    alignToPrev: (instant) => alignToPrev(ticks, instant),
+    firstRun: (now) => firstCronRun(ticks, now, runImmediately ?? false),
+    latestStart: (now) => {
+      const last = ticks.prev(now);
+      if (last === undefined) return undefined;
+      return ticks.next(last) === now ? last : (ticks.prev(last) ?? last);
+    },
+    alignEarliest: toNext,
+  };
+}
+
+function deltaBeat(deltaMs: number): Beat {
+  const same = (instant: number): number => instant;
+  return {
+    next: (instant) => instant + deltaMs,
+    prev: (instant) => instant - deltaMs,
+    alignToNext: same,
+    alignToPrev: same,
+    firstRun: same,
+    latestStart: (now) => Math.floor(now / deltaMs) * deltaMs - deltaMs,
+    alignEarliest: same,
+  };
+}
+
+const LEAST_BUFFER_MS = 300_000;
+
+function firstCronRun(ticks: Ticks, now: number, runImmediately: RunImmediately): number | undefined {
+  const past = alignToPrev(ticks, now);
+  const next = alignToNext(ticks, now);
+  if (past === undefined || runImmediately === true) return past;
+  if (next === undefined) return undefined;
+  const buffer = typeof runImmediately === 'number' ? runImmediately : Math.max((next - past) / 10, LEAST_BUFFER_MS);
+  return now - past <= buffer ? past : next;
+}
+
+function nextTrigger(beat: Beat, intervalMs: number, { now, last, restriction }: NextRunQuery): NextRun | null {
+  const { earliest, latest, catchup } = restriction;
+  const tick = catchup ? catchupTick(beat, now, last, earliest) : latestTick(beat, now, last, earliest);
+  if (tick === undefined || (latest !== null && tick > latest)) return null;
+  return runOf(tick - intervalMs, tick);
+}
+
+function catchupTick(beat: Beat, now: number, last: Interval | null, earliest: number | null): number | undefined {
+  if (last !== null) return beat.next(last[1]);
+  return earliest === null ? beat.firstRun(now) : beat.alignToNext(earliest);
+}
+
+/** Without catchup: the most recent tick that is not older than what the last run and the start date allow. */
+function latestTick(beat: Beat, now: number, last: Interval | null, earliest: number | null): number | undefined {
+  const bounds: (number | undefined)[] = [];
+  if (last !== null) bounds.push(beat.next(last[1]));
+  else if (earliest === null) bounds.push(beat.firstRun(now));
+  if (earliest !== null) bounds.push(beat.alignToNext(earliest));
+  let tick = beat.alignToPrev(now) ?? Number.NEGATIVE_INFINITY;
+  for (const bound of bounds) {
+    if (bound === undefined) return undefined;
+    tick = Math.max(tick, bound);
+  }
+  return Number.isFinite(tick) ? tick : undefined;
+}
+
+/** Catchup: the earliest of all; else the latest that is not after now, or the earliest in the future. One run an instant. */
+function nextOfMany(spec: MultiCronTriggerSpec, query: NextRunQuery): NextRun | null {
+  let best: NextRun | null = null;
+  let bestKey = Number.POSITIVE_INFINITY;
+  for (const expression of spec.expressions) {
+    const { kind: _kind, expressions: _expressions, ...rest } = spec;
+    const single: CronTriggerSpec = { kind: 'cron_trigger', expression, ...rest };
+    const run = nextRun(single, query);
+    if (run === null) continue;
+    const key = !query.restriction.catchup && run.logicalDate <= query.now ? -run.logicalDate : run.logicalDate;
+    if (key < bestKey) [best, bestKey] = [run, key];
+  }
+  return best;
+}
+
+function nextInterval(beat: Beat, { now, last, restriction }: NextRunQuery): NextRun | null {
+  const { latest, catchup } = restriction;
+  const earliest = catchup ? alignedEarliest(beat, restriction.earliest) : skipToLatest(beat, now, restriction.earliest);
+  if (earliest === undefined) return null;
+  const start = intervalStart(beat, last, earliest);
+  if (start === undefined || (latest !== null && start > latest)) return null;
+  const end = beat.next(start);
+  return end === undefined ? null : runOf(start, end);
+}
+
+function alignedEarliest(beat: Beat, earliest: number | null): number | null | undefined {
+  return earliest === null ? null : beat.alignToNext(earliest);
+}
+
+/** Without catchup an interval starts no earlier than the last complete one. */
+function skipToLatest(beat: Beat, now: number, earliest: number | null): number | undefined {
+  const latest = beat.latestStart(now);
+  if (earliest === null) return latest;
+  const aligned = beat.alignEarliest(earliest);
+  return aligned === undefined ? undefined : Math.max(latest ?? aligned, aligned);
+}
+
+function intervalStart(beat: Beat, last: Interval | null, earliest: number | null): number | undefined {
+  if (last === null) return earliest ?? undefined;
+  // The end of the last interval is no tick any more when the schedule has changed since.
+  const start = beat.alignToPrev(last[1]) ?? last[1];
+  return earliest === null ? start : Math.max(start, earliest);
+}
+
+function nextOnce({ now, last, restriction: { earliest, latest } }: NextRunQuery): NextRun | null {
+  if (last !== null) return null;
+  const at = earliest ?? now;
+  return latest !== null && at > latest ? null : runOf(at, at);
+}
+
+function nextContinuous({ now, last, restriction: { earliest, latest } }: NextRunQuery): NextRun | null {
+  if (earliest === null) return null;
+  let [start, end] = [earliest, Math.max(earliest, now)];
+  if (last !== null && last[1] <= now) [start, end] = [last[1], now];
+  else if (last !== null) end = earliest + (last[1] - last[0]);
+  return latest !== null && end > latest ? null : runOf(start, end);
+}
+
+function nextEvent(spec: EventsSpec, { now, last, restriction: { earliest, latest, catchup } }: NextRunQuery): NextRun | null {
+  const from = catchup ? (earliest ?? Number.NEGATIVE_INFINITY) : Math.max(earliest ?? now, now);
+  let next: number | undefined;
+  for (const date of spec.eventDates) {
+    if (date < from || (last !== null && date <= last[1])) continue;
+    if (next === undefined || date < next) next = date;
+  }
+  return next === undefined || (latest !== null && next > latest) ? null : runOf(next, next);
+}
+
+function manualEvent(spec: EventsSpec, runAfter: number): Interval {
+  if (spec.restrictToEvents !== true || spec.eventDates.length === 0) return [runAfter, runAfter];
+  const past = spec.eventDates.filter((date) => date <= runAfter);
+  const date = past.length > 0 ? past.reduce((a, b) => Math.max(a, b)) : spec.eventDates.reduce((a, b) => Math.min(a, b));
+  return [date, date];
+}

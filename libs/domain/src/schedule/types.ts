@@ -1,0 +1,72 @@
+import type { Interval } from '../dag/events.ts';
+
+/**
+ * When a DAG runs, as plain JSON. All instants are epoch milliseconds UTC, all lengths milliseconds.
+ * A *trigger* timetable runs at its tick; an *interval* timetable runs at the end of the data interval that began at its tick.
+ */
+export type TimetableSpec =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'once' }
+  | { readonly kind: 'continuous' }
+  | CronTriggerSpec
+  | { readonly kind: 'cron_interval'; readonly expression: string; readonly timezone: string }
+  | MultiCronTriggerSpec
+  | { readonly kind: 'delta_trigger'; readonly deltaMs: number; readonly intervalMs?: number }
+  | { readonly kind: 'delta_interval'; readonly deltaMs: number }
+  | EventsSpec;
+
+export interface CronTriggerSpec {
+  readonly kind: 'cron_trigger';
+  /** Five fields, or six with the seconds last. Presets are stored expanded. */
+  readonly expression: string;
+  /** IANA name. */
+  readonly timezone: string;
+  /** Length of the data interval that ends at the tick. Default 0. */
+  readonly intervalMs?: number;
+  readonly runImmediately?: RunImmediately;
+}
+
+export interface MultiCronTriggerSpec {
+  readonly kind: 'multi_cron_trigger';
+  readonly expressions: readonly string[];
+  readonly timezone: string;
+  readonly intervalMs?: number;
+  readonly runImmediately?: RunImmediately;
+}
+
+export interface EventsSpec {
+  readonly kind: 'events';
+  /** Ascending, without repeats. */
+  readonly eventDates: readonly number[];
+  /** True: a manual run takes the most recent event as its interval. Default false. */
+  readonly restrictToEvents?: boolean;
+  readonly description?: string;
+}
+
+/**
+ * The first run of a DAG without a start date: `true` the previous tick; milliseconds: the previous tick if it is no longer
+ * ago than that; `false` (default): the previous tick if it is no longer ago than a tenth of the gap, at least 5 minutes.
+ */
+export type RunImmediately = boolean | number;
+
+/** Bounds on the tick (trigger) or on the interval's start (interval), both inclusive; null: no bound. */
+export interface Restriction {
+  readonly earliest: number | null;
+  readonly latest: number | null;
+  readonly catchup: boolean;
+}
+
+export interface NextRunQuery {
+  readonly now: number;
+  /** Data interval of the last scheduled or backfill run; null before the first. */
+  readonly last: Interval | null;
+  readonly restriction: Restriction;
+}
+
+export interface NextRun {
+  readonly dataInterval: Interval;
+  /** The run is due at this instant. */
+  readonly runAfter: number;
+  /** The start of the data interval. */
+  readonly logicalDate: number;
+}
