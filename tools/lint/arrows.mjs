@@ -22,7 +22,7 @@ export const arrows = {
 };
 
 /** Packages with nothing of Node, and only the libraries named here: pure ones, which neither read a clock nor do I/O. */
-export const closed = { 'lib:kernel': [], 'lib:domain': ['cron-parser'] };
+export const closed = { 'lib:kernel': [], 'lib:domain': ['cron-parser', 'cronstrue'] };
 
 /** Packages that may carry NestJS. */
 export const nest = ['lib:nest-platform', 'app:service', 'app:standalone', 'app:cli'];
