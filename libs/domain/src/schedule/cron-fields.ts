@@ -44,11 +44,18 @@ const FIELDS: readonly FieldRange[] = [
 function parse(expression: string): Result<CronFields> {
   const atoms = expression.trim().split(/\s+/);
   if (atoms.length < 5 || atoms.length > 6)
-    return err(`[${expression}] is not acceptable: 5 fields (minute hour day-of-month month day-of-week), or 6 with the seconds last, got ${atoms.length}`);
-  if (atoms.some((atom) => /H/.test(atom))) return err(`[${expression}] is not acceptable: hashed values (H) are not supported`);
-  const [minute, hour, dayOfMonth, month, dayOfWeek, second = '0'] = atoms.map((atom, i) => unwrapRanges(atom, FIELDS[i]!));
+    return err(
+      `[${expression}] is not acceptable: 5 fields (minute hour day-of-month month day-of-week), or 6 with the seconds last, got ${atoms.length}`,
+    );
+  if (atoms.some((atom) => /H/.test(atom)))
+    return err(`[${expression}] is not acceptable: hashed values (H) are not supported`);
+  const [minute, hour, dayOfMonth, month, dayOfWeek, second = '0'] = atoms.map((atom, i) =>
+    unwrapRanges(atom, FIELDS[i]!),
+  );
   try {
-    const parsed = CronExpressionParser.parse([second, minute, hour, dayOfMonth, month, dayOfWeek].join(' '), { currentDate: 0 }).fields;
+    const parsed = CronExpressionParser.parse([second, minute, hour, dayOfMonth, month, dayOfWeek].join(' '), {
+      currentDate: 0,
+    }).fields;
     return ok(compile(parsed));
   } catch (error) {
     return err(refusal(expression, error instanceof Error ? error.message : String(error)));
@@ -56,24 +63,32 @@ function parse(expression: string): Result<CronFields> {
 }
 
 function refusal(expression: string, message: string): string {
-  if (message.includes('Constraint error')) return `[${expression}] is not acceptable, out of range: ${message.replace('Constraint error, ', '')}`;
-  if (message.includes('explicit day of month')) return `[${expression}] is not acceptable: no month that it names has that day`;
+  if (message.includes('Constraint error'))
+    return `[${expression}] is not acceptable, out of range: ${message.replace('Constraint error, ', '')}`;
+  if (message.includes('explicit day of month'))
+    return `[${expression}] is not acceptable: no month that it names has that day`;
   return `[${expression}] is not acceptable: ${message}`;
 }
 
 /** `22-2` becomes `22,23,0,1,2`; `fri-mon` becomes `5,6,0,1`. */
 function unwrapRanges(field: string, range: FieldRange): string {
-  return field.split(',').map((item) => unwrapRange(item, range)).join(',');
+  return field
+    .split(',')
+    .map((item) => unwrapRange(item, range))
+    .join(',');
 }
 
 function unwrapRange(item: string, { min, max, names }: FieldRange): string {
   const m = /^(\d+|[a-z]{3})-(\d+|[a-z]{3})(?:\/(\d+))?$/i.exec(item);
   if (m === null) return item;
-  const [low, high] = [m[1]!, m[2]!].map((text) => (/^\d/.test(text) ? Number(text) : names.indexOf(text.toLowerCase())));
+  const [low, high] = [m[1]!, m[2]!].map((text) =>
+    /^\d/.test(text) ? Number(text) : names.indexOf(text.toLowerCase()),
+  );
   const step = Number(m[3] ?? 1);
   if (low === undefined || high === undefined || high < min || low > max || low <= high || step < 1) return item;
   const values: number[] = [];
-  for (let value = low; value <= high + (max - min + 1); value += step) values.push(value > max ? value - (max - min + 1) : value);
+  for (let value = low; value <= high + (max - min + 1); value += step)
+    values.push(value > max ? value - (max - min + 1) : value);
   return values.join(',');
 }
 
@@ -103,7 +118,9 @@ export function daysInMonth(year: number, month: number): number {
 function dayRule(fields: Parsed): CronFields['matchesDay'] {
   const days = new Set<number>();
   let lastDay = false;
-  for (const value of fields.dayOfMonth.values) if (typeof value === 'number') days.add(value); else lastDay = true;
+  for (const value of fields.dayOfMonth.values)
+    if (typeof value === 'number') days.add(value);
+    else lastDay = true;
   const weekdays = new Set<number>();
   const lastWeekdays = new Set<number>();
   for (const value of fields.dayOfWeek.values) {

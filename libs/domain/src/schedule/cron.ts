@@ -76,7 +76,8 @@ function timeAtOrBefore({ hours, minutes, seconds }: CronFields, second: number)
       const m = minutes[j]!;
       if (m > minute) continue;
       if (m < minute) return h * 3_600 + m * 60 + lastSecond;
-      for (let k = seconds.length - 1; k >= 0; k--) if (seconds[k]! <= second % 60) return h * 3_600 + m * 60 + seconds[k]!;
+      for (let k = seconds.length - 1; k >= 0; k--)
+        if (seconds[k]! <= second % 60) return h * 3_600 + m * 60 + seconds[k]!;
     }
   }
   return undefined;
@@ -101,11 +102,13 @@ export interface Ticks {
 
 /** Ticks of an expression in a zone. A tick is found in wall time and then given its instant. */
 export function cronTicks(cron: CronFields, zone: string): Ticks {
-  const step = (search: typeof nextWall) => (instant: number): number | undefined => {
-    const wall = toWall(instant, zone);
-    const tick = search(cron, wall);
-    return tick === undefined ? undefined : localise(cron, instant, wall, tick, zone);
-  };
+  const step =
+    (search: typeof nextWall) =>
+    (instant: number): number | undefined => {
+      const wall = toWall(instant, zone);
+      const tick = search(cron, wall);
+      return tick === undefined ? undefined : localise(cron, instant, wall, tick, zone);
+    };
   return { next: step(nextWall), prev: step(prevWall) };
 }
 

@@ -19,7 +19,10 @@ export interface LatestQuery {
  * Whether a run is the latest of its schedule: a manual one always is, another one while now is inside the interval that
  * follows its own (the start excluded, the end included), and when nothing follows.
  */
-export function isLatest(spec: TimetableSpec, { runType, dataInterval, runAfter, now, zeroLength = 'always' }: LatestQuery): boolean {
+export function isLatest(
+  spec: TimetableSpec,
+  { runType, dataInterval, runAfter, now, zeroLength = 'always' }: LatestQuery,
+): boolean {
   if (runType === 'manual') return true;
   const own = dataInterval ?? ([runAfter, runAfter] as const);
   const following = nextRun(spec, { now, last: own, restriction: { earliest: own[1], latest: null, catchup: true } });

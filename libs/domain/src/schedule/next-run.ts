@@ -2,7 +2,15 @@ import { assertNever } from '@rondo/kernel';
 import type { Interval } from '../dag/events.ts';
 import { alignToNext, alignToPrev, cronTicks, type Ticks } from './cron.ts';
 import { parseCron } from './cron-fields.ts';
-import type { CronTriggerSpec, EventsSpec, MultiCronTriggerSpec, NextRun, NextRunQuery, RunImmediately, TimetableSpec } from './types.ts';
+import type {
+  CronTriggerSpec,
+  EventsSpec,
+  MultiCronTriggerSpec,
+  NextRun,
+  NextRunQuery,
+  RunImmediately,
+  TimetableSpec,
+} from './types.ts';
 
 /** The next run that the timetable wants; null for none. Bounds are inclusive. */
 export function nextRun(spec: TimetableSpec, query: NextRunQuery): NextRun | null {
@@ -177,7 +185,9 @@ function nextOfMany(spec: MultiCronTriggerSpec, query: NextRunQuery): NextRun | 
 
 function nextInterval(beat: Beat, { now, last, restriction }: NextRunQuery): NextRun | null {
   const { latest, catchup } = restriction;
-  const earliest = catchup ? alignedEarliest(beat, restriction.earliest) : skipToLatest(beat, now, restriction.earliest);
+  const earliest = catchup
+    ? alignedEarliest(beat, restriction.earliest)
+    : skipToLatest(beat, now, restriction.earliest);
   if (earliest === undefined) return null;
   const start = intervalStart(beat, last, earliest);
   if (start === undefined || (latest !== null && start > latest)) return null;
@@ -218,7 +228,10 @@ function nextContinuous({ now, last, restriction: { earliest, latest } }: NextRu
   return latest !== null && end > latest ? null : runOf(start, end);
 }
 
-function nextEvent(spec: EventsSpec, { now, last, restriction: { earliest, latest, catchup } }: NextRunQuery): NextRun | null {
+function nextEvent(
+  spec: EventsSpec,
+  { now, last, restriction: { earliest, latest, catchup } }: NextRunQuery,
+): NextRun | null {
   const from = catchup ? (earliest ?? Number.NEGATIVE_INFINITY) : Math.max(earliest ?? now, now);
   let next: number | undefined;
   for (const date of spec.eventDates) {
@@ -231,6 +244,7 @@ function nextEvent(spec: EventsSpec, { now, last, restriction: { earliest, lates
 function manualEvent(spec: EventsSpec, runAfter: number): Interval {
   if (spec.restrictToEvents !== true || spec.eventDates.length === 0) return [runAfter, runAfter];
   const past = spec.eventDates.filter((date) => date <= runAfter);
-  const date = past.length > 0 ? past.reduce((a, b) => Math.max(a, b)) : spec.eventDates.reduce((a, b) => Math.min(a, b));
+  const date =
+    past.length > 0 ? past.reduce((a, b) => Math.max(a, b)) : spec.eventDates.reduce((a, b) => Math.min(a, b));
   return [date, date];
 }

@@ -33,7 +33,15 @@ export interface EventsSchedule {
 }
 
 /** What an author may write as the schedule of a DAG. */
-export type ScheduleInput = null | undefined | string | readonly string[] | Duration | CronSchedule | EventsSchedule | TimetableSpec;
+export type ScheduleInput =
+  | null
+  | undefined
+  | string
+  | readonly string[]
+  | Duration
+  | CronSchedule
+  | EventsSchedule
+  | TimetableSpec;
 
 export interface ParseScheduleOptions {
   /** A cron expression or a delta makes data intervals, and a run waits for the end of its interval. Default false. */
@@ -45,7 +53,11 @@ const allowed =
   `expressions, a duration ('5m', { hours: 6 }), { cron }, { events }, or a timetable with a kind`;
 
 /** The timetable of what an author wrote. A refusal names the value and what is allowed. `timezone` is an IANA name. */
-export function parseSchedule(input: unknown, timezone: string, options: ParseScheduleOptions = {}): Result<TimetableSpec> {
+export function parseSchedule(
+  input: unknown,
+  timezone: string,
+  options: ParseScheduleOptions = {},
+): Result<TimetableSpec> {
   if (!isTimeZone(timezone)) return err(notAZone(timezone));
   const dataIntervals = options.dataIntervals === true;
   if (input === null || input === undefined) return ok({ kind: 'none' });
@@ -93,7 +105,8 @@ function parseCronSchedule(input: CronSchedule, dagTimezone: string, dataInterva
   const texts: readonly unknown[] = Array.isArray(input.cron) ? input.cron : [input.cron];
   const expressions: string[] = [];
   for (const text of texts) {
-    if (typeof text !== 'string') return err(`${JSON.stringify(text) ?? String(text)} is not a cron expression: ${allowed}`);
+    if (typeof text !== 'string')
+      return err(`${JSON.stringify(text) ?? String(text)} is not a cron expression: ${allowed}`);
     expressions.push(CRON_PRESETS[text.trim()] ?? text.trim());
   }
   const interval = input.interval === undefined ? undefined : parseDuration(input.interval);
@@ -104,7 +117,8 @@ function parseCronSchedule(input: CronSchedule, dagTimezone: string, dataInterva
     ...(interval === undefined || interval.value === 0 ? {} : { intervalMs: interval.value }),
     ...(immediately.value === undefined ? {} : { runImmediately: immediately.value }),
   };
-  if (expressions.length !== 1) return validateTimetable({ kind: 'multi_cron_trigger', expressions, timezone, ...extras });
+  if (expressions.length !== 1)
+    return validateTimetable({ kind: 'multi_cron_trigger', expressions, timezone, ...extras });
   const expression = expressions[0]!;
   if (dataIntervals) return validateTimetable({ kind: 'cron_interval', expression, timezone });
   return validateTimetable({ kind: 'cron_trigger', expression, timezone, ...extras });
@@ -120,7 +134,10 @@ function parseEvents(input: EventsSchedule): Result<TimetableSpec> {
   const dates: number[] = [];
   for (const event of input.events) {
     const date = typeof event === 'string' ? parseInstant(event) : Number(event);
-    if (date === undefined || !Number.isSafeInteger(date)) return err(`event ${JSON.stringify(event) ?? String(event)} is not an instant: a Date, epoch milliseconds or ISO 8601 text`);
+    if (date === undefined || !Number.isSafeInteger(date))
+      return err(
+        `event ${JSON.stringify(event) ?? String(event)} is not an instant: a Date, epoch milliseconds or ISO 8601 text`,
+      );
     dates.push(date);
   }
   return validateTimetable({
@@ -150,7 +167,9 @@ export function validateTimetable(spec: TimetableSpec): Result<TimetableSpec> {
     case 'cron_interval':
       return validateCrons(spec, [spec.expression], spec.timezone);
     case 'multi_cron_trigger':
-      return spec.expressions.length === 0 ? err('cron expression required') : validateCrons(spec, spec.expressions, spec.timezone);
+      return spec.expressions.length === 0
+        ? err('cron expression required')
+        : validateCrons(spec, spec.expressions, spec.timezone);
     case 'delta_trigger':
     case 'delta_interval':
       return Number.isFinite(spec.deltaMs) && spec.deltaMs > 0 ? ok(spec) : err(notPositive(`${spec.deltaMs} ms`));
@@ -166,7 +185,8 @@ function validateCrons(spec: TimetableSpec, expressions: readonly string[], time
   for (const expression of expressions) {
     const fields = parseCron(expression);
     if (!fields.ok) return fields;
-    if (cronTicks(fields.value, 'UTC').next(0) === undefined) return err(`[${expression}] is not acceptable: it never comes`);
+    if (cronTicks(fields.value, 'UTC').next(0) === undefined)
+      return err(`[${expression}] is not acceptable: it never comes`);
   }
   return ok(spec);
 }

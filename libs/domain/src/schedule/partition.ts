@@ -53,7 +53,15 @@ function startOf(mapper: Exclude<PartitionMapper, 'identity'>, wall: number): nu
   }
 }
 
-const PATTERNS: Readonly<Record<string, string>> = { Y: '\\d{4}', m: '\\d{1,2}', d: '\\d{1,2}', H: '\\d{1,2}', M: '\\d{1,2}', S: '\\d{1,2}', z: 'Z|[+-]\\d{2}:?\\d{2}' };
+const PATTERNS: Readonly<Record<string, string>> = {
+  Y: '\\d{4}',
+  m: '\\d{1,2}',
+  d: '\\d{1,2}',
+  H: '\\d{1,2}',
+  M: '\\d{1,2}',
+  S: '\\d{1,2}',
+  z: 'Z|[+-]\\d{2}:?\\d{2}',
+};
 
 function parseKey(key: string, format: string, timezone: string): Result<number> {
   const names: string[] = [];
@@ -96,7 +104,12 @@ function formatKey(wall: number, format: string): Result<string> {
     '%': '%',
   };
   const unknown = [...format.matchAll(/%(.)/g)].find((m) => fields[m[1]!] === undefined);
-  if (unknown !== undefined) return err(`format '${format}' has '${unknown[0]}': allowed are ${Object.keys(fields).map((name) => `%${name}`).join(' ')} and {quarter}`);
+  if (unknown !== undefined)
+    return err(
+      `format '${format}' has '${unknown[0]}': allowed are ${Object.keys(fields)
+        .map((name) => `%${name}`)
+        .join(' ')} and {quarter}`,
+    );
   const quarter = String(Math.floor(date.getUTCMonth() / 3) + 1);
   return ok(format.replace(/%(.)/g, (_, name: string) => fields[name]!).replaceAll('{quarter}', quarter));
 }

@@ -18,7 +18,9 @@ export function isTimeZone(name: string): boolean {
 /** What a clock in the zone shows at an instant. */
 export function toWall(instant: number, zone: string): number {
   if (UTC_NAMES.has(zone)) return instant;
-  return instant + Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).offsetNanoseconds / 1_000_000;
+  return (
+    instant + Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).offsetNanoseconds / 1_000_000
+  );
 }
 
 /** The instant at which a clock in the zone shows it: a time that is left out moves forward by the gap, of a time that occurs twice it is the second. */
