@@ -1,0 +1,3 @@
+export * from './counts.ts';
+export * from './evaluate.ts';
+export * from './explain.ts';
