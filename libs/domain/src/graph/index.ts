@@ -1,0 +1,7 @@
+export * from './clear.ts';
+export * from './graph.ts';
+export * from './outcome.ts';
+export * from './setups.ts';
+export * from './skips.ts';
+export * from './validate.ts';
+export * from './weights.ts';
