@@ -96,10 +96,10 @@ const install = () => {
     shell: process.platform === 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  if (npm.error) fail(`npm could not be started: ${npm.error.message}`);
+  if (npm.error) throw new Error(`npm could not be started: ${npm.error.message}`);
   if (npm.status !== 0) {
     say(npm.stdout + npm.stderr);
-    fail(`"npm install" failed (${npm.signal ?? `exit status ${npm.status}`}); its output is above`);
+    throw new Error(`"npm install" failed (${npm.signal ?? `exit status ${npm.status}`}); its output is above`);
   }
   mkdirSync(modules, { recursive: true });
   writeFileSync(stamp, wantedInstall());
@@ -136,5 +136,5 @@ const [name, ...args] = process.argv.slice(2);
 if (!Object.hasOwn(targets, name ?? '')) {
   fail(`unknown target ${JSON.stringify(name ?? '')}; one of: ${Object.keys(targets).join(', ')}`);
 }
-if (!isInstalled()) await withInstallLock(install);
+if (!isInstalled()) await withInstallLock(install).catch((error) => fail(error.message));
 run(findNode(), [...targets[name](), ...args]);
