@@ -14,7 +14,9 @@ describe('memoryEventStore', () => {
         if (refuse) throw new Error('disk full');
       },
     });
-    const chain = [{ stream: 'a', expected: 'noStream', events: [{ id: '1', type: 'E', data: '{}', meta: '{}' }] }] as const;
+    const chain = [
+      { stream: 'a', expected: 'noStream', events: [{ id: '1', type: 'E', data: '{}', meta: '{}' }] },
+    ] as const;
     await expect(store.append(chain)).rejects.toThrow('disk full');
     expect(store.events).toEqual([]);
     refuse = false;

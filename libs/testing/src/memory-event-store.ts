@@ -46,7 +46,9 @@ function checkSize(request: AppendRequest): void {
   let bytes = 0;
   for (const e of request.events) bytes += Buffer.byteLength(e.data) + Buffer.byteLength(e.meta);
   if (bytes > MAX_REQUEST_BYTES)
-    throw new AppendTooLargeError(`${bytes} bytes for stream '${request.stream}': at most ${MAX_REQUEST_BYTES} are allowed in one request`);
+    throw new AppendTooLargeError(
+      `${bytes} bytes for stream '${request.stream}': at most ${MAX_REQUEST_BYTES} are allowed in one request`,
+    );
 }
 
 class Store implements MemoryEventStore {
@@ -100,10 +102,15 @@ class Store implements MemoryEventStore {
   }
 
   /** I11: the last of the events, if exactly these stand already where they were to be written. */
-  #repeated(history: readonly RecordedEvent[], expected: ExpectedRevision, events: readonly NewEvent[]): RecordedEvent | undefined {
+  #repeated(
+    history: readonly RecordedEvent[],
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+  ): RecordedEvent | undefined {
     const first = events[0];
     if (first === undefined || history.length === 0) return undefined;
-    const start = expected === 'any' ? history.findIndex((e) => e.id === first.id) : expected === 'noStream' ? 0 : expected + 1;
+    const start =
+      expected === 'any' ? history.findIndex((e) => e.id === first.id) : expected === 'noStream' ? 0 : expected + 1;
     if (start < 0 || !events.every((e, i) => history[start + i]?.id === e.id)) return undefined;
     return history[start + events.length - 1];
   }
@@ -112,7 +119,15 @@ class Store implements MemoryEventStore {
     const last = history.at(-1);
     const prev = last === undefined ? '' : hashOf(last);
     const meta = `{"prev":"${prev}"${e.meta === '{}' ? '}' : `,${e.meta.slice(1)}`}`;
-    const recorded = { position: this.events.length + 1, stream, revision: history.length, id: e.id, type: e.type, data: e.data, meta };
+    const recorded = {
+      position: this.events.length + 1,
+      stream,
+      revision: history.length,
+      id: e.id,
+      type: e.type,
+      data: e.data,
+      meta,
+    };
     this.events.push(recorded);
     history.push(recorded);
     this.#streams.set(stream, history);
@@ -162,7 +177,10 @@ class Store implements MemoryEventStore {
       while (!stopped && through < this.events.length) {
         const slice = this.events.slice(through, through + this.#pageSize);
         through += slice.length;
-        await options.onBatch(slice.filter((e) => matches(options.filter, e)), through);
+        await options.onBatch(
+          slice.filter((e) => matches(options.filter, e)),
+          through,
+        );
       }
     };
     const wake = (): void => {

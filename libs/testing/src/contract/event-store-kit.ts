@@ -1,5 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { AppendOutcome, AppendRequest, EventStore, ExpectedRevision, NewEvent, Position, RecordedEvent, SubscribeOptions, Subscription } from '@rondo/ports';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  EventStore,
+  ExpectedRevision,
+  NewEvent,
+  Position,
+  RecordedEvent,
+  SubscribeOptions,
+  Subscription,
+} from '@rondo/ports';
 
 /** What a suite needs of an event store: the store, and how to get rid of it. */
 export interface EventStoreFixture {
@@ -15,18 +25,31 @@ export function newEvent(type = 'Happened', data: unknown = { n: 1 }, id: string
   return { id, type, data: JSON.stringify(data), meta: '{"actor":"test"}' };
 }
 
-export const newEvents = (count: number, type = 'Happened'): NewEvent[] => Array.from({ length: count }, (_, n) => newEvent(type, { n }));
+export const newEvents = (count: number, type = 'Happened'): NewEvent[] =>
+  Array.from({ length: count }, (_, n) => newEvent(type, { n }));
 
-export const request = (stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): AppendRequest => ({ stream, expected, events });
+export const request = (stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): AppendRequest => ({
+  stream,
+  expected,
+  events,
+});
 
 /** Appends one request and answers its outcome. */
-export async function appendOne(store: EventStore, stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendOutcome> {
+export async function appendOne(
+  store: EventStore,
+  stream: string,
+  expected: ExpectedRevision,
+  events: readonly NewEvent[],
+): Promise<AppendOutcome> {
   const [outcome] = await store.append([request(stream, expected, events)]);
   if (outcome === undefined) throw new Error('no outcome');
   return outcome;
 }
 
-export function written(outcome: AppendOutcome | undefined): { readonly revision: number; readonly position: Position } {
+export function written(outcome: AppendOutcome | undefined): {
+  readonly revision: number;
+  readonly position: Position;
+} {
   if (outcome === undefined || !outcome.ok) throw new Error(`not written: ${JSON.stringify(outcome)}`);
   return outcome;
 }
@@ -46,7 +69,11 @@ export class Recorder {
   #waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
   readonly subscription: Subscription;
 
-  constructor(store: EventStore, options: Omit<SubscribeOptions, 'name' | 'onBatch' | 'onDrop'>, during?: (events: readonly RecordedEvent[]) => void | Promise<void>) {
+  constructor(
+    store: EventStore,
+    options: Omit<SubscribeOptions, 'name' | 'onBatch' | 'onDrop'>,
+    during?: (events: readonly RecordedEvent[]) => void | Promise<void>,
+  ) {
     this.subscription = store.subscribe({
       ...options,
       name: 'recorder',

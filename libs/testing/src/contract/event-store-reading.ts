@@ -1,12 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import type { EventStore } from '@rondo/ports';
-import { appendOne, collect, newEvent, newEvents, Recorder, request, written, type EventStoreFixture } from './event-store-kit.ts';
+import {
+  appendOne,
+  collect,
+  newEvent,
+  newEvents,
+  Recorder,
+  request,
+  written,
+  type EventStoreFixture,
+} from './event-store-kit.ts';
 
 type Get = () => EventStoreFixture;
 const aPrefix = (): string => `contract-${randomUUID().slice(0, 8)}-`;
 
-const revisions = async (store: EventStore, stream: string, options: Parameters<EventStore['readStream']>[1]): Promise<number[]> =>
-  (await collect(store.readStream(stream, options))).map((e) => e.revision);
+const revisions = async (
+  store: EventStore,
+  stream: string,
+  options: Parameters<EventStore['readStream']>[1],
+): Promise<number[]> => (await collect(store.readStream(stream, options))).map((e) => e.revision);
 
 /** Appends `count` events in requests that stay below the size limit. */
 async function fill(store: EventStore, stream: string, count: number): Promise<number> {
@@ -59,7 +71,9 @@ export function describeReading(get: Get): void {
       }
       expect(seen).toEqual(Array.from({ length: 4_500 }, (_, i) => i));
       expect(pages).toBeGreaterThan(1);
-      expect(await revisions(store, stream, { backwards: true, limit: 3_000 })).toEqual(Array.from({ length: 3_000 }, (_, i) => 4_499 - i));
+      expect(await revisions(store, stream, { backwards: true, limit: 3_000 })).toEqual(
+        Array.from({ length: 3_000 }, (_, i) => 4_499 - i),
+      );
     });
 
     it('can be left early', async () => {
@@ -90,13 +104,23 @@ export function describeReading(get: Get): void {
     it('filters by stream prefix and by type', async () => {
       const { store } = get();
       const prefix = aPrefix();
-      for (const kind of ['a', 'b', 'c']) await appendOne(store, `${prefix}${kind}-1`, 'noStream', [newEvent('One'), newEvent('Two')]);
+      for (const kind of ['a', 'b', 'c'])
+        await appendOne(store, `${prefix}${kind}-1`, 'noStream', [newEvent('One'), newEvent('Two')]);
       const names = async (filter: { streamPrefixes?: string[]; eventTypes?: string[] }): Promise<string[]> =>
         (await collect(store.readAll(0, { filter }))).map((e) => `${e.stream.slice(prefix.length)} ${e.type}`);
-      expect(await names({ streamPrefixes: [`${prefix}a-`, `${prefix}c-`] })).toEqual(['a-1 One', 'a-1 Two', 'c-1 One', 'c-1 Two']);
+      expect(await names({ streamPrefixes: [`${prefix}a-`, `${prefix}c-`] })).toEqual([
+        'a-1 One',
+        'a-1 Two',
+        'c-1 One',
+        'c-1 Two',
+      ]);
       expect(await names({ streamPrefixes: [prefix], eventTypes: ['Two'] })).toEqual(['a-1 Two', 'b-1 Two', 'c-1 Two']);
       expect(await names({ streamPrefixes: [`${prefix}z`] })).toEqual([]);
-      expect((await collect(store.readAll(0, { filter: { eventTypes: ['Two'] } }))).filter((e) => e.stream.startsWith(prefix))).toHaveLength(3);
+      expect(
+        (await collect(store.readAll(0, { filter: { eventTypes: ['Two'] } }))).filter((e) =>
+          e.stream.startsWith(prefix),
+        ),
+      ).toHaveLength(3);
     });
 
     it('takes a prefix literally', async () => {
@@ -132,7 +156,11 @@ export function describeReading(get: Get): void {
     it('lists the heads of streams by prefix, in order of name', async () => {
       const { store } = get();
       const prefix = aPrefix();
-      await store.append([request(`${prefix}b`, 'noStream', newEvents(2)), request(`${prefix}a`, 'noStream', newEvents(1)), request(`x${prefix}`, 'noStream', newEvents(1))]);
+      await store.append([
+        request(`${prefix}b`, 'noStream', newEvents(2)),
+        request(`${prefix}a`, 'noStream', newEvents(1)),
+        request(`x${prefix}`, 'noStream', newEvents(1)),
+      ]);
       expect(await store.listStreams(prefix)).toEqual([
         { stream: `${prefix}a`, revision: 0 },
         { stream: `${prefix}b`, revision: 1 },
@@ -186,7 +214,8 @@ export function describeSubscriptions(get: Get): void {
       const middle = (await collect(store.readStream(stream, { from: 1_499, limit: 1 })))[0]!.position;
       const recorder = new Recorder(store, { after: middle });
       let last = start;
-      for (let i = 0; i < 60; i++) last = written(await appendOne(store, stream, 2_999 + i * 20, newEvents(20))).position;
+      for (let i = 0; i < 60; i++)
+        last = written(await appendOne(store, stream, 2_999 + i * 20, newEvents(20))).position;
       await recorder.reached(last);
       const seen = recorder.events.filter((e) => e.stream === stream).map((e) => e.revision);
       expect(seen).toEqual(Array.from({ length: 2_700 }, (_, i) => 1_500 + i));
@@ -198,14 +227,19 @@ export function describeSubscriptions(get: Get): void {
       const stream = aPrefix();
       let active = 0;
       let overlapped = false;
-      const recorder = new Recorder(store, { after: await store.head(), filter: { streamPrefixes: [stream] } }, async () => {
-        active += 1;
-        overlapped ||= active > 1;
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        active -= 1;
-      });
+      const recorder = new Recorder(
+        store,
+        { after: await store.head(), filter: { streamPrefixes: [stream] } },
+        async () => {
+          active += 1;
+          overlapped ||= active > 1;
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          active -= 1;
+        },
+      );
       let last = 0;
-      for (let i = 0; i < 40; i++) last = written(await appendOne(store, stream, i === 0 ? 'noStream' : i * 5 - 1, newEvents(5))).position;
+      for (let i = 0; i < 40; i++)
+        last = written(await appendOne(store, stream, i === 0 ? 'noStream' : i * 5 - 1, newEvents(5))).position;
       await recorder.reached(last);
       expect(overlapped).toBe(false);
       expect(recorder.events.map((e) => e.revision)).toEqual(Array.from({ length: 200 }, (_, i) => i));
@@ -214,7 +248,10 @@ export function describeSubscriptions(get: Get): void {
 
     it('moves `through` where nothing passes the filter', async () => {
       const { store } = get();
-      const recorder = new Recorder(store, { after: await store.head(), filter: { streamPrefixes: [aPrefix()], eventTypes: ['Never'] } });
+      const recorder = new Recorder(store, {
+        after: await store.head(),
+        filter: { streamPrefixes: [aPrefix()], eventTypes: ['Never'] },
+      });
       const { position } = written(await appendOne(store, aPrefix(), 'noStream', newEvents(5)));
       await recorder.reached(position);
       expect(recorder.events).toEqual([]);
@@ -237,7 +274,11 @@ export function describeSubscriptions(get: Get): void {
       const stream = aPrefix();
       const other = (await get().connect?.()) ?? store;
       const start = await fill(store, stream, 100);
-      const recorders = [new Recorder(store, { after: 0 }), new Recorder(other, { after: start }), new Recorder(other, { after: 0 })];
+      const recorders = [
+        new Recorder(store, { after: 0 }),
+        new Recorder(other, { after: start }),
+        new Recorder(other, { after: 0 }),
+      ];
       const { position } = written(await appendOne(store, stream, 99, newEvents(10)));
       await Promise.all(recorders.map((r) => r.reached(position)));
       expect(recorders.map((r) => r.events.filter((e) => e.stream === stream).length)).toEqual([110, 10, 110]);
@@ -262,9 +303,13 @@ export function describeSubscriptions(get: Get): void {
     it('ends with onDrop when the subscriber throws', async () => {
       const { store } = get();
       const stream = aPrefix();
-      const recorder = new Recorder(store, { after: await store.head(), filter: { streamPrefixes: [stream] } }, (events) => {
-        if (events.length > 0) throw new Error('cannot go on');
-      });
+      const recorder = new Recorder(
+        store,
+        { after: await store.head(), filter: { streamPrefixes: [stream] } },
+        (events) => {
+          if (events.length > 0) throw new Error('cannot go on');
+        },
+      );
       await appendOne(store, stream, 'noStream', [newEvent()]);
       await recorder.until(() => recorder.dropped !== undefined);
       expect(recorder.dropped?.message).toContain('cannot go on');
@@ -274,9 +319,13 @@ export function describeSubscriptions(get: Get): void {
     it('lets a subscriber append from inside its batch', async () => {
       const { store } = get();
       const [stream, echo] = [aPrefix(), aPrefix()];
-      const recorder = new Recorder(store, { after: await store.head(), filter: { streamPrefixes: [stream] } }, async (events) => {
-        for (const e of events) written(await appendOne(store, echo, 'any', [newEvent('Echo', { of: e.revision })]));
-      });
+      const recorder = new Recorder(
+        store,
+        { after: await store.head(), filter: { streamPrefixes: [stream] } },
+        async (events) => {
+          for (const e of events) written(await appendOne(store, echo, 'any', [newEvent('Echo', { of: e.revision })]));
+        },
+      );
       await appendOne(store, stream, 'noStream', newEvents(3));
       await recorder.until(() => recorder.events.length === 3);
       expect(await revisions(store, echo, {})).toEqual([0, 1, 2]);

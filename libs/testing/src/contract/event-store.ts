@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { AppendTooLargeError } from '@rondo/ports';
-import { appendOne, collect, newEvent, newEvents, request, written, type EventStoreFactory, type EventStoreFixture } from './event-store-kit.ts';
+import {
+  appendOne,
+  collect,
+  newEvent,
+  newEvents,
+  request,
+  written,
+  type EventStoreFactory,
+  type EventStoreFixture,
+} from './event-store-kit.ts';
 import { describeReading, describeSubscriptions } from './event-store-reading.ts';
 
 export type { EventStoreFactory, EventStoreFixture } from './event-store-kit.ts';
@@ -47,7 +56,9 @@ function describeAppending(get: Get): void {
       const sent = [newEvent('First', { text: 'a' }), { ...newEvent('Second'), meta: '{}' }, newEvent('Third', [])];
       await appendOne(get().store, stream, 'noStream', sent);
       const read = await collect(get().store.readStream(stream));
-      expect(read.map(({ id, type, data }) => ({ id, type, data }))).toEqual(sent.map(({ id, type, data }) => ({ id, type, data })));
+      expect(read.map(({ id, type, data }) => ({ id, type, data }))).toEqual(
+        sent.map(({ id, type, data }) => ({ id, type, data })),
+      );
       expect(read[0]?.meta).toBe('{"prev":"","actor":"test"}');
       expect(read[1]?.meta).toMatch(/^\{"prev":"[\w-]{43}"\}$/);
       expect(read[2]?.meta).toMatch(/^\{"prev":"[\w-]{43}","actor":"test"\}$/);
@@ -59,7 +70,9 @@ function describeAppending(get: Get): void {
       for (const expected of ['noStream', 0, 1] as const) {
         await get().store.append([request(stream, expected, [newEvent()]), request(other, expected, [newEvent()])]);
       }
-      const metas = (await collect(get().store.readStream(stream))).map((e) => (JSON.parse(e.meta) as { prev: string }).prev);
+      const metas = (await collect(get().store.readStream(stream))).map(
+        (e) => (JSON.parse(e.meta) as { prev: string }).prev,
+      );
       expect(new Set(metas).size).toBe(3);
     });
 
@@ -92,7 +105,9 @@ function describeAppending(get: Get): void {
 
     it('writes calls in the order in which they are made', async () => {
       const stream = aStream();
-      const calls = Array.from({ length: 50 }, (_, i) => appendOne(get().store, stream, i === 0 ? 'noStream' : i - 1, [newEvent('E', { i })]));
+      const calls = Array.from({ length: 50 }, (_, i) =>
+        appendOne(get().store, stream, i === 0 ? 'noStream' : i - 1, [newEvent('E', { i })]),
+      );
       const outcomes = (await Promise.all(calls)).map(written);
       expect(outcomes.map((o) => o.revision)).toEqual(Array.from({ length: 50 }, (_, i) => i));
       const read = await collect(get().store.readStream(stream));
@@ -101,7 +116,10 @@ function describeAppending(get: Get): void {
 
     it('refuses a request of more than 1 MiB, and writes nothing of its chain', async () => {
       const [small, large] = [aStream(), aStream()];
-      const chain = [request(small, 'noStream', [newEvent()]), request(large, 'noStream', [newEvent('Big', 'é'.repeat(530_000))])];
+      const chain = [
+        request(small, 'noStream', [newEvent()]),
+        request(large, 'noStream', [newEvent('Big', 'é'.repeat(530_000))]),
+      ];
       await expect(get().store.append(chain)).rejects.toThrow(AppendTooLargeError);
       expect(await collect(get().store.readStream(small))).toEqual([]);
       expect(written(await appendOne(get().store, small, 'noStream', [newEvent()])).revision).toBe(0);
@@ -123,15 +141,31 @@ function describeConflicts(get: Get): void {
       const missing = await appendOne(get().store, stream, 4, [newEvent()]);
       expect(missing).toEqual({ ok: false, reason: 'conflict', stream, expected: 4, actual: -1 });
       await appendOne(get().store, stream, 'noStream', newEvents(2));
-      expect(await appendOne(get().store, stream, 'noStream', [newEvent()])).toMatchObject({ ok: false, expected: 'noStream', actual: 1 });
-      expect(await appendOne(get().store, stream, 0, [newEvent()])).toMatchObject({ ok: false, expected: 0, actual: 1 });
-      expect(await appendOne(get().store, stream, 7, [newEvent()])).toMatchObject({ ok: false, expected: 7, actual: 1 });
+      expect(await appendOne(get().store, stream, 'noStream', [newEvent()])).toMatchObject({
+        ok: false,
+        expected: 'noStream',
+        actual: 1,
+      });
+      expect(await appendOne(get().store, stream, 0, [newEvent()])).toMatchObject({
+        ok: false,
+        expected: 0,
+        actual: 1,
+      });
+      expect(await appendOne(get().store, stream, 7, [newEvent()])).toMatchObject({
+        ok: false,
+        expected: 7,
+        actual: 1,
+      });
       expect(await collect(get().store.readStream(stream))).toHaveLength(2);
     });
 
     it('ends the chain at the first conflict, and keeps what stood before it', async () => {
       const [a, b, c] = [aStream(), aStream(), aStream()];
-      const outcomes = await get().store.append([request(a, 'noStream', [newEvent()]), request(b, 3, [newEvent()]), request(c, 'noStream', [newEvent()])]);
+      const outcomes = await get().store.append([
+        request(a, 'noStream', [newEvent()]),
+        request(b, 3, [newEvent()]),
+        request(c, 'noStream', [newEvent()]),
+      ]);
       expect(outcomes.map((o) => o.ok)).toEqual([true, false]);
       expect(await collect(get().store.readStream(a))).toHaveLength(1);
       expect(await collect(get().store.readStream(b))).toHaveLength(0);
@@ -140,7 +174,9 @@ function describeConflicts(get: Get): void {
 
     it('never spoils another call', async () => {
       const streams = Array.from({ length: 20 }, aStream);
-      const outcomes = await Promise.all(streams.map((stream, i) => appendOne(get().store, stream, i % 2 === 0 ? 'noStream' : 5, [newEvent()])));
+      const outcomes = await Promise.all(
+        streams.map((stream, i) => appendOne(get().store, stream, i % 2 === 0 ? 'noStream' : 5, [newEvent()])),
+      );
       expect(outcomes.map((o) => o.ok)).toEqual(streams.map((_, i) => i % 2 === 0));
     });
 
@@ -148,7 +184,9 @@ function describeConflicts(get: Get): void {
       const stream = aStream();
       const other = (await get().connect?.()) ?? get().store;
       await appendOne(get().store, stream, 'noStream', [newEvent()]);
-      const outcomes = await Promise.all([get().store, other, get().store, other].map((store) => appendOne(store, stream, 0, [newEvent()])));
+      const outcomes = await Promise.all(
+        [get().store, other, get().store, other].map((store) => appendOne(store, stream, 0, [newEvent()])),
+      );
       expect(outcomes.filter((o) => o.ok)).toHaveLength(1);
       expect(await collect(get().store.readStream(stream))).toHaveLength(2);
       if (other !== get().store) await other.close();
@@ -171,7 +209,11 @@ function describeRepeats(get: Get): void {
 
     it('holds for a whole chain', async () => {
       const [a, b] = [aStream(), aStream()];
-      const chain = [request(a, 'noStream', newEvents(2)), request(b, 'noStream', newEvents(1)), request(a, 1, newEvents(1))];
+      const chain = [
+        request(a, 'noStream', newEvents(2)),
+        request(b, 'noStream', newEvents(1)),
+        request(a, 1, newEvents(1)),
+      ];
       const first = await get().store.append(chain);
       expect(await get().store.append(chain)).toEqual(first);
     });
@@ -189,8 +231,14 @@ function describeRepeats(get: Get): void {
       const stream = aStream();
       const events = newEvents(2);
       await appendOne(get().store, stream, 'noStream', events);
-      expect(await appendOne(get().store, stream, 'noStream', [events[0]!, newEvent()])).toMatchObject({ ok: false, actual: 1 });
-      expect(await appendOne(get().store, stream, 'noStream', [...events, newEvent()])).toMatchObject({ ok: false, actual: 1 });
+      expect(await appendOne(get().store, stream, 'noStream', [events[0]!, newEvent()])).toMatchObject({
+        ok: false,
+        actual: 1,
+      });
+      expect(await appendOne(get().store, stream, 'noStream', [...events, newEvent()])).toMatchObject({
+        ok: false,
+        actual: 1,
+      });
     });
 
     it('is a conflict at another place', async () => {
