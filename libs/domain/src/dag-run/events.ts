@@ -45,7 +45,11 @@ export type DagRunEvent =
   | { readonly type: 'TaskCleared'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[] } }
   | { readonly type: 'TaskMarked'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly state: 'success' | 'failed' | 'skipped'; readonly reason?: string } }
   | { readonly type: 'CallbackReported'; readonly data: { readonly at: number; readonly callback: string; readonly taskId?: string; readonly mapIndex?: MapIndex; readonly error?: TaskError } }
-  | { readonly type: 'RunReopened'; readonly data: { readonly at: number; readonly deadline?: number } }
+  /** The attempt of an instance that was cleared or marked meanwhile has ended: it holds nothing any more (I3). */
+  | { readonly type: 'TaskAttemptClosed'; readonly data: AttemptKey & { readonly at: number; readonly reason: string } }
+  /** A finished run was cleared: queued until its DAG admits it again (I4). */
+  | { readonly type: 'RunReopened'; readonly data: { readonly at: number } }
+  | { readonly type: 'RunResumed'; readonly data: { readonly at: number; readonly deadline?: number } }
   | { readonly type: 'RunSucceeded'; readonly data: { readonly at: number; readonly reason: string } }
   | { readonly type: 'RunFailed'; readonly data: { readonly at: number; readonly reason: string } };
 

@@ -1,2 +1,4 @@
+export * from './decide.ts';
 export * from './definition.ts';
 export * from './events.ts';
+export * from './state.ts';

@@ -1,0 +1,173 @@
+import { evaluateUpstream, type Upstream } from '../trigger-rule/index.ts';
+import { isLatest } from '../schedule/index.ts';
+import type { InstanceRange } from '../task-instance/index.ts';
+import type { Decision } from './decision.ts';
+import { keyOf } from './report.ts';
+import { isSchedulable, look, type DagRunState, type InstanceState } from './state.ts';
+import { transition } from './transitions.ts';
+
+/**
+ * Carries the run as far as it can go now: states that rules write, attempts that may be published, the run's end. It
+ * depends on the state alone, so that after a restart it completes whatever a decision did not get to.
+ */
+export function advance(d: Decision): void {
+  const { run, now } = d;
+  if (run.started === undefined || run.state !== 'running') return;
+  if (run.deadline !== undefined && now >= run.deadline) {
+    timeOut(d);
+    return;
+  }
+  for (let inst = run.wake.popDue(now); inst !== undefined; inst = run.wake.popDue(now)) look(run, inst);
+  settle(d);
+  if (run.plan.definition.failFast && run.failedWork > 0) failFast(d);
+  if (!d.context.paused) publish(d);
+  end(d);
+}
+
+/** When the run wants to be looked at again though nothing happens; epoch milliseconds. */
+export function nextWake(d: Pick<Decision, 'run'>): number | undefined {
+  const { run } = d;
+  if (run.state !== 'running') return undefined;
+  const wake = run.wake.next();
+  if (run.deadline === undefined) return wake;
+  return wake === undefined ? run.deadline : Math.min(wake, run.deadline);
+}
+
+/** Many instances that a rule moves in one pass become one event for each reason (I7). */
+class Bulk {
+  private readonly ranges = new Map<string, InstanceRange[]>();
+
+  add(type: 'TaskSkipped' | 'TaskUpstreamFailed' | 'TaskRemoved', reason: string, inst: InstanceState): void {
+    const key = `${type} ${reason}`;
+    const list = this.ranges.get(key);
+    const range = { taskId: inst.task.def.taskId, mapIndex: inst.mapIndex };
+    if (list === undefined) this.ranges.set(key, [range]);
+    else list.push(range);
+  }
+
+  flush(d: Decision): void {
+    for (const [key, instances] of this.ranges) {
+      const at = key.indexOf(' ');
+      const type = key.slice(0, at) as 'TaskSkipped' | 'TaskUpstreamFailed' | 'TaskRemoved';
+      d.record({ type, data: { at: d.now, instances, reason: key.slice(at + 1) } });
+    }
+    this.ranges.clear();
+  }
+}
+
+const WRITES = { skipped: 'TaskSkipped', upstream_failed: 'TaskUpstreamFailed', removed: 'TaskRemoved' } as const;
+
+/** Looks at every instance on the list until no rule writes a state any more; what may run is in the ready queue then. */
+function settle(d: Decision): void {
+  const { run } = d;
+  const bulk = new Bulk();
+  // The list grows while it is worked: a state that is written makes the instances below it be looked at.
+  for (let i = 0; i < run.dirty.length; i++) {
+    const inst = run.dirty[i]!;
+    inst.dirty = false;
+    if (!isSchedulable(inst.state)) continue;
+    const verdict = judge(d, inst);
+    if (verdict === 'wait') run.ready.drop(inst);
+    else if (verdict === 'run') {
+      if (inst.task.def.runs === 'child' || d.context.paused) run.ready.push(inst);
+      else decideInline(d, inst, bulk);
+    } else {
+      bulk.add(WRITES[verdict.state], verdict.reason, inst);
+      transition(run, inst, verdict.state);
+    }
+  }
+  run.dirty.length = 0;
+  bulk.flush(d);
+}
+
+type Verdict = 'wait' | 'run' | { readonly state: 'skipped' | 'upstream_failed' | 'removed'; readonly reason: string };
+
+function judge(d: Decision, inst: InstanceState): Verdict {
+  if (inst.skipVotes > 0) return { state: 'skipped', reason: 'branch' };
+  const upstream = upstreamOf(d.run, inst);
+  const verdict = evaluateUpstream(upstream);
+  if (verdict.state !== null) return { state: verdict.state, reason: `trigger_rule:${upstream.rule}` };
+  if (!verdict.met) return 'wait';
+  return inst.wakeAt !== undefined && inst.wakeAt > d.now ? 'wait' : 'run';
+}
+
+/** The counters that an instance's rule looks at. */
+export function upstreamOf(run: DagRunState, inst: InstanceState): Upstream {
+  const task = run.tasks[inst.task.index]!;
+  const { def } = inst.task;
+  return {
+    rule: def.triggerRule,
+    direct: task.counts,
+    indirectSetups: def.teardown === true || task.setups.total === 0 ? undefined : task.setups,
+    mapIndex: inst.mapIndex.length === 0 ? -1 : inst.slot,
+  };
+}
+
+/** A task that needs no child: it succeeds where it is decided. Earlier writes of this pass come before it in the history. */
+function decideInline(d: Decision, inst: InstanceState, bulk?: Bulk): void {
+  bulk?.flush(d);
+  const key = { ...keyOf(inst), tryNumber: inst.tryNumber + 1, leg: 1 };
+  const latest = inst.task.def.runs !== 'latest_only' || isLatestRun(d);
+  d.emit({ type: 'TaskSucceeded', data: { ...key, at: d.now, ...(latest ? {} : { skip: { kind: 'branch' as const, follow: [] } }) } });
+}
+
+function isLatestRun(d: Decision): boolean {
+  const { started, plan } = d.run;
+  return started === undefined || isLatest(plan.definition.timetable, { ...started, now: d.now });
+}
+
+/** I5: limits of the run are applied here, before anything is published. */
+function publish(d: Decision): void {
+  const { run } = d;
+  const limit = run.plan.definition.maxActiveTasks;
+  while (run.ready.size > 0 && run.active < limit && run.scheduled < d.context.window) {
+    const inst = run.ready.pop();
+    if (inst === undefined) return;
+    if (inst.task.def.runs === 'child') schedule(d, inst);
+    else decideInline(d, inst);
+    if (run.dirty.length > 0) settle(d);
+  }
+}
+
+function schedule(d: Decision, inst: InstanceState): void {
+  const again = inst.sameTry;
+  const tryNumber = again ? inst.tryNumber : inst.tryNumber + 1;
+  const leg = again ? inst.leg + 1 : 1;
+  d.emit({ type: 'TaskScheduled', data: { taskId: inst.task.def.taskId, mapIndex: inst.mapIndex, tryNumber, leg, at: d.now } });
+}
+
+/** §1.4. A failed task that is no leaf does not fail the run. */
+function end(d: Decision): void {
+  const { run, now } = d;
+  if (run.unfinished > 0) {
+    const stuck = run.active === 0 && run.waiting === 0 && run.ready.size === 0 && run.dirty.length === 0 && !d.context.paused;
+    if (stuck) d.emit({ type: 'RunFailed', data: { at: now, reason: 'all_tasks_deadlocked' } });
+    return;
+  }
+  if (run.failedLeaves > 0) d.emit({ type: 'RunFailed', data: { at: now, reason: 'task_failure' } });
+  else d.emit({ type: 'RunSucceeded', data: { at: now, reason: 'all_tasks_done' } });
+}
+
+/** dagrunTimeout: what is unfinished is skipped, then the run has failed. */
+function timeOut(d: Decision): void {
+  const instances = d.run.tasks.flatMap((t) => t.instances.filter((i) => !isDone(i)));
+  if (instances.length > 0) d.emit({ type: 'TaskMarked', data: { at: d.now, instances: instances.map(rangeOf), state: 'skipped', reason: 'dagrun_timeout' } });
+  d.emit({ type: 'RunFailed', data: { at: d.now, reason: 'timed_out' } });
+}
+
+/** failFast: after a failure running work fails and waiting work is skipped; teardowns still run. */
+function failFast(d: Decision): void {
+  const rest = d.run.tasks.filter((t) => t.plan.def.teardown !== true).flatMap((t) => t.instances.filter((i) => !isDone(i)));
+  const running = rest.filter((i) => i.open);
+  const waiting = rest.filter((i) => !i.open);
+  if (running.length > 0) d.emit({ type: 'TaskMarked', data: { at: d.now, instances: running.map(rangeOf), state: 'failed', reason: 'fail_fast' } });
+  if (waiting.length > 0) d.emit({ type: 'TaskMarked', data: { at: d.now, instances: waiting.map(rangeOf), state: 'skipped', reason: 'fail_fast' } });
+  if (rest.length > 0) settle(d);
+}
+
+export function isDone(inst: InstanceState): boolean {
+  const { state } = inst;
+  return state === 'success' || state === 'failed' || state === 'skipped' || state === 'upstream_failed' || state === 'removed';
+}
+
+export const rangeOf = (inst: InstanceState): InstanceRange => ({ taskId: inst.task.def.taskId, mapIndex: inst.mapIndex });

@@ -1,0 +1,44 @@
+import type { DagRunEvent } from './events.ts';
+import { evolveRun } from './evolve.ts';
+import type { DagRunState } from './state.ts';
+
+/** What a decision may know besides the state. Time comes in as data. */
+export interface DecisionContext {
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** The DAG is paused: nothing new is scheduled. */
+  readonly paused: boolean;
+  /** Most attempts of this run that are published and not yet acknowledged (I5). */
+  readonly window: number;
+}
+
+export const DEFAULT_WINDOW = 500;
+
+/**
+ * A decision in the making: each event moves the state as it is emitted, so that the next rule sees it. When the events
+ * cannot be appended the state is dropped with the decision and folded anew.
+ */
+export class Decision {
+  readonly run: DagRunState;
+  readonly context: DecisionContext;
+  readonly events: DagRunEvent[] = [];
+
+  constructor(run: DagRunState, context: DecisionContext) {
+    this.run = run;
+    this.context = context;
+  }
+
+  get now(): number {
+    return this.context.now;
+  }
+
+  emit(event: DagRunEvent): void {
+    this.events.push(event);
+    evolveRun(this.run, event);
+  }
+
+  /** The state already shows what the event says. */
+  record(event: DagRunEvent): void {
+    this.events.push(event);
+  }
+}

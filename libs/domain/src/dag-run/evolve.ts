@@ -1,0 +1,198 @@
+import { assertNever } from '@rondo/kernel';
+import { pathsOf, type InstanceRange, type SkipDecision } from '../task-instance/index.ts';
+import { skipsOf } from '../graph/index.ts';
+import type { AttemptKey, DagRunEvent } from './events.ts';
+import { findInstance, look, type DagRunState, type InstanceState } from './state.ts';
+import { setCallback, setOpen, transition } from './transitions.ts';
+
+/**
+ * Folds one event into the state, in place: the same function builds the state from history and moves it after a
+ * decision, so that memory and replay cannot differ. An event that names a task which the plan lacks is an error: the
+ * history and the version do not belong together.
+ */
+export function evolveRun(run: DagRunState, event: DagRunEvent): void {
+  switch (event.type) {
+    case 'RunStarted':
+      run.started = event.data;
+      run.state = 'running';
+      run.startedAt = event.data.at;
+      run.deadline = event.data.deadline;
+      return;
+    case 'RunReopened':
+      run.state = 'queued';
+      run.endedAt = undefined;
+      run.reason = undefined;
+      run.deadline = undefined;
+      run.callbackReported = false;
+      return;
+    case 'RunResumed':
+      run.state = 'running';
+      run.startedAt = event.data.at;
+      run.deadline = event.data.deadline;
+      relook(run);
+      return;
+    case 'RunSucceeded':
+    case 'RunFailed':
+      run.state = event.type === 'RunSucceeded' ? 'success' : 'failed';
+      run.endedAt = event.data.at;
+      run.reason = event.data.reason;
+      return;
+    case 'CallbackReported':
+      if (event.data.taskId === undefined) run.callbackReported = true;
+      else setCallback(run, need(run, event.data.taskId, event.data.mapIndex ?? []), undefined);
+      return;
+    case 'TaskSkipped':
+      bulk(run, event.data.instances, (inst) => {
+        if (event.data.attempt !== undefined) {
+          inst.tryNumber = event.data.attempt.tryNumber;
+          inst.leg = event.data.attempt.leg;
+          setOpen(run, inst, false);
+        }
+        transition(run, inst, 'skipped');
+      });
+      return;
+    case 'TaskUpstreamFailed':
+      bulk(run, event.data.instances, (inst) => transition(run, inst, 'upstream_failed'));
+      return;
+    case 'TaskRemoved':
+      bulk(run, event.data.instances, (inst) => transition(run, inst, 'removed'));
+      return;
+    case 'TaskCleared':
+      bulk(run, event.data.instances, (inst) => clear(run, inst));
+      return;
+    case 'TaskMarked':
+      bulk(run, event.data.instances, (inst) => mark(run, inst, event.data.state));
+      return;
+    default:
+      evolveAttempt(run, event);
+  }
+}
+
+type AttemptEvent = Extract<DagRunEvent, { readonly data: AttemptKey }>;
+
+function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
+  const inst = need(run, event.data.taskId, event.data.mapIndex);
+  inst.tryNumber = event.data.tryNumber;
+  inst.leg = event.data.leg;
+  switch (event.type) {
+    case 'TaskScheduled':
+      if (!inst.sameTry) inst.lost = 0;
+      inst.sameTry = false;
+      inst.wakeAt = undefined;
+      inst.waitFor = undefined;
+      inst.output = undefined;
+      setOpen(run, inst, true);
+      transition(run, inst, 'scheduled');
+      return;
+    case 'TaskQueued':
+      transition(run, inst, 'queued');
+      return;
+    case 'TaskStarted':
+      transition(run, inst, 'running');
+      return;
+    case 'TaskSucceeded':
+      setOpen(run, inst, false);
+      inst.waitFor = undefined;
+      if (inst.task.feeds) inst.output = event.data.xcoms?.['return_value'];
+      forgetSkips(run, inst);
+      if (event.data.skip !== undefined) rememberSkips(run, inst, event.data.skip);
+      transition(run, inst, 'success');
+      return;
+    case 'TaskFailed':
+      setOpen(run, inst, false);
+      inst.waitFor = undefined;
+      setCallback(run, inst, event.data.callback);
+      transition(run, inst, 'failed');
+      return;
+    case 'TaskRetryScheduled':
+      setOpen(run, inst, false);
+      setCallback(run, inst, event.data.callback);
+      wakeAt(run, inst, event.data.retryAt);
+      inst.waitFor = undefined;
+      transition(run, inst, 'up_for_retry');
+      return;
+    case 'TaskRescheduled':
+      setOpen(run, inst, false);
+      inst.sameTry = true;
+      wakeAt(run, inst, event.data.until);
+      transition(run, inst, 'up_for_reschedule');
+      return;
+    case 'TaskDeferred':
+      setOpen(run, inst, false);
+      inst.waitFor = event.data.waitFor;
+      transition(run, inst, 'deferred');
+      return;
+    case 'TaskLost':
+      setOpen(run, inst, false);
+      inst.lost++;
+      inst.sameTry = true;
+      transition(run, inst, 'none');
+      return;
+    case 'TaskAttemptClosed':
+      setOpen(run, inst, false);
+      if (inst.state === 'restarting') transition(run, inst, 'none');
+      return;
+    default:
+      assertNever(event, 'event of a run');
+  }
+}
+
+function wakeAt(run: DagRunState, inst: InstanceState, at: number): void {
+  inst.wakeAt = at;
+  run.wake.push(inst, at);
+}
+
+function clear(run: DagRunState, inst: InstanceState): void {
+  inst.maxTries = inst.tryNumber + inst.task.def.retries;
+  inst.lost = 0;
+  inst.sameTry = false;
+  inst.wakeAt = undefined;
+  inst.waitFor = undefined;
+  inst.output = undefined;
+  setCallback(run, inst, undefined);
+  forgetSkips(run, inst);
+  // I3: an instance whose attempt is still open waits for its end.
+  transition(run, inst, inst.open ? 'restarting' : 'none');
+}
+
+function mark(run: DagRunState, inst: InstanceState, to: 'success' | 'failed' | 'skipped'): void {
+  inst.wakeAt = undefined;
+  inst.waitFor = undefined;
+  transition(run, inst, to);
+}
+
+/** The decision of a branch or short-circuit holds until the task that made it is cleared. */
+function rememberSkips(run: DagRunState, inst: InstanceState, skip: SkipDecision): void {
+  inst.skips = skipsOf(run.plan.graph, inst.task.index, skip);
+  vote(run, inst.skips, 1);
+}
+
+function forgetSkips(run: DagRunState, inst: InstanceState): void {
+  if (inst.skips === undefined) return;
+  vote(run, inst.skips, -1);
+  inst.skips = undefined;
+}
+
+function vote(run: DagRunState, tasks: readonly number[], by: 1 | -1): void {
+  for (const index of tasks)
+    for (const below of run.tasks[index]!.instances) {
+      below.skipVotes += by;
+      look(run, below);
+    }
+}
+
+/** After a pause of the whole run everything without a status is looked at again. */
+function relook(run: DagRunState): void {
+  for (const task of run.tasks) for (const inst of task.instances) look(run, inst);
+}
+
+function bulk(run: DagRunState, ranges: readonly InstanceRange[], each: (inst: InstanceState) => void): void {
+  for (const range of ranges) for (const path of pathsOf(range)) each(need(run, range.taskId, path));
+}
+
+function need(run: DagRunState, taskId: string, mapIndex: readonly number[]): InstanceState {
+  const inst = findInstance(run, taskId, mapIndex);
+  if (inst === undefined)
+    throw new Error(`run '${run.started?.runId ?? '?'}' has no task instance '${taskId}' [${mapIndex.join('.')}]: version ${run.plan.version} does not fit its history`);
+  return inst;
+}

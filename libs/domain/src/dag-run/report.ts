@@ -1,0 +1,188 @@
+import { assertNever, ok, type JsonObject, type Result } from '@rondo/kernel';
+import { branchTargets } from '../graph/index.ts';
+import { mayRetry, retryDelayMs } from '../retry/index.ts';
+import type { AttemptOutcome, AttemptRef, SkipDecision, TaskError, XComValue } from '../task-instance/index.ts';
+import type { Decision } from './decision.ts';
+import type { AttemptKey } from './events.ts';
+import { findInstance, type InstanceState } from './state.ts';
+
+/** What a gateway or worker says of an attempt; each is complete in itself, so that one may stand for the earlier ones. */
+export type RunReport =
+  | { readonly kind: 'queued'; readonly attempt: AttemptRef; readonly at: number; readonly executor: string; readonly worker: string }
+  | { readonly kind: 'started'; readonly attempt: AttemptRef; readonly at: number; readonly queuedAt: number; readonly executor: string; readonly worker: string; readonly pid?: number }
+  | {
+      readonly kind: 'finished';
+      readonly attempt: AttemptRef;
+      readonly queuedAt: number;
+      readonly startedAt: number;
+      readonly at: number;
+      readonly executor: string;
+      readonly worker: string;
+      readonly pid?: number;
+      readonly outcome: AttemptOutcome;
+      readonly rendered?: JsonObject;
+    }
+  | { readonly kind: 'lost'; readonly attempt: AttemptRef; readonly at: number; readonly reason: string };
+
+/** True when the report changed something; false for one of an attempt that is no longer the instance's own (I1). */
+export function decideReport(d: Decision, report: RunReport): boolean {
+  const { attempt } = report;
+  const inst = findInstance(d.run, attempt.taskId, attempt.mapIndex);
+  if (inst === undefined || !inst.open || inst.tryNumber !== attempt.tryNumber || inst.leg !== attempt.leg) return false;
+  const expected = inst.state === 'scheduled' || inst.state === 'queued' || inst.state === 'running';
+  if (!expected) return closeSuperseded(d, inst, report);
+  switch (report.kind) {
+    case 'queued':
+      return queued(d, inst, report.at, report);
+    case 'started':
+      return started(d, inst, report);
+    case 'finished':
+      finished(d, inst, report);
+      return true;
+    case 'lost':
+      lost(d, inst, report.at, report.reason);
+      return true;
+    default:
+      return assertNever(report, 'report');
+  }
+}
+
+export function keyOf(inst: InstanceState): AttemptKey {
+  return { taskId: inst.task.def.taskId, mapIndex: inst.mapIndex, tryNumber: inst.tryNumber, leg: inst.leg };
+}
+
+/** The instance was cleared or marked while the attempt ran: its end frees the instance and changes nothing else (I3). */
+function closeSuperseded(d: Decision, inst: InstanceState, report: RunReport): boolean {
+  if (report.kind === 'queued' || report.kind === 'started') return false;
+  const reason = report.kind === 'lost' ? report.reason : `the attempt ended (${report.outcome.kind}) after its instance was ${inst.state === 'restarting' ? 'cleared' : 'marked'}`;
+  d.emit({ type: 'TaskAttemptClosed', data: { ...keyOf(inst), at: report.at, reason } });
+  return true;
+}
+
+function queued(d: Decision, inst: InstanceState, at: number, by: { readonly executor: string; readonly worker: string }): boolean {
+  if (inst.state !== 'scheduled') return false;
+  d.emit({ type: 'TaskQueued', data: { ...keyOf(inst), at, executor: by.executor, worker: by.worker } });
+  return true;
+}
+
+function started(d: Decision, inst: InstanceState, report: Extract<RunReport, { kind: 'started' | 'finished' }>): boolean {
+  queued(d, inst, report.queuedAt, report);
+  if (inst.state !== 'queued') return false;
+  const at = report.kind === 'started' ? report.at : report.startedAt;
+  d.emit({ type: 'TaskStarted', data: { ...keyOf(inst), at, ...(report.pid === undefined ? {} : { pid: report.pid }) } });
+  return true;
+}
+
+type Finished = Extract<RunReport, { kind: 'finished' }>;
+
+function finished(d: Decision, inst: InstanceState, report: Finished): void {
+  started(d, inst, report);
+  const { outcome, at } = report;
+  const rendered = report.rendered === undefined ? {} : { rendered: report.rendered };
+  switch (outcome.kind) {
+    case 'success': {
+      const skip = resolveSkip(d, outcome.skip);
+      if (!skip.ok) {
+        fail(d, inst, at, { kind: 'branch', message: skip.error }, { retryable: true, rendered, callbacksRan: false });
+        return;
+      }
+      const decided = skip.value === undefined ? {} : { skip: skip.value };
+      d.emit({ type: 'TaskSucceeded', data: { ...keyOf(inst), at, ...xcomsOf(outcome.xcoms), ...decided, ...rendered } });
+      return;
+    }
+    case 'skipped':
+      d.emit({ type: 'TaskSkipped', data: { at, instances: [{ taskId: inst.task.def.taskId, mapIndex: inst.mapIndex }], reason: outcome.reason, attempt: keyOf(inst) } });
+      return;
+    case 'failed':
+      fail(d, inst, at, outcome.error, { retryable: outcome.retryable, rendered, callbacksRan: outcome.callbacksRan ?? true, xcoms: outcome.xcoms });
+      return;
+    case 'trigger': {
+      const runId = outcome.request.runId ?? triggeredRunId(d, inst);
+      d.emit({ type: 'TaskDeferred', data: { ...keyOf(inst), at, waitFor: { kind: 'dagRun', request: { ...outcome.request, runId } }, ...xcomsOf(outcome.xcoms) } });
+      return;
+    }
+    default:
+      assertNever(outcome, 'outcome');
+  }
+}
+
+/** Groups become their roots; an id that the DAG does not have is a failure of the task. */
+function resolveSkip(d: Decision, skip: SkipDecision | undefined): Result<SkipDecision | undefined> {
+  if (skip?.kind !== 'branch') return ok(skip);
+  const targets = branchTargets(d.run.plan.graph, skip.follow);
+  return targets.ok ? ok({ kind: 'branch', follow: targets.value }) : targets;
+}
+
+/** Named after the instance, not the attempt: a redispatch asks for the same run (I1). */
+function triggeredRunId(d: Decision, inst: InstanceState): string {
+  const map = inst.mapIndex.length === 0 ? '' : `.${inst.mapIndex.join('.')}`;
+  return `triggered__${d.run.started?.dagId ?? ''}.${d.run.started?.runId ?? ''}.${inst.task.def.taskId}${map}.${inst.tryNumber}`;
+}
+
+const xcomsOf = (xcoms: Readonly<Record<string, XComValue>> | undefined) => (xcoms === undefined ? {} : { xcoms });
+
+interface FailOptions {
+  readonly retryable: boolean;
+  readonly callbacksRan: boolean;
+  readonly rendered?: { readonly rendered?: JsonObject };
+  readonly xcoms?: Readonly<Record<string, XComValue>> | undefined;
+}
+
+/** One failed try: another try when it may have one, else the end. A callback that the child could not run is asked for. */
+export function fail(d: Decision, inst: InstanceState, at: number, error: TaskError, options: FailOptions): void {
+  const { def } = inst.task;
+  const retry = options.retryable && mayRetry(inst);
+  const wanted = retry ? ('onRetry' as const) : ('onFailure' as const);
+  const asks = !options.callbacksRan && def.callbacks.includes(wanted);
+  const base = { ...keyOf(inst), at, error, ...options.rendered };
+  if (!retry) {
+    d.emit({ type: 'TaskFailed', data: { ...base, ...xcomsOf(options.xcoms), ...(asks ? { callback: 'onFailure' as const } : {}) } });
+    return;
+  }
+  const { dagId } = d.run.plan.definition;
+  const logicalDate = d.run.started?.logicalDate ?? null;
+  const retryAt = at + retryDelayMs(def, { dagId, taskId: def.taskId, logicalDate, tryNumber: inst.tryNumber });
+  d.emit({ type: 'TaskRetryScheduled', data: { ...base, retryAt, ...(asks ? { callback: 'onRetry' as const } : {}) } });
+}
+
+/** I19: a lost attempt is tried again on a budget of its own; past the budget it is a failed try. */
+function lost(d: Decision, inst: InstanceState, at: number, reason: string): void {
+  const budget = inst.task.def.maxLostAttempts;
+  if (inst.lost < budget) {
+    d.emit({ type: 'TaskLost', data: { ...keyOf(inst), at, reason } });
+    return;
+  }
+  const message = `attempt lost (${reason}) for the ${inst.lost + 1}th time in try ${inst.tryNumber}; allowed are ${budget} (maxLostAttempts)`;
+  fail(d, inst, at, { kind: 'lost', message }, { retryable: true, callbacksRan: false });
+}
+
+/** The run that a deferred task waits for was refused, exists, or has ended. */
+export function decideTriggered(d: Decision, attempt: AttemptRef, answer: TriggerAnswer): boolean {
+  const inst = findInstance(d.run, attempt.taskId, attempt.mapIndex);
+  if (inst === undefined || inst.state !== 'deferred' || inst.waitFor === undefined || inst.tryNumber !== attempt.tryNumber) return false;
+  const { request } = inst.waitFor;
+  const succeed = () => d.emit({ type: 'TaskSucceeded', data: { ...keyOf(inst), at: d.now, xcoms: { trigger_run_id: { value: request.runId } } } });
+  const refuse = (message: string) => fail(d, inst, d.now, { kind: 'trigger', message }, { retryable: true, callbacksRan: false });
+  switch (answer.kind) {
+    case 'accepted':
+      if (request.wait) return false;
+      succeed();
+      return true;
+    case 'refused':
+      if (answer.alreadyExists && request.skipWhenAlreadyExists)
+        d.emit({ type: 'TaskSkipped', data: { at: d.now, instances: [{ taskId: attempt.taskId, mapIndex: attempt.mapIndex }], reason: answer.message, attempt: keyOf(inst) } });
+      else refuse(`run '${request.runId}' of DAG '${request.dagId}' was refused: ${answer.message}`);
+      return true;
+    case 'ended':
+      if (request.allowedStates.includes(answer.state)) succeed();
+      else refuse(`run '${request.runId}' of DAG '${request.dagId}' ended as ${answer.state}; allowed: ${request.allowedStates.join(', ')}`);
+      return true;
+    default:
+      return assertNever(answer, 'answer');
+  }
+}
+
+export type TriggerAnswer =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly message: string; readonly alreadyExists: boolean }
+  | { readonly kind: 'ended'; readonly state: 'success' | 'failed' };

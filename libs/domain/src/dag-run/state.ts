@@ -1,0 +1,170 @@
+import type { RunStartedData, WaitFor } from './events.ts';
+import type { RunPlan, TaskPlan } from './plan.ts';
+import { ReadyQueue } from './ready-queue.ts';
+import { WakeQueue } from './wake-queue.ts';
+import { newUpstreamCounts, type UpstreamCounts } from '../trigger-rule/index.ts';
+import { UNMAPPED, type MapIndex, type RunState, type TaskState, type XComValue } from '../task-instance/index.ts';
+
+/** One task instance of the run. What is marked derived can be told from the rest and from the plan. */
+export interface InstanceState {
+  readonly task: TaskPlan;
+  readonly mapIndex: MapIndex;
+  /** Place among the task's instances; 0 for one that is not mapped. */
+  readonly slot: number;
+  state: TaskState;
+  /** 0 before the first try; grows when the instance is scheduled. */
+  tryNumber: number;
+  /** `retries` at first: a try may be followed by another while its number is not over it. After a clear `tryNumber + retries`. */
+  maxTries: number;
+  leg: number;
+  /** I19: attempts of this try that were lost. */
+  lost: number;
+  /** The next dispatch goes on with the same try (after a lost attempt or a reschedule): only its leg grows. */
+  sameTry: boolean;
+  /** An attempt was published and has not been reported ended (I3). */
+  open: boolean;
+  /** When an instance that is up for retry or reschedule may be scheduled; epoch milliseconds. */
+  wakeAt: number | undefined;
+  waitFor: WaitFor | undefined;
+  /** How many remembered branch or short-circuit decisions skip this instance. */
+  skipVotes: number;
+  /** Tasks that this instance's own decision skips (indexes), until it is cleared. */
+  skips: readonly number[] | undefined;
+  /** Values kept because another task takes them as inputs. */
+  output: XComValue | undefined;
+  /** A callback that the worker must run apart, because its attempt's child is gone. */
+  callback: 'onFailure' | 'onRetry' | undefined;
+  /** Derived: in the ready queue. */
+  ready: boolean;
+  inHeap: boolean;
+  /** Derived: in the list of instances to look at again. */
+  dirty: boolean;
+}
+
+/** A task in the run: its instances, and what is counted once for all of them. */
+export interface TaskRuntime {
+  readonly plan: TaskPlan;
+  readonly instances: InstanceState[];
+  /** Derived: direct upstream instances by state; kept up to date edge by edge, never recounted. */
+  readonly counts: UpstreamCounts;
+  /** Derived: the same over the setups further up that must have succeeded. */
+  readonly setups: UpstreamCounts;
+}
+
+/** Everything that the run's next decision depends on: folded from the events of its stream, in place. */
+export interface DagRunState {
+  readonly plan: RunPlan;
+  started: RunStartedData | undefined;
+  state: RunState;
+  startedAt: number;
+  endedAt: number | undefined;
+  deadline: number | undefined;
+  reason: string | undefined;
+  readonly tasks: readonly TaskRuntime[];
+  /** DAG callbacks that have been reported; a run is not closed before. */
+  callbackReported: boolean;
+  /** Derived counters. */
+  unfinished: number;
+  /** Scheduled, queued, running or restarting. */
+  active: number;
+  /** Published and not yet acknowledged by a gateway. */
+  scheduled: number;
+  /** Instances whose attempt is open, whatever their state. */
+  open: number;
+  /** Up for retry, up for reschedule, deferred. */
+  waiting: number;
+  failedLeaves: number;
+  /** Instances with a callback still to be run apart. */
+  callbacks: number;
+  /** Failed instances of tasks that are no teardown (fail-fast looks at it). */
+  failedWork: number;
+  dirty: InstanceState[];
+  readonly ready: ReadyQueue;
+  readonly wake: WakeQueue;
+}
+
+/** The state before the first event: every instance without a status, every one to be looked at. */
+export function initialRun(plan: RunPlan): DagRunState {
+  const tasks = plan.tasks.map((task): TaskRuntime => {
+    const directSetups = task.upstream.reduce((n, up) => n + (plan.tasks[up]!.def.setup === true ? 1 : 0), 0);
+    return {
+      plan: task,
+      instances: [newInstance(task, UNMAPPED, 0)],
+      counts: newUpstreamCounts(task.upstream.length, directSetups),
+      setups: newUpstreamCounts(task.indirectSetups.length),
+    };
+  });
+  const state: DagRunState = {
+    plan,
+    started: undefined,
+    state: 'queued',
+    startedAt: 0,
+    endedAt: undefined,
+    deadline: undefined,
+    reason: undefined,
+    tasks,
+    callbackReported: false,
+    unfinished: tasks.length,
+    active: 0,
+    scheduled: 0,
+    open: 0,
+    waiting: 0,
+    failedLeaves: 0,
+    callbacks: 0,
+    failedWork: 0,
+    dirty: [],
+    ready: new ReadyQueue(),
+    wake: new WakeQueue(),
+  };
+  for (const task of tasks) if (task.plan.upstream.length === 0 || canFireEarly(task.plan)) look(state, task.instances[0]!);
+  return state;
+}
+
+/** A task with upstreams is looked at when one of them changes; `always` waits for none. */
+function canFireEarly(task: TaskPlan): boolean {
+  return task.def.triggerRule === 'always';
+}
+
+function newInstance(task: TaskPlan, mapIndex: MapIndex, slot: number): InstanceState {
+  return {
+    task,
+    mapIndex,
+    slot,
+    state: 'none',
+    tryNumber: 0,
+    maxTries: task.def.retries,
+    leg: 0,
+    lost: 0,
+    sameTry: false,
+    open: false,
+    wakeAt: undefined,
+    waitFor: undefined,
+    skipVotes: 0,
+    skips: undefined,
+    output: undefined,
+    callback: undefined,
+    ready: false,
+    inHeap: false,
+    dirty: false,
+  };
+}
+
+export function isSchedulable(state: TaskState): boolean {
+  return state === 'none' || state === 'up_for_retry' || state === 'up_for_reschedule';
+}
+
+/** Puts an instance on the list of those whose rules are to be checked before the decision ends. */
+export function look(state: DagRunState, inst: InstanceState): void {
+  if (inst.dirty || !isSchedulable(inst.state)) return;
+  inst.dirty = true;
+  state.dirty.push(inst);
+}
+
+/** The instance with this task id and map index; undefined when the run has none. */
+export function findInstance(state: DagRunState, taskId: string, mapIndex: MapIndex): InstanceState | undefined {
+  const index = state.plan.indexOf.get(taskId);
+  if (index === undefined) return undefined;
+  const { instances } = state.tasks[index]!;
+  if (mapIndex.length === 0) return instances[0]?.mapIndex.length === 0 ? instances[0] : undefined;
+  return instances.find((i) => i.mapIndex.length === mapIndex.length && i.mapIndex.every((n, at) => n === mapIndex[at]));
+}

@@ -1,0 +1,191 @@
+import { err, ok, type Json, type Result } from '@rondo/kernel';
+import { manualInterval, nextRun, runIdFor, validateRunId, type NextRun } from '../schedule/index.ts';
+import type { DagDefinition } from './definition.ts';
+import type { DagEvent, DagScheduling, Interval, RunType, RunWaiter } from './events.ts';
+import { evolveDag, runStandOf, type DagState } from './state.ts';
+
+/** Expected refusals, with what is allowed in the message. */
+export interface DagRefusal {
+  readonly code: 'not_found' | 'conflict' | 'invalid' | 'retired';
+  readonly message: string;
+}
+
+/** Runs that one decision of the timetable asks for at most: catch-up goes on with the next decision. */
+const RUNS_PER_TICK = 10;
+
+/** A decision in the making: each event moves the state as it is emitted. */
+export class DagDecision {
+  readonly dag: DagState;
+  readonly now: number;
+  readonly events: DagEvent[] = [];
+
+  constructor(dag: DagState, now: number) {
+    this.dag = dag;
+    this.now = now;
+  }
+
+  emit(event: DagEvent): void {
+    this.events.push(event);
+    evolveDag(this.dag, event);
+  }
+}
+
+export function schedulingOf(definition: DagDefinition): DagScheduling {
+  const { timetable, timezone, startDate, endDate, catchup, maxActiveRuns, maxConsecutiveFailedDagRuns, isPausedUponCreation } = definition;
+  return {
+    timetable,
+    timezone,
+    ...(startDate === undefined ? {} : { startDate }),
+    ...(endDate === undefined ? {} : { endDate }),
+    catchup,
+    maxActiveRuns: timetable.kind === 'continuous' ? 1 : maxActiveRuns,
+    maxConsecutiveFailedDagRuns,
+    isPausedUponCreation,
+  };
+}
+
+export function publishVersion(d: DagDecision, version: string, definition: DagDefinition, bundle: string): void {
+  if (d.dag.version === version && !d.dag.retired) return;
+  const isNew = d.dag.version === undefined;
+  const scheduling = schedulingOf(definition);
+  d.emit({ type: 'DagVersionPublished', data: { version, file: definition.file, bundle, scheduling } });
+  if (isNew && scheduling.isPausedUponCreation) d.emit({ type: 'DagPaused', data: { reason: 'paused upon creation' } });
+}
+
+export function retire(d: DagDecision, reason: string): void {
+  if (d.dag.version !== undefined && !d.dag.retired) d.emit({ type: 'DagRetired', data: { reason } });
+}
+
+export function setPaused(d: DagDecision, paused: boolean): Result<void, DagRefusal> {
+  if (d.dag.version === undefined) return err(unknownDag(d.dag.dagId));
+  if (d.dag.paused !== paused) d.emit(paused ? { type: 'DagPaused', data: {} } : { type: 'DagUnpaused', data: {} });
+  return ok(undefined);
+}
+
+export interface TriggerRun {
+  readonly runId?: string;
+  readonly runType: RunType;
+  readonly logicalDate?: number | null;
+  readonly dataInterval?: Interval;
+  readonly runAfter?: number;
+  readonly conf?: Json;
+  readonly triggeredBy: string;
+  readonly key?: string;
+  readonly note?: string;
+  readonly waiter?: RunWaiter;
+  /** Random text that keeps apart the ids of runs without a logical date. */
+  readonly suffix: string;
+}
+
+/** Asks for a run. A repeat with the same key answers with the run that exists; the same run id or logical date is a conflict. */
+export function triggerRun(d: DagDecision, command: TriggerRun): Result<{ readonly runId: string; readonly existed: boolean }, DagRefusal> {
+  const { dag } = d;
+  if (dag.version === undefined || dag.scheduling === undefined) return err(unknownDag(dag.dagId));
+  const known = command.key === undefined ? undefined : dag.keys.get(command.key);
+  if (known !== undefined) return ok({ runId: known, existed: true });
+  if (dag.retired) return err({ code: 'retired', message: `DAG '${dag.dagId}' is retired: its file no longer defines it, so it takes no new runs` });
+  if (command.runId !== undefined) {
+    const valid = validateRunId(command.runId);
+    if (!valid.ok) return err({ code: 'invalid', message: valid.error });
+  }
+  const runAfter = command.runAfter ?? d.now;
+  const logicalDate = command.logicalDate ?? null;
+  const runId = command.runId ?? runIdFor(command.runType, runAfter, logicalDate === null ? command.suffix : undefined);
+  if (runStandOf(dag, runId) !== undefined) return err({ code: 'conflict', message: `DAG '${dag.dagId}' has a run '${runId}' already (${runStandOf(dag, runId)})` });
+  if (logicalDate !== null) {
+    const other = dag.logicalDates.get(logicalDate);
+    if (other !== undefined) return err({ code: 'conflict', message: `DAG '${dag.dagId}' has a run for this logical date already: '${other}'` });
+  }
+  const dataInterval = command.dataInterval ?? manualInterval(dag.scheduling.timetable, logicalDate ?? runAfter);
+  const { conf, triggeredBy, key, note, waiter, runType } = command;
+  d.emit({
+    type: 'RunRequested',
+    data: {
+      runId,
+      runType,
+      logicalDate,
+      dataInterval: logicalDate === null && command.dataInterval === undefined ? null : dataInterval,
+      runAfter,
+      triggeredBy,
+      ...(conf === undefined ? {} : { conf }),
+      ...(key === undefined ? {} : { key }),
+      ...(note === undefined ? {} : { note }),
+      ...(waiter === undefined ? {} : { waiter }),
+    },
+  });
+  return ok({ runId, existed: false });
+}
+
+/** Runs that the timetable makes due now, then the admission of what waits. */
+export function tick(d: DagDecision): void {
+  for (let made = 0; made < RUNS_PER_TICK; made++) {
+    const next = dueRun(d.dag, d.now);
+    if (next === undefined || next.runAfter > d.now) break;
+    d.emit({
+      type: 'RunRequested',
+      data: {
+        runId: runIdFor('scheduled', next.runAfter),
+        runType: 'scheduled',
+        logicalDate: next.logicalDate,
+        dataInterval: next.dataInterval,
+        runAfter: next.runAfter,
+        triggeredBy: 'timetable',
+      },
+    });
+  }
+  admit(d);
+}
+
+/** Lets waiting runs start while the DAG is on and `maxActiveRuns` allows it. */
+export function admit(d: DagDecision): void {
+  const { dag } = d;
+  if (dag.paused || dag.version === undefined || dag.scheduling === undefined) return;
+  if (dag.active.size >= dag.scheduling.maxActiveRuns) return;
+  for (const run of dag.queued.values()) {
+    if (dag.active.size >= dag.scheduling.maxActiveRuns) return;
+    if (run.requested !== undefined && run.requested.runAfter > d.now) continue;
+    d.emit({ type: 'RunAdmitted', data: { runId: run.runId, version: run.version ?? dag.version } });
+  }
+}
+
+export function closeRun(d: DagDecision, runId: string, state: 'success' | 'failed'): void {
+  if (!d.dag.active.has(runId) && !d.dag.queued.has(runId)) return;
+  d.emit({ type: 'RunClosed', data: { runId, state } });
+  const limit = d.dag.scheduling?.maxConsecutiveFailedDagRuns ?? 0;
+  if (limit > 0 && d.dag.failedInARow >= limit && !d.dag.paused)
+    d.emit({ type: 'DagPaused', data: { reason: `the last ${d.dag.failedInARow} runs failed (maxConsecutiveFailedDagRuns ${limit})` } });
+}
+
+export function reopenRun(d: DagDecision, runId: string): void {
+  if (d.dag.closed.has(runId)) d.emit({ type: 'RunReopened', data: { runId } });
+}
+
+/** When the DAG wants to be looked at again though nothing happens: the next tick, or a run whose time is to come. */
+export function nextDagWake(dag: DagState, now: number): number | undefined {
+  const times: number[] = [];
+  const next = dueRun(dag, now);
+  if (next !== undefined) times.push(Math.max(next.runAfter, now));
+  if (!dag.paused) for (const run of dag.queued.values()) if (run.requested !== undefined && run.requested.runAfter > now) times.push(run.requested.runAfter);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** The timetable's next run; undefined while the DAG is off, has enough open runs, or the timetable is at its end. */
+function dueRun(dag: DagState, now: number): NextRun | undefined {
+  const { scheduling } = dag;
+  if (scheduling === undefined || dag.paused || dag.retired) return undefined;
+  if (dag.active.size + dag.queued.size >= scheduling.maxActiveRuns) return undefined;
+  const restriction = { earliest: scheduling.startDate ?? null, latest: scheduling.endDate ?? null, catchup: scheduling.catchup };
+  let last = dag.last;
+  for (;;) {
+    const next = nextRun(scheduling.timetable, { now, last, restriction });
+    if (next === null) return undefined;
+    // A run at that date exists already (by hand): the timetable goes on from there.
+    if (!dag.logicalDates.has(next.logicalDate)) return next;
+    if (last !== null && next.dataInterval[0] === last[0] && next.dataInterval[1] === last[1]) return undefined;
+    last = next.dataInterval;
+  }
+}
+
+function unknownDag(dagId: string): DagRefusal {
+  return { code: 'not_found', message: `there is no DAG '${dagId}'` };
+}
