@@ -56,7 +56,14 @@ const cases: readonly Case[] = [
   ['async arrow', 'libs/domain/src/async-arrow.ts', 'export const x = async () => 1;', 'the domain is pure: the outcome of an async function'],
   ['timer', 'libs/domain/src/timer.ts', 'export const x = () => setTimeout(() => 1, 1);', 'the domain is pure: what setTimeout gives'],
   ['performance', 'libs/domain/src/clock.ts', 'export const x = () => performance.now();', 'the domain is pure: what performance gives'],
+  // Syntax that Node cannot strip.
+  ['enum', 'libs/sdk/src/enum.ts', 'export enum X { A }', 'an enum cannot be erased; it may stand only in apps and libs/nest-platform'],
+  ['namespace', 'libs/sdk/src/namespace.ts', 'export namespace X { export const a = 1; }', 'a namespace cannot be erased'],
+  ['parameter property', 'libs/sdk/src/property.ts', 'export class X { constructor(readonly a: number) {} }', 'a parameter property cannot be erased'],
+  ['decorator', 'dags/decorator.ts', 'const d = (c: unknown) => c;\n@d export class X {}', 'a decorator cannot be erased'],
   // What is right.
+  ['a declared namespace', 'libs/sdk/src/declared.ts', 'declare global { interface X { a: 1 } }\nexport {};', undefined],
+  ['a parameter property in an app', 'apps/worker/src/right.ts', 'export class X { constructor(readonly a: number) {} }', undefined],
   ['domain -> kernel', 'libs/domain/src/right.ts', `import { x } from '@rondo/kernel';\nexport const y = (at: number) => [x, new Date(at), Math.max(at, 1)];`, undefined],
   ['a property named as a global', 'libs/domain/src/names.ts', 'export const x = (state: { process: number }) => ({ crypto: state.process });', undefined],
   ['inside one package', 'libs/domain/src/inside.ts', `export * from './right.ts';`, undefined],

@@ -1,4 +1,4 @@
-/** An oxlint plugin for the two rules that keep the architecture: the import arrows, and a pure domain. */
+/** An oxlint plugin for the rules that keep the architecture: import arrows, a pure domain, syntax that Node can run. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -134,4 +134,21 @@ const pureDomain = {
   },
 };
 
-export default { meta: { name: 'rondo' }, rules: { boundaries, 'pure-domain': pureDomain } };
+/** Node strips the types of everything but Nest code, so that specs, which are transformed, must not hide what it refuses. */
+const erasable = {
+  create(context) {
+    const owner = ownerOf(fileOf(context));
+    if (owner && nest.includes(owner.tag)) return {};
+    const report = (node, what) =>
+      context.report({ node, message: `${what} cannot be erased; it may stand only in apps and libs/nest-platform` });
+    return {
+      TSEnumDeclaration: (node) => !node.declare && report(node, 'an enum'),
+      TSModuleDeclaration: (node) => !node.declare && report(node, 'a namespace'),
+      TSParameterProperty: (node) => report(node, 'a parameter property'),
+      TSImportEqualsDeclaration: (node) => node.importKind !== 'type' && report(node, 'import ='),
+      Decorator: (node) => report(node, 'a decorator'),
+    };
+  },
+};
+
+export default { meta: { name: 'rondo' }, rules: { boundaries, erasable, 'pure-domain': pureDomain } };
