@@ -1,4 +1,4 @@
-import type { AttemptOutcome, AttemptRef, BundleRef, DagDefinition, Interval, RunType, RunWaiter } from '@rondo/domain';
+import type { Assignment, AttemptOutcome, AttemptRef, BundleRef, CallbackAssignment, DagDefinition, Interval, RunType, RunWaiter, TaskError } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 
 /** Who asks: kept in the metadata of the events that follow. */
@@ -76,7 +76,33 @@ export type SchedulerMessage =
   | { readonly kind: 'reports'; readonly dagId: string; readonly reports: readonly AttemptReport[] }
   /** A run that a task of this DAG waits for has ended. */
   | { readonly kind: 'runEnded'; readonly dagId: string; readonly waiter: RunWaiter; readonly ended: { readonly dagId: string; readonly runId: string; readonly state: 'success' | 'failed' } }
-  | { readonly kind: 'callbackDone'; readonly dagId: string; readonly runId: string; readonly callback: string; readonly at: number; readonly taskId?: string; readonly mapIndex?: readonly number[]; readonly error?: import('@rondo/domain').TaskError };
+  /** The scheduler's own timer: something of this DAG is due. */
+  | { readonly kind: 'tick'; readonly dagId: string; readonly runIds: readonly string[] }
+  | { readonly kind: 'callbackDone'; readonly dagId: string; readonly runId: string; readonly callback: string; readonly at: number; readonly taskId?: string; readonly mapIndex?: readonly number[]; readonly error?: TaskError };
+
+/** What the schedulers tell the gateway that owns a pool. */
+export type ReadyMessage =
+  | ReadyOrder
+  /** Attempts whose instance was cleared, marked or cancelled: to be ended, or dropped when they have not begun. */
+  | { readonly kind: 'cancel'; readonly ids: readonly string[]; readonly reason: string }
+  | { readonly kind: 'callback'; readonly callback: CallbackAssignment };
+
+/** One attempt that may run. */
+export interface ReadyOrder {
+  readonly kind: 'order';
+  readonly assignment: Assignment;
+  readonly pool: string;
+  readonly poolSlots: number;
+  readonly queue: string;
+  readonly executor?: string;
+  /** Effective priority weight: larger first. */
+  readonly priority: number;
+  /**
+   * Set when a scheduler that took the DAG over states its open attempts again. `acknowledged`: the history says that the
+   * attempt was queued or running, so a gateway that does not know it must report it lost.
+   */
+  readonly restated?: { readonly acknowledged: boolean };
+}
 
 /** The answer to a command: accepted with the position of its events, or refused with the reason. */
 export type CommandAnswer =

@@ -4,6 +4,8 @@ export const TOPICS = {
   schedulerInbox: 'rondo.scheduler.inbox',
   /** Attempts that may run, keyed by pool. */
   tasksReady: 'rondo.tasks.ready',
+  /** Answers to commands, keyed by command id; every sender of commands reads all of them. */
+  commandAnswers: 'rondo.scheduler.answers',
 } as const;
 
 export const DEFAULT_PARTITIONS = 64;

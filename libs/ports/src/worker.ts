@@ -1,48 +1,7 @@
-import type { AttemptOutcome, AttemptRef, BundleRef, Connection, DagDefinition, ImportFailure, Interval, RunType, TaskError } from '@rondo/domain';
+import type { Assignment, AttemptOutcome, CallbackAssignment, Connection, DagDefinition, ImportFailure, TaskError } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
-import type { Position } from './event-store.ts';
 
-/** The facts of its run that an attempt may see. */
-export interface AttemptRunContext {
-  readonly runType: RunType;
-  readonly logicalDate: number | null;
-  readonly dataInterval: Interval | null;
-  readonly runAfter: number;
-  readonly startedAt: number;
-  readonly conf: Json;
-  readonly triggeredBy: string;
-}
-
-/** One attempt for a worker to run, with everything that it needs to begin at once. */
-export interface Assignment {
-  readonly id: string;
-  readonly attempt: AttemptRef;
-  readonly bundle: BundleRef;
-  readonly run: AttemptRunContext;
-  /** Tries that the task may have in all: `retries + 1`, more after a clear. */
-  readonly maxTries: number;
-  readonly executionTimeoutMs?: number;
-  /** `return_value` of the tasks that the task takes as inputs; key `taskId`. A large one is `{ blob }`. */
-  readonly inputs: Readonly<Record<string, { readonly value: Json } | { readonly blob: string }>>;
-  /** The history up to here holds every XCom that the attempt may look up. */
-  readonly position: Position;
-  readonly traceparent: string;
-}
-
-/** A callback of a task or a DAG that must run although its attempt's child is gone, or after the run's end. */
-export interface CallbackAssignment {
-  readonly id: string;
-  readonly bundle: BundleRef;
-  readonly dagId: string;
-  readonly runId: string;
-  readonly callback: 'onFailure' | 'onRetry' | 'onSuccess';
-  /** Absent: the DAG's callback. */
-  readonly attempt?: AttemptRef;
-  readonly reason: string;
-  readonly error?: TaskError;
-  readonly run: AttemptRunContext;
-  readonly position: Position;
-}
+export type { Assignment, AttemptRunContext, CallbackAssignment } from '@rondo/domain';
 
 export interface ParseRequest {
   readonly id: string;

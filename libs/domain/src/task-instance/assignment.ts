@@ -1,0 +1,47 @@
+import type { Json } from '@rondo/kernel';
+import type { BundleRef } from '../dag/definition.ts';
+import type { Interval, RunType } from '../dag/events.ts';
+import type { AttemptRef } from './attempt.ts';
+import type { TaskError } from './outcome.ts';
+
+/** The facts of its run that an attempt may see. */
+export interface AttemptRunContext {
+  readonly runType: RunType;
+  readonly logicalDate: number | null;
+  readonly dataInterval: Interval | null;
+  readonly runAfter: number;
+  readonly startedAt: number;
+  readonly conf: Json;
+  readonly triggeredBy: string;
+}
+
+/** One attempt for a worker to run, with everything that it needs to begin at once. */
+export interface Assignment {
+  readonly id: string;
+  readonly attempt: AttemptRef;
+  readonly bundle: BundleRef;
+  readonly run: AttemptRunContext;
+  /** Tries that the task may have in all: `retries + 1`, more after a clear. */
+  readonly maxTries: number;
+  readonly executionTimeoutMs?: number;
+  /** `return_value` of the tasks that the task takes as inputs; key `taskId`. A large one is `{ blob }`. */
+  readonly inputs: Readonly<Record<string, { readonly value: Json } | { readonly blob: string }>>;
+  /** The history up to here holds every XCom that the attempt may look up. */
+  readonly position: number;
+  readonly traceparent: string;
+}
+
+/** A callback of a task or a DAG that must run although its attempt's child is gone, or after the run's end. */
+export interface CallbackAssignment {
+  readonly id: string;
+  readonly bundle: BundleRef;
+  readonly dagId: string;
+  readonly runId: string;
+  readonly callback: 'onFailure' | 'onRetry' | 'onSuccess';
+  /** Absent: the DAG's callback. */
+  readonly attempt?: AttemptRef;
+  readonly reason: string;
+  readonly error?: TaskError;
+  readonly run: AttemptRunContext;
+  readonly position: number;
+}
