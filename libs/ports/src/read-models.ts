@@ -55,6 +55,7 @@ export interface TaskInstanceRow {
   readonly mapIndex: string;
   readonly state: TaskState;
   readonly tryNumber: number;
+  /** The last try number after which a failure is retried: `retries`, after a clear `tryNumber + retries`. */
   readonly maxTries: number;
   readonly leg: number;
   readonly operator: string;

@@ -1,0 +1,81 @@
+import type { DagDefinition } from '@rondo/domain';
+import type { Position, RecordedEvent, StreamFilter } from './event-store.ts';
+import type {
+  ConnectionRow,
+  DagRow,
+  DagRunRow,
+  DagVersionRow,
+  ImportErrorRow,
+  RenderedFieldsRow,
+  TaskInstanceRow,
+  TaskTryRow,
+  VariableRow,
+  XComRow,
+} from './read-models.ts';
+
+/** A run's row with what only the projection and its store need. */
+export interface RunRecord extends DagRunRow {
+  /** Position of the event that asked for the run: its number everywhere in the read models. */
+  readonly runNo: Position;
+  /** Revisions of the events of `dag-{dagId}` that speak of this run, rising. */
+  readonly dagRevisions: readonly number[];
+}
+
+/** A task instance's row with what only the projection and its store need. */
+export interface InstanceRecord extends TaskInstanceRow {
+  /** Place of the task in the definition. */
+  readonly ordinal: number;
+  readonly retries: number;
+  /** An attempt was published and has not been reported ended (I3). */
+  readonly open: boolean;
+}
+
+/** What a batch changed in one run. `forgotten` goes first: XComs that a new try starts without. */
+export interface RunChanges {
+  readonly runNo: Position;
+  readonly run: RunRecord | undefined;
+  readonly tasks: readonly InstanceRecord[];
+  readonly tries: readonly TaskTryRow[];
+  readonly forgotten: readonly { readonly taskId: string; readonly mapIndex: string }[];
+  readonly xcoms: readonly XComRow[];
+  readonly rendered: readonly RenderedFieldsRow[];
+}
+
+/** Rows by key; null deletes. */
+export type RowPatch<Row> = ReadonlyMap<string, Row | null>;
+
+/** Everything that a batch of events changed, each row once, as it is after the batch. */
+export interface RowChanges {
+  readonly dags: readonly DagRow[];
+  readonly dagVersions: readonly DagVersionRow[];
+  readonly runs: readonly RunChanges[];
+  readonly importErrors: RowPatch<ImportErrorRow>;
+  readonly variables: RowPatch<VariableRow>;
+  readonly connections: RowPatch<ConnectionRow>;
+}
+
+/** Where a projector finds rows that it does not hold in memory, and the definitions of versions. */
+export interface RowSource {
+  dags(): Promise<readonly DagRow[]>;
+  dagVersions(): Promise<readonly DagVersionRow[]>;
+  run(dagId: string, runId: string): Promise<RunRecord | undefined>;
+  instances(runNo: Position): Promise<readonly InstanceRecord[]>;
+  /** Undefined when the version's blob is gone: rows then carry what the events alone tell. */
+  definition(version: string): Promise<DagDefinition | undefined>;
+}
+
+/**
+ * Folds batches of the history into row changes. The caller writes them together with the checkpoint before the next
+ * batch; when that fails it drops the projector and makes a new one over the rows as they were.
+ */
+export interface Projector {
+  project(events: readonly RecordedEvent[]): Promise<RowChanges>;
+}
+
+/** What a module named by a URL gives to the thread that projects: pure code that an adapter runs without knowing it. */
+export interface ProjectionModule {
+  /** Grows when the same history gives other rows: read models of another version are rebuilt. */
+  readonly PROJECTION_VERSION: number;
+  readonly PROJECTED_STREAMS: StreamFilter;
+  readonly createProjector: (source: RowSource) => Projector;
+}

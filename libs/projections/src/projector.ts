@@ -1,0 +1,150 @@
+import type { DagDefinition } from '@rondo/domain';
+import { assertNever } from '@rondo/kernel';
+import type {
+  ConnectionRow,
+  ImportErrorRow,
+  Projector,
+  RecordedEvent,
+  RowChanges,
+  RowSource,
+  VariableRow,
+} from '@rondo/ports';
+import { connectionRow, importErrorRow, variableRow } from './admin-fold.ts';
+import { foldDag, type DagItselfEvent, type DagRows } from './dag-fold.ts';
+import { decodeEvent, occurredAt, type DecodedEvent } from './decode.ts';
+import { applyDagEvent, applyRunEvent, isAboutRun, type DagRunsEvent } from './run-fold.ts';
+import { RunCache } from './run-cache.ts';
+import { RunPending } from './run-pending.ts';
+import type { RunModel } from './run-model.ts';
+
+/** Grows when the same history gives other rows. */
+export const PROJECTION_VERSION = 1;
+
+export function createProjector(source: RowSource): Projector {
+  return new BatchProjector(source);
+}
+
+/** Definitions held in memory; beyond it they are read again. */
+const MAX_DEFINITIONS = 500;
+
+type DagDecoded = Extract<DecodedEvent, { kind: 'dag' }>;
+
+/** Folds a whole batch over rows held in memory, so that each row is written once however often it moved. */
+class BatchProjector implements Projector {
+  private readonly source: RowSource;
+  private readonly runs: RunCache;
+  private readonly definitions = new Map<string, DagDefinition | undefined>();
+  private dags: Map<string, DagRows> | undefined;
+
+  constructor(source: RowSource) {
+    this.source = source;
+    this.runs = new RunCache(source);
+  }
+
+  async project(events: readonly RecordedEvent[]): Promise<RowChanges> {
+    const batch: DecodedEvent[] = [];
+    for (const event of events) {
+      const decoded = decodeEvent(event);
+      if (decoded !== undefined) batch.push(decoded);
+    }
+    await this.prepare(batch);
+    return this.fold(batch, await this.allDags());
+  }
+
+  /** Everything that the batch will look at is brought into memory first: folding itself waits for nothing. */
+  private async prepare(batch: readonly DecodedEvent[]): Promise<void> {
+    this.runs.evict();
+    if (this.definitions.size > MAX_DEFINITIONS) this.definitions.clear();
+    await this.runs.load(batch);
+    for (const each of batch) {
+      const version = versionNamedBy(each);
+      if (version !== undefined && !this.definitions.has(version))
+        this.definitions.set(version, await this.source.definition(version));
+    }
+  }
+
+  private async allDags(): Promise<Map<string, DagRows>> {
+    if (this.dags !== undefined) return this.dags;
+    const versions = Map.groupBy(await this.source.dagVersions(), (version) => version.dagId);
+    const dags = await this.source.dags();
+    this.dags = new Map(dags.map((dag) => [dag.dagId, { dag, versions: versions.get(dag.dagId) ?? [] }]));
+    return this.dags;
+  }
+
+  private fold(batch: readonly DecodedEvent[], dags: Map<string, DagRows>): RowChanges {
+    const pending = new Map<RunModel, RunPending>();
+    const movedDags = new Set<string>();
+    const importErrors = new Map<string, ImportErrorRow | null>();
+    const variables = new Map<string, VariableRow | null>();
+    const connections = new Map<string, ConnectionRow | null>();
+    for (const each of batch) {
+      switch (each.kind) {
+        case 'run': {
+          const model = this.runs.get(each.dagId, each.runId);
+          const definition =
+            each.event.type === 'RunStarted' ? this.definitions.get(each.event.data.version) : undefined;
+          applyRunEvent(model, each.event, definition, pendingOf(pending, model));
+          break;
+        }
+        case 'dag':
+          if (isAboutRun(each.event)) this.foldDagRun(each, each.event, pending);
+          else if (this.foldDagItself(each, each.event, dags)) movedDags.add(each.dagId);
+          break;
+        case 'import':
+          importErrors.set(...importErrorRow(each.event, occurredAt(each.recorded)));
+          break;
+        case 'variable':
+          variables.set(...variableRow(each.event));
+          break;
+        case 'connection':
+          connections.set(...connectionRow(each.event));
+          break;
+        default:
+          assertNever(each, 'stream');
+      }
+    }
+    const moved = [...movedDags].map((dagId) => dags.get(dagId)!);
+    return {
+      dags: moved.map((rows) => rows.dag),
+      dagVersions: moved.flatMap((rows) => rows.versions),
+      runs: [...pending].map(([model, changes]) => changes.changes(model.run.runNo)),
+      importErrors,
+      variables,
+      connections,
+    };
+  }
+
+  private foldDagRun(each: DagDecoded, event: DagRunsEvent, pending: Map<RunModel, RunPending>): void {
+    const { dagId, recorded } = each;
+    const at = occurredAt(recorded);
+    const model =
+      event.type === 'RunRequested'
+        ? this.runs.add(dagId, event.data, at, recorded.position)
+        : this.runs.get(dagId, event.data.runId);
+    applyDagEvent(model, event, at, recorded.revision, pendingOf(pending, model));
+    if (event.type === 'RunClosed' || event.type === 'RunReopened')
+      this.runs.setClosed(dagId, event.data.runId, event.type === 'RunClosed');
+  }
+
+  private foldDagItself(each: DagDecoded, event: DagItselfEvent, dags: Map<string, DagRows>): boolean {
+    const definition = event.type === 'DagVersionPublished' ? this.definitions.get(event.data.version) : undefined;
+    const next = foldDag(each.dagId, dags.get(each.dagId), event, occurredAt(each.recorded), definition);
+    if (next !== undefined) dags.set(each.dagId, next);
+    return next !== undefined;
+  }
+}
+
+/** The version whose definition the event's fold needs. */
+function versionNamedBy(each: DecodedEvent): string | undefined {
+  if (each.kind === 'run' && each.event.type === 'RunStarted') return each.event.data.version;
+  if (each.kind === 'dag' && each.event.type === 'DagVersionPublished') return each.event.data.version;
+  return undefined;
+}
+
+function pendingOf(pending: Map<RunModel, RunPending>, model: RunModel): RunPending {
+  const known = pending.get(model);
+  if (known !== undefined) return known;
+  const made = new RunPending();
+  pending.set(model, made);
+  return made;
+}

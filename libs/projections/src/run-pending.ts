@@ -1,0 +1,58 @@
+import type { InstanceRecord, RenderedFieldsRow, RunChanges, TaskTryRow, XComRow } from '@rondo/ports';
+import { keyOf, type InstanceFoldRow, type RunFoldRow, type RunSink } from './run-model.ts';
+
+/** What has changed in one run since its rows were last written. */
+export class RunPending implements RunSink {
+  private run: RunFoldRow | undefined;
+  private tasks: InstanceFoldRow[] = [];
+  private readonly tries: TaskTryRow[] = [];
+  private readonly forgotten = new Map<string, { readonly taskId: string; readonly mapIndex: string }>();
+  private readonly xcoms = new Map<string, Map<string, XComRow>>();
+  private readonly rendered: RenderedFieldsRow[] = [];
+
+  touchRun(run: RunFoldRow): void {
+    this.run = run;
+  }
+
+  touch(instance: InstanceFoldRow): void {
+    if (instance.dirty) return;
+    instance.dirty = true;
+    this.tasks.push(instance);
+  }
+
+  keepTry(row: TaskTryRow): void {
+    this.tries.push(row);
+  }
+
+  setXCom(row: XComRow): void {
+    const key = keyOf(row.taskId, row.mapIndex);
+    const ofInstance = this.xcoms.get(key);
+    if (ofInstance === undefined) this.xcoms.set(key, new Map([[row.key, row]]));
+    else ofInstance.set(row.key, row);
+  }
+
+  forgetXComs(taskId: string, mapIndex: string): void {
+    const key = keyOf(taskId, mapIndex);
+    this.xcoms.delete(key);
+    this.forgotten.set(key, { taskId, mapIndex });
+  }
+
+  setRendered(row: RenderedFieldsRow): void {
+    this.rendered.push(row);
+  }
+
+  /** The rows as they are now. They stay the fold's own: to be written before it goes on. */
+  changes(runNo: number): RunChanges {
+    for (const task of this.tasks) task.dirty = false;
+    const tasks: readonly InstanceRecord[] = this.tasks;
+    return {
+      runNo,
+      run: this.run,
+      tasks,
+      tries: this.tries,
+      forgotten: [...this.forgotten.values()],
+      xcoms: [...this.xcoms.values()].flatMap((ofInstance) => [...ofInstance.values()]),
+      rendered: this.rendered,
+    };
+  }
+}
