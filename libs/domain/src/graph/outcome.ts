@@ -1,6 +1,6 @@
 import { hasOpenAttempt, isTerminal, type TaskState } from '../task-instance/index.ts';
 import { countUpstream, evaluateUpstream, newUpstreamCounts, type UpstreamCounts } from '../trigger-rule/index.ts';
-import type { GraphNode, TaskGraph } from './graph.ts';
+import type { TaskGraph } from './graph.ts';
 import { effectiveLeaves, indirectSetups } from './setups.ts';
 
 export interface RunOutcome {
@@ -35,8 +35,6 @@ export type StatesOf = (index: number) => readonly TaskState[];
 export interface OutcomeOptions {
   /** Tasks that wait for something that the run's own states do not show (a past run, a limit): they are never deadlocked. */
   readonly waitsOutside?: (index: number) => boolean;
-  /** The trigger rule of a task, where it is not the node's. */
-  readonly ruleOf?: (node: GraphNode) => string;
 }
 
 /** The outcome from all states of a run: the definition that incremental bookkeeping must agree with. */
@@ -57,7 +55,7 @@ function isDeadlocked(graph: TaskGraph, statesOf: StatesOf, options: OutcomeOpti
     if (options.waitsOutside?.(index) === true) return false;
     if (open.some((state) => state === 'deferred' || hasOpenAttempt(state))) return false;
     const verdict = evaluateUpstream({
-      rule: options.ruleOf?.(node) ?? node.triggerRule ?? 'all_success',
+      rule: node.triggerRule ?? 'all_success',
       direct: countStates(graph, graph.upstream[index]!, statesOf),
       indirectSetups: setups[index]!.length === 0 ? undefined : countStates(graph, setups[index]!, statesOf),
     });

@@ -1,4 +1,7 @@
+import type { WeightRule } from '../task-instance/index.ts';
 import type { TaskGraph } from './graph.ts';
+
+export const DEFAULT_WEIGHT_RULE: WeightRule = 'downstream';
 
 const INT32_MAX = 2_147_483_647;
 const INT32_MIN = -2_147_483_648;
@@ -12,11 +15,12 @@ const WORDS = BLOCK / 32;
  */
 export function priorityWeights(graph: TaskGraph): number[] {
   const own = graph.nodes.map((node) => node.priorityWeight ?? 1);
-  const wants = (rule: string): boolean => graph.nodes.some((node) => (node.weightRule ?? 'downstream') === rule);
+  const wants = (rule: string): boolean =>
+    graph.nodes.some((node) => (node.weightRule ?? DEFAULT_WEIGHT_RULE) === rule);
   const down = wants('downstream') ? reachSums(graph, own, 'downstream') : [];
   const up = wants('upstream') ? reachSums(graph, own, 'upstream') : [];
   return graph.nodes.map((node, index) => {
-    const rule = node.weightRule ?? 'downstream';
+    const rule = node.weightRule ?? DEFAULT_WEIGHT_RULE;
     const reach = rule === 'downstream' ? down[index]! : rule === 'upstream' ? up[index]! : 0;
     return Math.min(INT32_MAX, Math.max(INT32_MIN, own[index]! + reach));
   });
