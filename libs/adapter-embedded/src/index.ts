@@ -1,1 +1,2 @@
-export {};
+export { eventStoreClient } from './event-store/client.ts';
+export { openEmbeddedEventStore, type EmbeddedEventStore, type EmbeddedEventStoreOptions } from './event-store/open.ts';
