@@ -1,1 +1,2 @@
-export {};
+export * from './runtime/index.ts';
+export * from './templates/index.ts';

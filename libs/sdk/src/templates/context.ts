@@ -1,0 +1,161 @@
+import { attemptId, UNMAPPED, type Connection, type Interval, type MapIndex } from '@rondo/domain';
+import type { Json } from '@rondo/kernel';
+import { DateTime } from './datetime.ts';
+import { nodashWithTz, TIMESTAMPS } from './filters.ts';
+import { macros } from './macros.ts';
+import { bind, Members, str } from './values.ts';
+
+/** Dates are epoch milliseconds or ISO text. */
+type Moment = number | string;
+
+export interface XComLookup {
+  readonly taskId: string;
+  readonly key: string;
+  readonly mapIndex?: string;
+  readonly dagId?: string;
+  readonly runId?: string;
+}
+
+export interface TemplateContextInput {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId?: string;
+  /** Absent or null: the keys made from it (`ds`, `ts`, `logical_date`, …) are absent as well. */
+  readonly logicalDate?: Moment | null;
+  /** Default: from the logical date to itself. */
+  readonly dataInterval?: Interval | readonly [Moment, Moment] | null;
+  readonly runType?: string;
+  readonly conf?: Json;
+  readonly params?: Readonly<Record<string, unknown>>;
+  /** Default 1. */
+  readonly tryNumber?: number;
+  readonly maxTries?: number;
+  readonly mapIndex?: MapIndex;
+  /** When the run began. */
+  readonly startDate?: Moment | null;
+  readonly owner?: string;
+  readonly operator?: string;
+  /** Why a callback runs. */
+  readonly reason?: string;
+  readonly exception?: string;
+  /** Look-ups of the three kinds of things that are fetched; undefined means that there is none. */
+  readonly variable?: (key: string) => string | undefined;
+  readonly connection?: (connId: string) => Connection | undefined;
+  readonly xcom?: (query: XComLookup) => { readonly value: Json } | undefined;
+}
+
+/** The names that a template may use, under the names that Jinja templates for pipelines have always had. */
+export function templateContext(input: TemplateContextInput): Record<string, unknown> {
+  const { dagId, runId, taskId = '', params = {} } = input;
+  const dates = logicalDates(input);
+  const dag = { dag_id: dagId };
+  const task = { task_id: taskId, dag_id: dagId, owner: input.owner ?? '', operator: input.operator ?? '', params };
+  const startDate = moment(input.startDate);
+  const dagRun = {
+    dag_id: dagId,
+    run_id: runId,
+    run_type: input.runType ?? 'manual',
+    conf: input.conf ?? {},
+    logical_date: dates?.logical_date ?? null,
+    data_interval_start: dates?.data_interval_start ?? null,
+    data_interval_end: dates?.data_interval_end ?? null,
+    start_date: startDate,
+  };
+  const ti = taskInstance(input, task, dagRun);
+  return {
+    ...dates,
+    dag,
+    dag_run: dagRun,
+    task,
+    ti,
+    task_instance: ti,
+    run_id: runId,
+    params,
+    try_number: ti.try_number,
+    start_date: startDate,
+    task_instance_key_str: `${dagId}__${taskId}__${dates?.ds_nodash ?? runId}`,
+    test_mode: false,
+    macros,
+    var: { value: new Members((key) => input.variable?.(key)), json: new Members((key) => parsed(input.variable?.(key), key)) },
+    conn: new Members((connId) => connectionMembers(input.connection?.(connId))),
+    ...(input.reason === undefined ? {} : { reason: input.reason }),
+    ...(input.exception === undefined ? {} : { exception: input.exception }),
+  };
+}
+
+function moment(value: Moment | null | undefined): DateTime | null {
+  return value === null || value === undefined ? null : DateTime.from(value);
+}
+
+function logicalDates({ logicalDate, dataInterval }: TemplateContextInput) {
+  const logical = moment(logicalDate);
+  if (logical === null) return undefined;
+  const [start, end] = dataInterval ?? [];
+  return {
+    logical_date: logical,
+    data_interval_start: moment(start) ?? logical,
+    data_interval_end: moment(end) ?? logical,
+    ds: logical.strftime(TIMESTAMPS.ds),
+    ds_nodash: logical.strftime(TIMESTAMPS.ds_nodash),
+    ts: logical.isoformat(),
+    ts_nodash: logical.strftime(TIMESTAMPS.ts_nodash),
+    ts_nodash_with_tz: nodashWithTz(logical),
+  };
+}
+
+function taskInstance(input: TemplateContextInput, task: object, dagRun: object) {
+  const { dagId, runId, taskId = '', mapIndex = UNMAPPED, tryNumber = 1 } = input;
+  return {
+    dag_id: dagId,
+    run_id: runId,
+    task_id: taskId,
+    task,
+    dag_run: dagRun,
+    try_number: tryNumber,
+    max_tries: input.maxTries ?? tryNumber,
+    /** -1: not mapped. */
+    map_index: mapIndex.length === 0 ? -1 : mapIndex.length === 1 ? mapIndex[0] : mapIndex.join('.'),
+    key: attemptId({ dagId, runId, taskId, mapIndex, tryNumber, leg: 1 }),
+    xcom_pull: (...args: unknown[]) => pull(input, bind(['task_ids', 'dag_id', 'key', 'include_prior_dates', 'session', 'map_indexes', 'default', 'run_id'], args)),
+  };
+}
+
+/** One task id gives its value, a list of them a list; what was never pushed is None, or `default`. */
+function pull(input: TemplateContextInput, named: Readonly<Record<string, unknown>>): unknown {
+  const { task_ids: ids, key = 'return_value', dag_id: dagId, run_id: runId, map_indexes: mapIndexes, default: fallback = null } = named;
+  const one = (taskId: string, mapIndex?: unknown): unknown => {
+    const query = { taskId, key: str(key), ...(mapIndex === undefined || mapIndex === null ? {} : { mapIndex: str(mapIndex) }), ...(dagId ? { dagId: str(dagId) } : {}), ...(runId ? { runId: str(runId) } : {}) };
+    const found = input.xcom?.(query);
+    return found === undefined ? fallback : found.value;
+  };
+  if (Array.isArray(ids)) return ids.map((id) => one(str(id)));
+  const taskId = ids === undefined || ids === null ? (input.taskId ?? '') : str(ids);
+  return Array.isArray(mapIndexes) ? mapIndexes.map((index) => one(taskId, index)) : one(taskId, mapIndexes);
+}
+
+function parsed(text: string | undefined, key: string): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new TypeError(`variable '${key}' is not JSON; var.value.${key} gives its text`);
+  }
+}
+
+function connectionMembers(connection: Connection | undefined): unknown {
+  if (connection === undefined) return undefined;
+  const { connId, connType, host, port, schema, login, password, extra = {}, description } = connection;
+  const none = <T>(value: T | undefined): T | null => value ?? null;
+  return {
+    conn_id: connId,
+    conn_type: connType,
+    host: none(host),
+    port: none(port),
+    schema: none(schema),
+    login: none(login),
+    password: none(password),
+    description: none(description),
+    extra: JSON.stringify(extra),
+    extra_dejson: extra,
+  };
+}
