@@ -7,7 +7,7 @@ export const arrows = {
   'lib:domain': ['lib:kernel'],
   'lib:contracts': CORE,
   'lib:ports': CORE,
-  'lib:application': ['lib:ports', ...CORE],
+  'lib:application': ['lib:ports', 'lib:contracts', ...CORE],
   'lib:projections': ['lib:ports', ...CORE],
   'lib:sdk': CORE,
   'lib:operators': ['lib:sdk', 'lib:kernel'],

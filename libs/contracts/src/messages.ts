@@ -1,4 +1,4 @@
-import type { Assignment, AttemptOutcome, AttemptRef, BundleRef, CallbackAssignment, DagDefinition, Interval, RunType, RunWaiter, TaskError } from '@rondo/domain';
+import type { Assignment, AttemptOutcome, AttemptRef, BundleRef, CallbackAssignment, DagDefinition, Interval, RunType, RunWaiter, TaskError, TriggerAnswer } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 
 /** Who asks: kept in the metadata of the events that follow. */
@@ -74,8 +74,8 @@ export type AttemptReport =
 export type SchedulerMessage =
   | CommandMessage
   | { readonly kind: 'reports'; readonly dagId: string; readonly reports: readonly AttemptReport[] }
-  /** A run that a task of this DAG waits for has ended. */
-  | { readonly kind: 'runEnded'; readonly dagId: string; readonly waiter: RunWaiter; readonly ended: { readonly dagId: string; readonly runId: string; readonly state: 'success' | 'failed' } }
+  /** What became of the run that a task of this DAG asked for. */
+  | { readonly kind: 'triggerAnswered'; readonly dagId: string; readonly waiter: RunWaiter; readonly answer: TriggerAnswer }
   /** The scheduler's own timer: something of this DAG is due. */
   | { readonly kind: 'tick'; readonly dagId: string; readonly runIds: readonly string[] }
   | { readonly kind: 'callbackDone'; readonly dagId: string; readonly runId: string; readonly callback: string; readonly at: number; readonly taskId?: string; readonly mapIndex?: readonly number[]; readonly error?: TaskError };

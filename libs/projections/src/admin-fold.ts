@@ -41,14 +41,15 @@ export function connectionRow(event: ConnectionEvent): Keyed<ConnectionRow> {
   }
 }
 
-/** A file has one row, its last failure, until it loads or is gone. */
+/** A file has one row, all messages of its last failure with the place of the first, until it loads or is gone. */
 export function importErrorRow(event: ImportEvent, at: number): Keyed<ImportErrorRow> {
   switch (event.type) {
     case 'DagFileFailed': {
-      const { file, message, line, column, dagId, taskId, stack } = event.data;
+      const { file, failures } = event.data;
+      const { line, column, dagId, taskId, stack } = failures[0] ?? {};
       const row = {
         file,
-        message,
+        message: failures.map((f) => f.message).join('\n'),
         line: line ?? null,
         column: column ?? null,
         dagId: dagId ?? null,

@@ -95,8 +95,8 @@ function emitAdmin(random: () => number, emit: Emit): void {
     () => emit(`variable-k${n}`, 'VariableDeleted', { key: `k${n}` }),
     () => emit(`connection-c${n}`, 'ConnectionSet', { connId: `c${n}`, connType: 'http', host: 'h', sealed }),
     () => emit(`connection-c${n}`, 'ConnectionDeleted', { connId: `c${n}` }),
-    () => emit(`imports-f${n}.ts`, 'DagFileFailed', { file: `f${n}.ts`, message: 'unexpected token', line: n + 1 }),
-    () => emit(`imports-f${n}.ts`, 'DagFileLoaded', { file: `f${n}.ts`, dagIds: ['random'] }),
+    () => emit(`imports-f${n}.ts`, 'DagFileFailed', { file: `f${n}.ts`, failures: [{ file: `f${n}.ts`, message: 'unexpected token', line: n + 1 }] }),
+    () => emit(`imports-f${n}.ts`, 'DagFileLoaded', { file: `f${n}.ts`, dagIds: ['random'], files: [`f${n}.ts`], fingerprint: '0' }),
     () => emit('dag-random', random() < 0.5 ? 'DagPaused' : 'DagUnpaused', {}),
   ];
   kinds[Math.floor(random() * kinds.length)]!();

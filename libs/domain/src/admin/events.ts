@@ -12,9 +12,18 @@ export type ConnectionEvent =
 
 /** Events of `imports-{file}`: what a parse of a DAG file came to. */
 export type ImportEvent =
-  | { readonly type: 'DagFileFailed'; readonly data: ImportFailure }
-  | { readonly type: 'DagFileLoaded'; readonly data: { readonly file: string; readonly dagIds: readonly string[] } }
+  | { readonly type: 'DagFileFailed'; readonly data: { readonly file: string; readonly failures: readonly ImportFailure[] } }
+  | { readonly type: 'DagFileLoaded'; readonly data: DagFileLoadedData }
   | { readonly type: 'DagFileRemoved'; readonly data: { readonly file: string } };
+
+export interface DagFileLoadedData {
+  readonly file: string;
+  readonly dagIds: readonly string[];
+  /** The files that its bundle is made of, relative to the DAG folder. */
+  readonly files: readonly string[];
+  /** SHA-256 over those files' contents and the release: while it holds the file need not be parsed again. */
+  readonly fingerprint: string;
+}
 
 export interface ImportFailure {
   readonly file: string;

@@ -95,7 +95,6 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       dag.active.delete(runId);
       dag.queued.delete(runId);
       dag.closed.set(runId, { state, version });
-      dag.waiters.delete(runId);
       dag.failedInARow = state === 'failed' ? dag.failedInARow + 1 : 0;
       return;
     }

@@ -1,0 +1,208 @@
+import { attemptId, parseAttemptId, type AttemptRef } from '@rondo/domain';
+import { TOPICS, type AttemptReport, type ReadyMessage, type ReadyOrder, type SchedulerMessage } from '@rondo/contracts';
+import type { CallbackAssignment, Clock, Consumer, MessageBus, WorkerHello, WorkerReport, WorkerSession } from '@rondo/ports';
+import { OrderQueue } from './order-queue.ts';
+import { Pace } from './pace.ts';
+
+export interface GatewayOptions {
+  readonly bus: MessageBus;
+  readonly clock: Clock;
+  readonly session: WorkerSession;
+  /** `sequential`: one attempt at a time; `local`: as many as the worker has slots. */
+  readonly executor: 'sequential' | 'local';
+  /** Most attempts at once over all pools. Default: the worker's slots. */
+  readonly parallelism?: number;
+}
+
+interface Assigned {
+  readonly attempt: AttemptRef;
+  readonly queuedAt: number;
+}
+
+/** Hands attempts that may run to a worker, by priority, and passes its reports on. Its state is soft (I2). */
+export class Gateway {
+  private readonly options: GatewayOptions;
+  private readonly waiting = new OrderQueue();
+  private readonly assigned = new Map<string, Assigned>();
+  /** Attempts whose end was passed on and is not durable yet: a restated order of one is dropped. */
+  private readonly ended = new Set<string>();
+  private readonly pace: Pace;
+  private hello: WorkerHello | undefined;
+  private slots = 0;
+  private outbox: AttemptReport[] = [];
+  private flushing = false;
+  private consumer: Consumer | undefined;
+  private readonly callbacks = new Map<string, CallbackAssignment>();
+
+  constructor(options: GatewayOptions) {
+    this.options = options;
+    this.pace = new Pace(options.clock);
+  }
+
+  /** Begins the worker's session first: what its last process left unfinished is known before any order is restated. */
+  async start(): Promise<void> {
+    await this.options.session.start({ onHello: (hello) => this.onHello(hello), onReports: (reports) => this.onReports(reports) });
+    this.consumer = await this.options.bus.consume<ReadyMessage>({
+      topic: TOPICS.tasksReady,
+      group: 'rondo-gateway',
+      maxBatch: 2_000,
+      onBatch: (messages) => {
+        for (const { value } of messages) this.onReady(value);
+        this.assign();
+      },
+    });
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.consumer?.close();
+    await this.options.session.stop(graceMs);
+  }
+
+  /** The history has these results: worker and gateway may forget them. */
+  durable(reports: readonly AttemptReport[]): void {
+    const ids = reports.map((r) => attemptId(r.attempt));
+    for (const id of ids) this.ended.delete(id);
+    this.options.session.acknowledge(ids);
+  }
+
+  status(): { readonly worker: string; readonly slots: number; readonly waiting: number; readonly assigned: number } {
+    return { worker: this.hello?.worker ?? '', slots: this.slots, waiting: this.waiting.size, assigned: this.assigned.size };
+  }
+
+  private onHello(hello: WorkerHello): void {
+    this.hello = hello;
+    const slots = this.options.executor === 'sequential' ? 1 : hello.slots;
+    this.slots = Math.min(slots, this.options.parallelism ?? slots);
+    for (const id of hello.interrupted) this.lose(id, 'the worker process that ran it ended');
+    this.flush();
+  }
+
+  private onReady(message: ReadyMessage): void {
+    switch (message.kind) {
+      case 'order':
+        this.onOrder(message);
+        return;
+      case 'cancel':
+        this.onCancel(message.ids, message.reason);
+        return;
+      case 'callback':
+        if (this.callbacks.has(message.callback.id)) return;
+        this.callbacks.set(message.callback.id, message.callback);
+        this.options.session.runCallbacks([message.callback]);
+        return;
+    }
+  }
+
+  /** I1: an order that is known is dropped. A restated one that was begun elsewhere, or may have been, is lost. */
+  private onOrder(order: ReadyOrder): void {
+    const { id } = order.assignment;
+    if (this.waiting.has(id) || this.assigned.has(id) || this.ended.has(id)) return;
+    if (order.restated !== undefined && (order.restated.acknowledged || this.hello?.journalIntact === false)) {
+      this.lose(id, order.restated.acknowledged ? 'no worker has it any more' : 'the machine failed, so it may have been begun');
+      this.flush();
+      return;
+    }
+    this.waiting.push(order);
+  }
+
+  private onCancel(ids: readonly string[], reason: string): void {
+    const running: string[] = [];
+    for (const id of ids) {
+      if (this.waiting.remove(id) !== undefined) this.lose(id, `${reason} before it began`);
+      else if (this.assigned.has(id)) running.push(id);
+    }
+    if (running.length > 0) this.options.session.cancel(running, reason);
+    this.flush();
+  }
+
+  /** Fills the worker's slots, and a little more where attempts are so short that a slot would idle in between. */
+  private assign(): void {
+    const room = this.pace.room(this.slots, this.assigned.size);
+    if (room <= 0 || this.waiting.size === 0) return;
+    const now = this.options.clock.now();
+    const batch = [];
+    for (let i = 0; i < room; i++) {
+      const order = this.waiting.pop();
+      if (order === undefined) break;
+      const { assignment } = order;
+      this.assigned.set(assignment.id, { attempt: assignment.attempt, queuedAt: now });
+      batch.push(assignment);
+    }
+    this.options.session.assign(batch);
+  }
+
+  private onReports(reports: readonly WorkerReport[]): void {
+    for (const report of reports) this.onReport(report);
+    this.flush();
+    this.assign();
+  }
+
+  private onReport(report: WorkerReport): void {
+    if (report.kind === 'callback') {
+      this.onCallback(report);
+      return;
+    }
+    if (report.kind === 'lost') {
+      this.lose(report.id, report.reason);
+      return;
+    }
+    const known = this.assigned.get(report.id);
+    const attempt = known?.attempt ?? parseAttemptId(report.id);
+    if (attempt === undefined) return;
+    const base = { attempt, queuedAt: known?.queuedAt ?? (report.kind === 'finished' ? report.startedAt : report.at), executor: this.options.executor, worker: this.hello?.worker ?? '' };
+    if (report.kind === 'started') {
+      this.pace.slow();
+      this.outbox.push({ kind: 'started', ...base, at: report.at, pid: report.pid });
+      return;
+    }
+    this.assigned.delete(report.id);
+    this.ended.add(report.id);
+    this.pace.finished(report.at - report.startedAt);
+    const { startedAt, at, pid, outcome, rendered } = report;
+    this.outbox.push({ kind: 'finished', ...base, startedAt, at, pid, outcome, ...(rendered === undefined ? {} : { rendered }) });
+  }
+
+  private onCallback(report: Extract<WorkerReport, { kind: 'callback' }>): void {
+    const callback = this.callbacks.get(report.id);
+    if (callback === undefined) return;
+    this.callbacks.delete(report.id);
+    const { dagId, runId, attempt } = callback;
+    const message: SchedulerMessage = {
+      kind: 'callbackDone',
+      dagId,
+      runId,
+      callback: callback.callback,
+      at: report.at,
+      ...(attempt === undefined ? {} : { taskId: attempt.taskId, mapIndex: attempt.mapIndex }),
+      ...(report.error === undefined ? {} : { error: report.error }),
+    };
+    void this.options.bus.publish(TOPICS.schedulerInbox, [{ key: dagId, value: message }]);
+  }
+
+  private lose(id: string, reason: string): void {
+    const attempt = this.assigned.get(id)?.attempt ?? parseAttemptId(id);
+    this.assigned.delete(id);
+    if (attempt === undefined || this.ended.has(id)) return;
+    this.ended.add(id);
+    this.outbox.push({ kind: 'lost', attempt, at: this.options.clock.now(), reason });
+  }
+
+  /** One message a DAG for all reports of this turn. */
+  private flush(): void {
+    if (this.outbox.length === 0 || this.flushing) return;
+    this.flushing = true;
+    queueMicrotask(() => {
+      this.flushing = false;
+      const reports = this.outbox;
+      this.outbox = [];
+      const byDag = new Map<string, AttemptReport[]>();
+      for (const report of reports) {
+        const list = byDag.get(report.attempt.dagId);
+        if (list === undefined) byDag.set(report.attempt.dagId, [report]);
+        else list.push(report);
+      }
+      const messages = Array.from(byDag, ([dagId, list]) => ({ key: dagId, value: { kind: 'reports', dagId, reports: list } satisfies SchedulerMessage }));
+      void this.options.bus.publish(TOPICS.schedulerInbox, messages);
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import { evolveDag, evolveRun, initialDag, initialRun, type DagEvent, type DagRunEvent, type DagRunState, type DagState, type RunPlan } from '@rondo/domain';
+import type { EventStore } from '@rondo/ports';
+import { dagStream, decodeEvent, runStream, traceOf, type Trace } from './envelope.ts';
+import type { PlanCache, VersionPlan } from './plans.ts';
+
+/** One run in memory: the fold of its stream, and the revision it stands at (-1: no event yet). */
+export interface RunActor {
+  readonly runId: string;
+  readonly state: DagRunState;
+  readonly version: VersionPlan;
+  readonly trace: Trace;
+  revision: number;
+}
+
+/** One DAG in memory with its open runs. */
+export interface DagActor {
+  readonly dagId: string;
+  readonly state: DagState;
+  readonly trace: Trace;
+  readonly runs: Map<string, RunActor>;
+  revision: number;
+}
+
+/** Runs whose decision failed repeatedly, with the reason (I12). */
+export const POISON_LIMIT = 3;
+
+export function newRunActor(dagId: string, runId: string, version: VersionPlan): RunActor {
+  return { runId, state: initialRun(version.plan), version, trace: traceOf(dagId, runId), revision: -1 };
+}
+
+/** Folds DAGs and runs from their streams. */
+export class ActorLoader {
+  private readonly store: EventStore;
+  private readonly plans: PlanCache;
+
+  constructor(store: EventStore, plans: PlanCache) {
+    this.store = store;
+    this.plans = plans;
+  }
+
+  /** The DAG without its runs; a DAG that has no events is one with revision -1. */
+  async dag(dagId: string): Promise<DagActor> {
+    const state = initialDag(dagId);
+    let revision = -1;
+    for await (const page of this.store.readStream(dagStream(dagId)))
+      for (const event of page) {
+        evolveDag(state, decodeEvent<DagEvent>(event));
+        revision = event.revision;
+      }
+    return { dagId, state, trace: traceOf(dagId, ''), runs: new Map(), revision };
+  }
+
+  /** I4: a run that was admitted and has no events yet comes back with revision -1, to be started. */
+  async run(dagId: string, runId: string, version: string): Promise<RunActor> {
+    const actor = newRunActor(dagId, runId, await this.plans.load(version));
+    for await (const page of this.store.readStream(runStream(dagId, runId)))
+      for (const event of page) {
+        evolveRun(actor.state, decodeEvent<DagRunEvent>(event));
+        actor.revision = event.revision;
+      }
+    return actor;
+  }
+
+  async plan(version: string): Promise<RunPlan> {
+    return (await this.plans.load(version)).plan;
+  }
+}

@@ -1,0 +1,218 @@
+import {
+  admit,
+  advance,
+  closeRun,
+  DagDecision,
+  Decision,
+  DEFAULT_WINDOW,
+  tick,
+  type DagEvent,
+  type DagRunEvent,
+} from '@rondo/domain';
+import type { AppendRequest, Ids, NewEvent } from '@rondo/ports';
+import type { DagActor, RunActor } from './actors.ts';
+import { dagStream, envelope, runStream, type Cause } from './envelope.ts';
+
+/** Data and metadata of one request together stay under this (I7); what is more goes on in the next request of the chain. */
+const REQUEST_BYTES = 900_000;
+
+export interface RunWork {
+  readonly actor: RunActor;
+  readonly decision: Decision;
+  cause: Cause;
+  /** Events up to here have their envelope. */
+  sealed: number;
+  /** In their envelope, not yet in the chain. */
+  pending: NewEvent[];
+}
+
+/**
+ * The decisions of one batch about one DAG and its runs, in the order in which they must be written: the DAG's stream
+ * before the runs that it starts (I4), a run's end before its closing in the DAG's stream.
+ */
+export class DagBatch {
+  readonly actor: DagActor;
+  readonly decision: DagDecision;
+  readonly runs = new Map<string, RunWork>();
+  readonly chain: AppendRequest[] = [];
+  /** Every run event of the batch, with its run, in the order of the chain. */
+  readonly runEvents: { readonly run: RunActor; readonly event: DagRunEvent }[] = [];
+  private readonly now: number;
+  private readonly ids: Ids;
+  private dagSealed = 0;
+  private dagPending: NewEvent[] = [];
+  private dagCause: Cause;
+
+  constructor(actor: DagActor, now: number, ids: Ids) {
+    this.actor = actor;
+    this.decision = new DagDecision(actor.state, now);
+    this.now = now;
+    this.ids = ids;
+    this.dagCause = { causationId: 'timetable', actor: 'schedule:timetable' };
+  }
+
+  get dagEvents(): readonly DagEvent[] {
+    return this.decision.events;
+  }
+
+  /** What the DAG decides from here on has this cause. */
+  setDagCause(cause: Cause): void {
+    this.sealDag();
+    this.dagCause = cause;
+  }
+
+  /** The decision about a run in this batch; events from here on carry the cause. */
+  work(actor: RunActor, cause: Cause): RunWork {
+    const known = this.runs.get(actor.runId);
+    if (known !== undefined) {
+      if (known.cause.causationId !== cause.causationId) {
+        this.sealRun(known);
+        known.cause = cause;
+      }
+      return known;
+    }
+    const { state } = this.actor;
+    const context = {
+      now: this.now,
+      window: DEFAULT_WINDOW,
+      get paused() {
+        return state.paused;
+      },
+    };
+    const work: RunWork = { actor, decision: new Decision(actor.state, context), cause, sealed: 0, pending: [] };
+    this.runs.set(actor.runId, work);
+    return work;
+  }
+
+  /**
+   * Carries the DAG and its touched runs as far as they go: due runs, admissions, starts, attempts, ends, and what the place of
+   * an ended run lets in. `start` gives the actor of a run that was admitted just now.
+   */
+  settle(start: (runId: string, version: string) => RunActor): void {
+    this.onPauseChange();
+    tick(this.decision);
+    for (;;) {
+      this.startAdmitted(start);
+      this.flushDag();
+      for (const work of this.runs.values()) advance(work.decision);
+      const closed = this.closeEnded();
+      for (const work of this.runs.values()) this.flushRun(work);
+      if (!closed) return;
+      admit(this.decision);
+      if (!this.decision.events.slice(this.startedAdmissions).some((e) => e.type === 'RunAdmitted')) {
+        this.flushDag();
+        return;
+      }
+    }
+  }
+
+  /** A pause or its end reaches every open run: nothing new is scheduled, or everything is looked at again. */
+  private onPauseChange(): void {
+    if (!this.decision.events.some((e) => e.type === 'DagPaused' || e.type === 'DagUnpaused')) return;
+    for (const run of this.actor.runs.values()) this.work(run, this.dagCause);
+  }
+
+  private startedAdmissions = 0;
+
+  private startAdmitted(start: (runId: string, version: string) => RunActor): void {
+    const { events } = this.decision;
+    for (; this.startedAdmissions < events.length; this.startedAdmissions++) {
+      const event = events[this.startedAdmissions]!;
+      if (event.type !== 'RunAdmitted') continue;
+      const { runId, version } = event.data;
+      const actor = this.actor.runs.get(runId) ?? start(runId, version);
+      this.actor.runs.set(runId, actor);
+      this.begin(actor);
+    }
+  }
+
+  /** I4: also called for a run whose admission is in the history and whose first event is not. */
+  begin(actor: RunActor): void {
+    const work = this.work(actor, { causationId: this.dagCause.causationId, actor: this.dagCause.actor });
+    const timeout = actor.version.plan.definition.dagrunTimeoutMs;
+    const deadline = timeout === undefined ? {} : { deadline: this.now + timeout };
+    if (actor.state.started !== undefined) {
+      work.decision.emit({ type: 'RunResumed', data: { at: this.now, ...deadline } });
+      return;
+    }
+    const requested = this.actor.state.active.get(actor.runId)?.requested;
+    if (requested === undefined) throw new Error(`run '${actor.runId}' of DAG '${this.actor.dagId}' was admitted without having been requested`);
+    const { runId, runType, logicalDate, dataInterval, runAfter, conf, triggeredBy } = requested;
+    const { dagId } = this.actor;
+    work.decision.emit({
+      type: 'RunStarted',
+      data: { dagId, runId, version: actor.version.plan.version, runType, logicalDate, dataInterval, runAfter, triggeredBy, at: this.now, ...(conf === undefined ? {} : { conf }), ...deadline },
+    });
+  }
+
+  /** Closes runs that have ended and hold nothing any more. */
+  private closeEnded(): boolean {
+    const before = this.decision.events.length;
+    for (const work of this.runs.values()) {
+      const { state, runId } = work.actor;
+      if (!isClosable(work.actor)) continue;
+      this.flushRun(work);
+      closeRun(this.decision, runId, state.state as 'success' | 'failed');
+    }
+    return this.decision.events.length > before;
+  }
+
+  private sealDag(): void {
+    const { events } = this.decision;
+    for (; this.dagSealed < events.length; this.dagSealed++)
+      this.dagPending.push(envelope(events[this.dagSealed]!, this.actor.trace, this.dagCause, this.now, this.ids));
+  }
+
+  private flushDag(): void {
+    this.sealDag();
+    if (this.dagPending.length === 0) return;
+    this.write(dagStream(this.actor.dagId), this.dagPending, this.actor);
+    this.dagPending = [];
+  }
+
+  private sealRun(work: RunWork): void {
+    const { events } = work.decision;
+    for (; work.sealed < events.length; work.sealed++) {
+      const event = events[work.sealed]!;
+      this.runEvents.push({ run: work.actor, event });
+      work.pending.push(envelope(event, work.actor.trace, work.cause, this.now, this.ids));
+    }
+  }
+
+  private flushRun(work: RunWork): void {
+    this.sealRun(work);
+    if (work.pending.length === 0) return;
+    this.write(runStream(this.actor.dagId, work.actor.runId), work.pending, work.actor);
+    work.pending = [];
+  }
+
+  /** One request, or as many as the size asks for: every prefix of a decision is a history that the next one completes. */
+  private write(stream: string, events: readonly NewEvent[], head: { revision: number }): void {
+    let part: NewEvent[] = [];
+    let bytes = 0;
+    const end = (): void => {
+      if (part.length === 0) return;
+      this.chain.push({ stream, expected: head.revision < 0 ? 'noStream' : head.revision, events: part });
+      head.revision += part.length;
+      part = [];
+      bytes = 0;
+    };
+    for (const event of events) {
+      const size = event.data.length + event.meta.length + 100;
+      if (bytes + size > REQUEST_BYTES) end();
+      part.push(event);
+      bytes += size;
+    }
+    end();
+  }
+}
+
+/** A run is closed when it has ended, no attempt of it is open and no callback is outstanding. */
+export function isClosable(actor: RunActor): boolean {
+  const { state, version } = actor;
+  if (state.state !== 'success' && state.state !== 'failed') return false;
+  if (state.open > 0 || state.callbacks > 0) return false;
+  const wanted = state.state === 'success' ? 'onSuccess' : 'onFailure';
+  return state.callbackReported || !version.plan.definition.callbacks.includes(wanted);
+}
+

@@ -1,0 +1,69 @@
+import { findInstance, pathsOf, type DagRunEvent, type InstanceRange, type InstanceState } from '@rondo/domain';
+import type { Position } from '@rondo/ports';
+import type { DagActor, RunActor } from './actors.ts';
+import type { DagBatch } from './batch.ts';
+import { cancelOf, dagCallbackOf, endedOf, orderOf, taskCallbackOf, triggerOf, type Effects } from './effects.ts';
+
+/** Adds what follows from the events of a batch that is durable now. */
+export function consequencesOf(batch: DagBatch, position: Position, effects: Effects): void {
+  for (const { run, event } of batch.runEvents) followRun(run, event, position, effects);
+  effects.inbox.push(...endedOf(batch.dagEvents, batch.actor.state.waiters));
+}
+
+function followRun(run: RunActor, event: DagRunEvent, position: Position, effects: Effects): void {
+  switch (event.type) {
+    case 'TaskScheduled': {
+      const inst = findInstance(run.state, event.data.taskId, event.data.mapIndex);
+      if (inst === undefined || !inst.open || inst.leg !== event.data.leg || inst.tryNumber !== event.data.tryNumber) return;
+      effects.ready.push(orderOf(run, inst, position));
+      return;
+    }
+    case 'TaskMarked':
+      cancelOpen(run, event.data.instances, event.data.reason ?? `marked ${event.data.state}`, effects);
+      return;
+    case 'TaskCleared':
+      cancelOpen(run, event.data.instances, 'cleared', effects);
+      return;
+    case 'TaskDeferred':
+    case 'TaskFailed':
+    case 'TaskRetryScheduled': {
+      const inst = findInstance(run.state, event.data.taskId, event.data.mapIndex);
+      if (inst !== undefined) outstandingOf(run, inst, position, effects);
+      return;
+    }
+    case 'RunSucceeded':
+    case 'RunFailed': {
+      const callback = dagCallbackOf(run, position);
+      if (callback !== undefined) effects.ready.push(callback);
+      return;
+    }
+    default:
+  }
+}
+
+function cancelOpen(run: RunActor, ranges: readonly InstanceRange[], reason: string, effects: Effects): void {
+  for (const range of ranges)
+    for (const path of pathsOf(range)) {
+      const inst = findInstance(run.state, range.taskId, path);
+      if (inst?.open === true) effects.ready.push(cancelOf(run, inst, reason));
+    }
+}
+
+function outstandingOf(run: RunActor, inst: InstanceState, position: Position, effects: Effects): void {
+  if (inst.state === 'deferred' && inst.waitFor !== undefined) effects.inbox.push(triggerOf(run, inst));
+  if (inst.callback !== undefined) effects.ready.push(taskCallbackOf(run, inst, position));
+}
+
+/** After a DAG was loaded: states every open attempt, wait and callback again, so that nothing depends on what was sent before. */
+export function restate(dag: DagActor, position: Position, effects: Effects): void {
+  for (const run of dag.runs.values()) {
+    for (const task of run.state.tasks)
+      for (const inst of task.instances) {
+        if (inst.open) effects.ready.push(orderOf(run, inst, position, inst.state !== 'scheduled'));
+        if (inst.open && inst.state !== 'scheduled' && inst.state !== 'queued' && inst.state !== 'running') effects.ready.push(cancelOf(run, inst, inst.state));
+        outstandingOf(run, inst, position, effects);
+      }
+    const callback = dagCallbackOf(run, position);
+    if (callback !== undefined) effects.ready.push(callback);
+  }
+}

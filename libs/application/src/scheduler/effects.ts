@@ -1,0 +1,139 @@
+import { attemptId, type Assignment, type AttemptRunContext, type CallbackAssignment, type DagEvent, type InstanceState, type RunWaiter } from '@rondo/domain';
+import type { CommandAnswer, CommandMessage, ReadyMessage, SchedulerMessage } from '@rondo/contracts';
+import type { RunActor } from './actors.ts';
+import { traceparentOf } from './envelope.ts';
+
+/** What must follow from a batch once its events are durable: told from state and events, so that it can be told again. */
+export interface Effects {
+  readonly ready: { readonly pool: string; readonly message: ReadyMessage }[];
+  readonly inbox: SchedulerMessage[];
+  readonly answers: { readonly commandId: string; readonly answer: CommandAnswer }[];
+}
+
+export const noEffects = (): Effects => ({ ready: [], inbox: [], answers: [] });
+
+export function runContextOf(run: RunActor): AttemptRunContext {
+  const started = run.state.started!;
+  const { runType, logicalDate, dataInterval, runAfter, triggeredBy } = started;
+  return { runType, logicalDate, dataInterval, runAfter, startedAt: run.state.startedAt, conf: started.conf ?? null, triggeredBy };
+}
+
+export function refOf(run: RunActor, inst: InstanceState) {
+  return { dagId: run.state.plan.definition.dagId, runId: run.runId, taskId: inst.task.def.taskId, mapIndex: inst.mapIndex, tryNumber: inst.tryNumber, leg: inst.leg };
+}
+
+/** The order for the open attempt of an instance. `position`: the history up to here holds every XCom it may look up. */
+export function orderOf(run: RunActor, inst: InstanceState, position: number, acknowledged?: boolean): { readonly pool: string; readonly message: ReadyMessage } {
+  const attempt = refOf(run, inst);
+  const id = attemptId(attempt);
+  const { def, weight } = inst.task;
+  const assignment: Assignment = {
+    id,
+    attempt,
+    bundle: run.version.version.bundle,
+    run: runContextOf(run),
+    maxTries: inst.maxTries + 1,
+    ...(def.executionTimeoutMs === undefined ? {} : { executionTimeoutMs: def.executionTimeoutMs }),
+    inputs: inputsOf(run, inst),
+    position,
+    traceparent: traceparentOf(run.trace, id),
+  };
+  const message: ReadyMessage = {
+    kind: 'order',
+    assignment,
+    pool: def.pool,
+    poolSlots: def.poolSlots,
+    queue: def.queue,
+    ...(def.executor === undefined ? {} : { executor: def.executor }),
+    priority: weight,
+    ...(acknowledged === undefined ? {} : { restated: { acknowledged } }),
+  };
+  return { pool: def.pool, message };
+}
+
+function inputsOf(run: RunActor, inst: InstanceState): Assignment['inputs'] {
+  if (inst.task.def.inputs.length === 0) return NO_INPUTS;
+  const inputs: Record<string, Assignment['inputs'][string]> = {};
+  for (const taskId of inst.task.def.inputs) {
+    const index = run.state.plan.indexOf.get(taskId);
+    const output = index === undefined ? undefined : run.state.tasks[index]!.instances[0]?.output;
+    if (output !== undefined) inputs[taskId] = output;
+  }
+  return inputs;
+}
+
+const NO_INPUTS: Assignment['inputs'] = {};
+
+export function cancelOf(run: RunActor, inst: InstanceState, reason: string): { readonly pool: string; readonly message: ReadyMessage } {
+  return { pool: inst.task.def.pool, message: { kind: 'cancel', ids: [attemptId(refOf(run, inst))], reason } };
+}
+
+/** A callback of a task whose attempt's child is gone. */
+export function taskCallbackOf(run: RunActor, inst: InstanceState, position: number): { readonly pool: string; readonly message: ReadyMessage } {
+  const attempt = refOf(run, inst);
+  const callback: CallbackAssignment = {
+    id: `${attemptId(attempt)}:${inst.callback!}`,
+    bundle: run.version.version.bundle,
+    dagId: attempt.dagId,
+    runId: run.runId,
+    callback: inst.callback!,
+    attempt,
+    reason: 'the attempt ended without it',
+    run: runContextOf(run),
+    position,
+  };
+  return { pool: inst.task.def.pool, message: { kind: 'callback', callback } };
+}
+
+/** The DAG's own callback at the end of a run; undefined when it has none for this end, or it was reported. */
+export function dagCallbackOf(run: RunActor, position: number): { readonly pool: string; readonly message: ReadyMessage } | undefined {
+  const { state, version } = run;
+  if (state.callbackReported || (state.state !== 'success' && state.state !== 'failed')) return undefined;
+  const callback = state.state === 'success' ? ('onSuccess' as const) : ('onFailure' as const);
+  const { definition } = version.plan;
+  if (!definition.callbacks.includes(callback)) return undefined;
+  const assignment: CallbackAssignment = {
+    id: `${definition.dagId}:${run.runId}::${callback}.${state.endedAt ?? 0}`,
+    bundle: version.version.bundle,
+    dagId: definition.dagId,
+    runId: run.runId,
+    callback,
+    reason: state.reason ?? '',
+    run: runContextOf(run),
+    position,
+  };
+  return { pool: 'default_pool', message: { kind: 'callback', callback: assignment } };
+}
+
+/** The command that asks another DAG for the run that a deferred task waits for; repeats ask for the same run. */
+export function triggerOf(run: RunActor, inst: InstanceState): CommandMessage {
+  const request = inst.waitFor!.request;
+  const id = attemptId(refOf(run, inst));
+  return {
+    kind: 'command',
+    commandId: `trigger:${id}`,
+    dagId: request.dagId,
+    actor: { kind: 'service', name: 'scheduler' },
+    command: {
+      type: 'triggerRun',
+      runId: request.runId,
+      runType: 'manual',
+      ...(request.logicalDate === undefined ? {} : { logicalDate: request.logicalDate }),
+      ...(request.conf === undefined ? {} : { conf: request.conf }),
+      triggeredBy: 'operator',
+      key: `trigger:${run.state.plan.definition.dagId}:${run.runId}:${inst.task.def.taskId}:${inst.mapIndex.join('.')}:${inst.tryNumber}`,
+      waiter: { dagId: run.state.plan.definition.dagId, runId: run.runId, attempt: id },
+    },
+  };
+}
+
+/** Tells the tasks that wait for runs which these events close. */
+export function endedOf(events: readonly DagEvent[], waiters: ReadonlyMap<string, RunWaiter>): SchedulerMessage[] {
+  const messages: SchedulerMessage[] = [];
+  for (const event of events) {
+    if (event.type !== 'RunClosed') continue;
+    const waiter = waiters.get(event.data.runId);
+    if (waiter !== undefined) messages.push({ kind: 'triggerAnswered', dagId: waiter.dagId, waiter, answer: { kind: 'ended', state: event.data.state } });
+  }
+  return messages;
+}
