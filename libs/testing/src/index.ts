@@ -1,4 +1,5 @@
 export * from './contract/event-store.ts';
+export * from './contract/message-bus.ts';
 export * from './definition.ts';
 export * from './fake-clock.ts';
 export * from './memory-event-store.ts';
