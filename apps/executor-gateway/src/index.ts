@@ -1,1 +1,1 @@
-export {};
+export { GATEWAY, GatewayModule } from './gateway.module.ts';

@@ -1,1 +1,1 @@
-export {};
+export { SCHEDULER, SchedulerModule } from './scheduler.module.ts';
