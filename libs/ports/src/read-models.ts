@@ -138,6 +138,8 @@ export interface RunFilter {
   readonly logicalDateLte?: number;
   readonly runAfterGte?: number;
   readonly runAfterLte?: number;
+  /** Only runs that had been asked for by this position. */
+  readonly requestedBy?: Position;
   /** Default `-runAfter`; a leading `-` is descending. */
   readonly orderBy?: 'runAfter' | '-runAfter' | 'startedAt' | '-startedAt' | 'endedAt' | '-endedAt' | 'runId' | '-runId';
 }
@@ -164,6 +166,8 @@ export interface ReadModels {
   dagVersions(dagId: string): Promise<readonly DagVersionRow[]>;
   runs(filter: RunFilter, page: Page): Promise<Paged<DagRunRow>>;
   run(dagId: string, runId: string): Promise<DagRunRow | undefined>;
+  /** Revisions of the events of `dag-{dagId}` that speak of the run, rising; none for a run that does not exist. */
+  dagRevisions(dagId: string, runId: string): Promise<readonly number[]>;
   taskInstances(filter: TaskFilter, page: Page): Promise<Paged<TaskInstanceRow>>;
   taskInstance(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<TaskInstanceRow | undefined>;
   tries(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;

@@ -1,0 +1,77 @@
+import type {
+  ConnectionRow,
+  DagFilter,
+  DagRow,
+  DagVersionRow,
+  ImportErrorRow,
+  Page,
+  Paged,
+  VariableRow,
+} from '@rondo/ports';
+import { sql, type Expression, type SqlBool } from 'kysely';
+import { pageOf } from './paging.ts';
+import { connectionRow, dagRow, dagVersionRow, importErrorRow, variableRow } from './rows.ts';
+import type { Db } from './sqlite.ts';
+
+export async function findDags(db: Db, filter: DagFilter, page: Page): Promise<Paged<DagRow>> {
+  const matching = db.selectFrom('dags').where((eb) => {
+    const all: Expression<SqlBool>[] = [];
+    if (filter.includeRetired !== true) all.push(eb('retired', '=', 0));
+    if (filter.paused !== undefined) all.push(eb('paused', '=', Number(filter.paused)));
+    if (filter.dagIdPattern !== undefined) all.push(contains('dag_id', filter.dagIdPattern));
+    if (filter.tag !== undefined)
+      all.push(eb('dag_id', 'in', eb.selectFrom('dag_tags').select('dag_id').where('tag', '=', filter.tag)));
+    return eb.and(all);
+  });
+  return pageOf(matching.selectAll().orderBy('dag_id'), matching, page, dagRow);
+}
+
+/** The column contains the text, in either case. */
+function contains(column: string, text: string): Expression<SqlBool> {
+  const pattern = `%${text.toLowerCase().replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+  return sql<SqlBool>`lower(${sql.ref(column)}) like ${pattern} escape ${sql.lit('\\')}`;
+}
+
+export async function findDag(db: Db, dagId: string): Promise<DagRow | undefined> {
+  const row = await db.selectFrom('dags').selectAll().where('dag_id', '=', dagId).executeTakeFirst();
+  return row === undefined ? undefined : dagRow(row);
+}
+
+export async function allDags(db: Db): Promise<readonly DagRow[]> {
+  return (await db.selectFrom('dags').selectAll().execute()).map(dagRow);
+}
+
+/** In order of their numbers; of one DAG, or of all. */
+export async function dagVersions(db: Db, dagId?: string): Promise<readonly DagVersionRow[]> {
+  const rows = await db
+    .selectFrom('dag_versions')
+    .selectAll()
+    .$if(dagId !== undefined, (query) => query.where('dag_id', '=', dagId!))
+    .orderBy('number')
+    .execute();
+  return rows.map(dagVersionRow);
+}
+
+export async function importErrors(db: Db): Promise<readonly ImportErrorRow[]> {
+  return (await db.selectFrom('import_errors').selectAll().orderBy('file').execute()).map(importErrorRow);
+}
+
+export function findVariables(db: Db, page: Page): Promise<Paged<VariableRow>> {
+  const matching = db.selectFrom('variables');
+  return pageOf(matching.selectAll().orderBy('key'), matching, page, variableRow);
+}
+
+export async function findVariable(db: Db, key: string): Promise<VariableRow | undefined> {
+  const row = await db.selectFrom('variables').selectAll().where('key', '=', key).executeTakeFirst();
+  return row === undefined ? undefined : variableRow(row);
+}
+
+export function findConnections(db: Db, page: Page): Promise<Paged<ConnectionRow>> {
+  const matching = db.selectFrom('connections');
+  return pageOf(matching.selectAll().orderBy('conn_id'), matching, page, connectionRow);
+}
+
+export async function findConnection(db: Db, connId: string): Promise<ConnectionRow | undefined> {
+  const row = await db.selectFrom('connections').selectAll().where('conn_id', '=', connId).executeTakeFirst();
+  return row === undefined ? undefined : connectionRow(row);
+}

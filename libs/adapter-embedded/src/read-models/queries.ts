@@ -1,0 +1,49 @@
+import type { ReadModels, RowSource } from '@rondo/ports';
+import * as other from './other-queries.ts';
+import { findRun, findRuns, runRow } from './run-queries.ts';
+import type { Db } from './sqlite.ts';
+import * as tasks from './task-queries.ts';
+
+/** The port's queries; the rest of it is about the position and not about rows. */
+export type Queries = Omit<ReadModels, 'position' | 'settled' | 'close'>;
+export type QueryName = keyof Queries;
+
+/** Each query in a transaction of its own: a page and its total are of one state. */
+export function queriesOver(root: Db): Queries {
+  const read = <T>(query: (db: Db) => Promise<T>): Promise<T> => root.transaction().execute(query);
+  return {
+    dags: (filter, page) => read((db) => other.findDags(db, filter, page)),
+    dag: (dagId) => read((db) => other.findDag(db, dagId)),
+    dagVersions: (dagId) => read((db) => other.dagVersions(db, dagId)),
+    runs: (filter, page) => read((db) => findRuns(db, filter, page)),
+    run: (dagId, runId) =>
+      read(async (db) => {
+        const run = await findRun(db, dagId, runId);
+        return run && runRow(run);
+      }),
+    dagRevisions: (dagId, runId) => read(async (db) => (await findRun(db, dagId, runId))?.dagRevisions ?? []),
+    taskInstances: (filter, page) => read((db) => tasks.findInstances(db, filter, page)),
+    taskInstance: (dagId, runId, taskId, mapIndex) =>
+      read((db) => tasks.findInstance(db, { dagId, runId, taskId, mapIndex })),
+    tries: (dagId, runId, taskId, mapIndex) => read((db) => tasks.triesOf(db, { dagId, runId, taskId, mapIndex })),
+    xcoms: (dagId, runId, taskId, mapIndex) => read((db) => tasks.xcomsOf(db, dagId, runId, taskId, mapIndex)),
+    renderedFields: (dagId, runId, taskId, mapIndex, tryNumber) =>
+      read((db) => tasks.renderedOf(db, { dagId, runId, taskId, mapIndex }, tryNumber)),
+    importErrors: () => read(other.importErrors),
+    variables: (page) => read((db) => other.findVariables(db, page)),
+    variable: (key) => read((db) => other.findVariable(db, key)),
+    connections: (page) => read((db) => other.findConnections(db, page)),
+    connection: (connId) => read((db) => other.findConnection(db, connId)),
+  };
+}
+
+/** What the projector asks of the rows that were written before. */
+export function rowSourceOver(db: Db, definition: RowSource['definition']): RowSource {
+  return {
+    dags: () => other.allDags(db),
+    dagVersions: () => other.dagVersions(db),
+    run: (dagId, runId) => findRun(db, dagId, runId),
+    instances: (runNo) => tasks.instancesOf(db, runNo),
+    definition,
+  };
+}

@@ -1,0 +1,142 @@
+import type { TaskError } from '@rondo/domain';
+import type { Json } from '@rondo/kernel';
+import type {
+  ConnectionRow,
+  DagRow,
+  DagVersionRow,
+  ImportErrorRow,
+  InstanceRecord,
+  RunRecord,
+  TaskTryRow,
+  VariableRow,
+  XComRow,
+} from '@rondo/ports';
+import type {
+  ConnectionsTable,
+  DagsTable,
+  DagVersionsTable,
+  ImportErrorsTable,
+  RunsTable,
+  TaskInstancesTable,
+  TaskTriesTable,
+  VariablesTable,
+  XComsTable,
+} from './schema.ts';
+
+interface RunName {
+  readonly dag_id: string;
+  readonly run_id: string;
+}
+
+export function dagRow(row: DagsTable): DagRow {
+  return {
+    dagId: row.dag_id,
+    version: row.version,
+    file: row.file,
+    description: row.description,
+    paused: row.paused === 1,
+    retired: row.retired === 1,
+    tags: JSON.parse(row.tags) as string[],
+    owners: JSON.parse(row.owners) as string[],
+    timetable: JSON.parse(row.timetable) as Json,
+    timezone: row.timezone,
+    publishedAt: row.published_at,
+  };
+}
+
+export function dagVersionRow(row: DagVersionsTable): DagVersionRow {
+  const { dag_id: dagId, version, number, bundle, file, published_at: publishedAt } = row;
+  return { dagId, version, number, bundle, file, publishedAt };
+}
+
+export function runRecord(row: RunsTable): RunRecord {
+  return {
+    dagId: row.dag_id,
+    runId: row.run_id,
+    runType: row.run_type,
+    state: row.state,
+    version: row.version,
+    logicalDate: row.logical_date,
+    dataIntervalStart: row.data_interval_start,
+    dataIntervalEnd: row.data_interval_end,
+    runAfter: row.run_after,
+    conf: JSON.parse(row.conf) as Json,
+    triggeredBy: row.triggered_by,
+    note: row.note,
+    queuedAt: row.queued_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    reason: row.reason,
+    runNo: row.run_no,
+    dagRevisions: JSON.parse(row.dag_revisions) as number[],
+  };
+}
+
+export function instanceRecord(row: TaskInstancesTable & RunName): InstanceRecord {
+  return {
+    dagId: row.dag_id,
+    runId: row.run_id,
+    taskId: row.task_id,
+    mapIndex: row.map_index,
+    state: row.state,
+    tryNumber: row.try_number,
+    maxTries: row.max_tries,
+    leg: row.leg,
+    operator: row.operator,
+    pool: row.pool,
+    queue: row.queue,
+    scheduledAt: row.scheduled_at,
+    queuedAt: row.queued_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    worker: row.worker,
+    pid: row.pid,
+    retryAt: row.retry_at,
+    reason: row.reason,
+    error: parseError(row.error),
+    ordinal: row.ordinal,
+    retries: row.retries,
+    open: row.open === 1,
+  };
+}
+
+export function taskTryRow(row: TaskTriesTable & RunName): TaskTryRow {
+  return {
+    dagId: row.dag_id,
+    runId: row.run_id,
+    taskId: row.task_id,
+    mapIndex: row.map_index,
+    state: row.state,
+    tryNumber: row.try_number,
+    leg: row.leg,
+    scheduledAt: row.scheduled_at,
+    queuedAt: row.queued_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    worker: row.worker,
+    pid: row.pid,
+    reason: row.reason,
+    error: parseError(row.error),
+  };
+}
+
+const parseError = (text: string | null): TaskError | null => (text === null ? null : (JSON.parse(text) as TaskError));
+
+export function xcomRow(row: XComsTable & RunName): XComRow {
+  const { dag_id: dagId, run_id: runId, task_id: taskId, map_index: mapIndex, key, blob } = row;
+  return { dagId, runId, taskId, mapIndex, key, value: JSON.parse(row.value) as Json, blob };
+}
+
+export function importErrorRow(row: ImportErrorsTable): ImportErrorRow {
+  const { file, message, line, column, dag_id: dagId, task_id: taskId, stack, at } = row;
+  return { file, message, line, column, dagId, taskId, stack, at };
+}
+
+export function variableRow(row: VariablesTable): VariableRow {
+  return { key: row.key, sealed: JSON.parse(row.sealed) as Json, description: row.description };
+}
+
+export function connectionRow(row: ConnectionsTable): ConnectionRow {
+  const { conn_id: connId, conn_type: connType, host, port, schema, login, description, sealed } = row;
+  return { connId, connType, host, port, schema, login, description, sealed: JSON.parse(sealed) as Json };
+}

@@ -1,0 +1,157 @@
+import type { RunState, RunType, TaskState } from '@rondo/domain';
+
+/** JSON as text; truth as 0 or 1; times in epoch milliseconds. A run is known by the position of its request. */
+export interface Schema {
+  checkpoint: CheckpointTable;
+  dags: DagsTable;
+  dag_tags: { dag_id: string; tag: string };
+  dag_versions: DagVersionsTable;
+  runs: RunsTable;
+  task_instances: TaskInstancesTable;
+  task_tries: TaskTriesTable;
+  xcoms: XComsTable;
+  rendered_fields: RenderedFieldsTable;
+  import_errors: ImportErrorsTable;
+  variables: VariablesTable;
+  connections: ConnectionsTable;
+}
+
+export interface CheckpointTable {
+  id: 1;
+  position: number;
+  /** The last event that was folded: another history has another. */
+  event_position: number;
+  event_id: string;
+  projection_version: number;
+}
+
+export interface DagsTable {
+  dag_id: string;
+  version: string;
+  file: string;
+  description: string | null;
+  paused: number;
+  retired: number;
+  tags: string;
+  owners: string;
+  timetable: string;
+  timezone: string;
+  published_at: number;
+}
+
+export interface DagVersionsTable {
+  dag_id: string;
+  version: string;
+  number: number;
+  bundle: string;
+  file: string;
+  published_at: number;
+}
+
+export interface RunsTable {
+  run_no: number;
+  dag_id: string;
+  run_id: string;
+  run_type: RunType;
+  state: RunState;
+  version: string | null;
+  logical_date: number | null;
+  data_interval_start: number | null;
+  data_interval_end: number | null;
+  run_after: number;
+  conf: string;
+  triggered_by: string;
+  note: string | null;
+  queued_at: number;
+  started_at: number | null;
+  ended_at: number | null;
+  reason: string | null;
+  dag_revisions: string;
+}
+
+export interface TaskInstancesTable {
+  run_no: number;
+  task_id: string;
+  map_index: string;
+  ordinal: number;
+  state: TaskState;
+  try_number: number;
+  max_tries: number;
+  retries: number;
+  leg: number;
+  open: number;
+  operator: string;
+  pool: string;
+  queue: string;
+  scheduled_at: number | null;
+  queued_at: number | null;
+  started_at: number | null;
+  ended_at: number | null;
+  worker: string | null;
+  pid: number | null;
+  retry_at: number | null;
+  reason: string | null;
+  error: string | null;
+}
+
+export interface TaskTriesTable {
+  run_no: number;
+  task_id: string;
+  map_index: string;
+  try_number: number;
+  state: TaskState;
+  leg: number;
+  scheduled_at: number | null;
+  queued_at: number | null;
+  started_at: number | null;
+  ended_at: number | null;
+  worker: string | null;
+  pid: number | null;
+  reason: string | null;
+  error: string | null;
+}
+
+export interface XComsTable {
+  run_no: number;
+  task_id: string;
+  map_index: string;
+  key: string;
+  value: string;
+  blob: string | null;
+}
+
+export interface RenderedFieldsTable {
+  run_no: number;
+  task_id: string;
+  map_index: string;
+  try_number: number;
+  fields: string;
+}
+
+export interface ImportErrorsTable {
+  file: string;
+  message: string;
+  line: number | null;
+  column: number | null;
+  dag_id: string | null;
+  task_id: string | null;
+  stack: string | null;
+  at: number;
+}
+
+export interface VariablesTable {
+  key: string;
+  sealed: string;
+  description: string | null;
+}
+
+export interface ConnectionsTable {
+  conn_id: string;
+  conn_type: string;
+  host: string | null;
+  port: number | null;
+  schema: string | null;
+  login: string | null;
+  description: string | null;
+  sealed: string;
+}

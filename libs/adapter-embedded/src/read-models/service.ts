@@ -1,0 +1,185 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DagDefinition, DagVersion } from '@rondo/domain';
+import type {
+  BlobStore,
+  EventStore,
+  Position,
+  ProjectionModule,
+  Projector,
+  RecordedEvent,
+  Subscription,
+} from '@rondo/ports';
+import type { Queries } from './queries.ts';
+import { isBroken, isPassing } from './sqlite.ts';
+import { ReadModelStore } from './store.ts';
+import type { Checkpoint } from './writer.ts';
+
+export interface ReadModelServiceOptions {
+  /** Holds `reads.db`; made when it is missing. */
+  readonly folder: string;
+  readonly events: EventStore;
+  readonly projection: ProjectionModule;
+  /** Where the definitions of versions are: JSON of `DagVersion` by its hash. */
+  readonly blobs: Pick<BlobStore, 'get'>;
+  /** Called whenever the position or the state changes. */
+  readonly onStatus?: (status: ReadModelStatus) => void;
+}
+
+/**
+ * `running`: follows the history. `retrying`: the rows could not be written (`error` says why), tried again each second.
+ * `stopped`: an event could not be folded; the rows stay as they were before it.
+ */
+export interface ReadModelStatus {
+  readonly state: 'running' | 'retrying' | 'stopped';
+  readonly position: Position;
+  readonly error?: string;
+}
+
+const RETRY_MS = 1_000;
+
+/** Follows the history and keeps the rows. Lives in a thread of its own; everything here may wait for a disk. */
+export class ReadModelService {
+  private readonly options: ReadModelServiceOptions;
+  private store: ReadModelStore | undefined;
+  private projector: Projector | undefined;
+  private subscription: Subscription | undefined;
+  private checkpoint: Checkpoint = { position: 0, eventPosition: 0, eventId: '' };
+  private current: ReadModelStatus = { state: 'running', position: 0 };
+  private closing = false;
+  /** Rebuilds and closing come one after the other. */
+  private turn: Promise<void> = Promise.resolve();
+
+  constructor(options: ReadModelServiceOptions) {
+    this.options = options;
+  }
+
+  get status(): ReadModelStatus {
+    return this.current;
+  }
+
+  /** Resolves when queries are answered; catching up goes on after it. */
+  start(): Promise<void> {
+    return this.inTurn(async () => {
+      await this.open();
+      if (!(await this.isOfThisHistory())) await this.reopenEmpty();
+      this.follow();
+    });
+  }
+
+  /** Drops every row and folds the whole history again. Resolves when that has begun. */
+  rebuild(): Promise<void> {
+    return this.inTurn(async () => {
+      await this.subscription?.stop();
+      await this.reopenEmpty();
+      this.follow();
+    });
+  }
+
+  get queries(): Queries {
+    if (this.store === undefined) throw new Error('the read models are closed');
+    return this.store.queries;
+  }
+
+  close(): Promise<void> {
+    this.closing = true;
+    return this.inTurn(async () => {
+      await this.subscription?.stop();
+      await this.store?.close();
+      this.store = undefined;
+    });
+  }
+
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const next = this.turn.then(work);
+    this.turn = next.catch(() => undefined);
+    return next;
+  }
+
+  private async open(): Promise<void> {
+    const { folder, projection } = this.options;
+    this.store = await ReadModelStore.open(folder, projection.PROJECTION_VERSION);
+    this.checkpoint = this.store.checkpoint;
+    this.projector = undefined;
+    this.tell({ state: 'running', position: this.checkpoint.position });
+  }
+
+  private async reopenEmpty(): Promise<void> {
+    await this.store?.close();
+    this.store = undefined;
+    ReadModelStore.drop(this.options.folder);
+    await this.open();
+  }
+
+  /** Rows of another history (a restored backup, a data folder swapped) are worth nothing. */
+  private async isOfThisHistory(): Promise<boolean> {
+    const { eventPosition, eventId } = this.checkpoint;
+    if (eventId === '') return true;
+    for await (const page of this.options.events.readAll(eventPosition - 1, { limit: 1 })) {
+      const event = page[0];
+      if (event !== undefined) return event.position === eventPosition && event.id === eventId;
+    }
+    return false;
+  }
+
+  private follow(): void {
+    this.subscription = this.options.events.subscribe({
+      name: 'read-models',
+      after: this.checkpoint.position,
+      filter: this.options.projection.PROJECTED_STREAMS,
+      onBatch: (events, through) => this.onBatch(events, through),
+      onDrop: (error) => this.tell({ state: 'stopped', position: this.current.position, error: error.message }),
+    });
+  }
+
+  private async onBatch(events: readonly RecordedEvent[], through: Position): Promise<void> {
+    while (!this.closing) {
+      try {
+        await this.apply(events, through);
+        return;
+      } catch (error) {
+        this.projector = undefined;
+        if (isBroken(error)) {
+          // Ends this subscription: the rebuild waits for it, and begins another.
+          void this.rebuild();
+          throw error;
+        }
+        if (!isPassing(error))
+          throw new Error(`projecting after position ${this.checkpoint.position}: ${messageOf(error)}`, {
+            cause: error,
+          });
+        this.tell({ state: 'retrying', position: this.current.position, error: messageOf(error) });
+        await delay(RETRY_MS);
+      }
+    }
+  }
+
+  private async apply(events: readonly RecordedEvent[], through: Position): Promise<void> {
+    const { store } = this;
+    if (store === undefined) return;
+    const last = events.at(-1);
+    if (last !== undefined) {
+      this.projector ??= this.options.projection.createProjector(
+        store.rowSource((version) => this.definition(version)),
+      );
+      const changes = await this.projector.project(events);
+      const checkpoint = { position: through, eventPosition: last.position, eventId: last.id };
+      store.write(changes, checkpoint);
+      this.checkpoint = checkpoint;
+    }
+    this.tell({ state: 'running', position: through });
+  }
+
+  private async definition(version: string): Promise<DagDefinition | undefined> {
+    const bytes = await this.options.blobs.get(version);
+    if (bytes === undefined) return undefined;
+    return (JSON.parse(Buffer.from(bytes).toString('utf8')) as DagVersion).definition;
+  }
+
+  private tell(status: ReadModelStatus): void {
+    if (this.current.state === status.state && this.current.position === status.position) return;
+    this.current = status;
+    this.options.onStatus?.(status);
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

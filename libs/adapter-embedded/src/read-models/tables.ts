@@ -1,0 +1,67 @@
+import type { Schema } from './schema.ts';
+
+export type TableName = keyof Schema & string;
+
+/** A table's columns: those of its primary key, and the rest, in the order in which rows are bound. */
+export interface TableShape<Name extends TableName> {
+  readonly key: readonly (keyof Schema[Name] & string)[];
+  readonly rest: readonly (keyof Schema[Name] & string)[];
+}
+
+const instance = ['run_no', 'task_id', 'map_index'] as const;
+const times = ['scheduled_at', 'queued_at', 'started_at', 'ended_at', 'worker', 'pid'] as const;
+
+/** The one list of columns: the migration creates them, the writer binds them. */
+export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
+  checkpoint: { key: ['id'], rest: ['position', 'event_position', 'event_id', 'projection_version'] },
+  dags: {
+    key: ['dag_id'],
+    rest: [
+      'version',
+      'file',
+      'description',
+      'paused',
+      'retired',
+      'tags',
+      'owners',
+      'timetable',
+      'timezone',
+      'published_at',
+    ],
+  },
+  dag_tags: { key: ['dag_id', 'tag'], rest: [] },
+  dag_versions: { key: ['dag_id', 'version'], rest: ['number', 'bundle', 'file', 'published_at'] },
+  runs: {
+    key: ['run_no'],
+    rest: [
+      ...(['dag_id', 'run_id', 'run_type', 'state', 'version', 'logical_date', 'data_interval_start'] as const),
+      ...(['data_interval_end', 'run_after', 'conf', 'triggered_by', 'note', 'queued_at', 'started_at'] as const),
+      ...(['ended_at', 'reason', 'dag_revisions'] as const),
+    ],
+  },
+  task_instances: {
+    key: instance,
+    rest: [
+      ...([
+        'ordinal',
+        'state',
+        'try_number',
+        'max_tries',
+        'retries',
+        'leg',
+        'open',
+        'operator',
+        'pool',
+        'queue',
+      ] as const),
+      ...times,
+      ...(['retry_at', 'reason', 'error'] as const),
+    ],
+  },
+  task_tries: { key: [...instance, 'try_number'], rest: ['state', 'leg', ...times, 'reason', 'error'] },
+  xcoms: { key: [...instance, 'key'], rest: ['value', 'blob'] },
+  rendered_fields: { key: [...instance, 'try_number'], rest: ['fields'] },
+  import_errors: { key: ['file'], rest: ['message', 'line', 'column', 'dag_id', 'task_id', 'stack', 'at'] },
+  variables: { key: ['key'], rest: ['sealed', 'description'] },
+  connections: { key: ['conn_id'], rest: ['conn_type', 'host', 'port', 'schema', 'login', 'description', 'sealed'] },
+};

@@ -1,0 +1,206 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DagRow, InstanceRecord, RowChanges, RunChanges, RunRecord, TaskTryRow } from '@rondo/ports';
+import type { CheckpointTable } from './schema.ts';
+import type { Db } from './sqlite.ts';
+import { TABLES, type TableName } from './tables.ts';
+
+export interface Checkpoint {
+  readonly position: number;
+  readonly eventPosition: number;
+  readonly eventId: string;
+}
+
+/** Writes what a batch changed and the checkpoint in one transaction, by statements that Kysely compiled once. */
+export class RowWriter {
+  private readonly database: DatabaseSync;
+  private readonly db: Db;
+  private readonly upserts = new Map<TableName, StatementSync>();
+  private readonly deletes = new Map<TableName, StatementSync>();
+  private readonly forgetXComs: StatementSync;
+  private readonly forgetTags: StatementSync;
+  private readonly projectionVersion: number;
+
+  constructor(database: DatabaseSync, db: Db, projectionVersion: number) {
+    this.database = database;
+    this.db = db;
+    this.projectionVersion = projectionVersion;
+    const xcoms = db.deleteFrom('xcoms').where('run_no', '=', 0).where('task_id', '=', '').where('map_index', '=', '');
+    this.forgetXComs = database.prepare(xcoms.compile().sql);
+    this.forgetTags = database.prepare(db.deleteFrom('dag_tags').where('dag_id', '=', '').compile().sql);
+  }
+
+  write(changes: RowChanges, checkpoint: Checkpoint): void {
+    this.database.exec('begin immediate');
+    try {
+      for (const dag of changes.dags) this.writeDag(dag);
+      for (const { dagId, version, number, bundle, file, publishedAt } of changes.dagVersions)
+        this.put('dag_versions', dagId, version, number, bundle, file, publishedAt);
+      for (const run of changes.runs) this.writeRun(run);
+      this.writeAdmin(changes);
+      const row: CheckpointTable = {
+        id: 1,
+        position: checkpoint.position,
+        event_position: checkpoint.eventPosition,
+        event_id: checkpoint.eventId,
+        projection_version: this.projectionVersion,
+      };
+      this.put('checkpoint', row.id, row.position, row.event_position, row.event_id, row.projection_version);
+      this.database.exec('commit');
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('rollback');
+      throw error;
+    }
+  }
+
+  private writeDag(dag: DagRow): void {
+    const { dagId, version, file, description, paused, retired, tags, owners, timetable, timezone, publishedAt } = dag;
+    const json = [JSON.stringify(tags), JSON.stringify(owners), JSON.stringify(timetable)];
+    this.put(
+      'dags',
+      dagId,
+      version,
+      file,
+      description,
+      Number(paused),
+      Number(retired),
+      ...json,
+      timezone,
+      publishedAt,
+    );
+    this.forgetTags.run(dagId);
+    for (const tag of new Set(tags)) this.put('dag_tags', dagId, tag);
+  }
+
+  private writeRun({ runNo, run, tasks, tries, forgotten, xcoms, rendered }: RunChanges): void {
+    if (run !== undefined) this.upsert('runs').run(...runValues(run));
+    if (tasks.length > 0) {
+      const upsert = this.upsert('task_instances');
+      for (const row of tasks) upsert.run(...instanceValues(runNo, row));
+    }
+    for (const row of tries) this.upsert('task_tries').run(...tryValues(runNo, row));
+    for (const { taskId, mapIndex } of forgotten) this.forgetXComs.run(runNo, taskId, mapIndex);
+    for (const { taskId, mapIndex, key, value, blob } of xcoms)
+      this.put('xcoms', runNo, taskId, mapIndex, key, JSON.stringify(value), blob);
+    for (const { taskId, mapIndex, tryNumber, fields } of rendered)
+      this.put('rendered_fields', runNo, taskId, mapIndex.join('.'), tryNumber, JSON.stringify(fields));
+  }
+
+  private writeAdmin({ importErrors, variables, connections }: RowChanges): void {
+    for (const [file, row] of importErrors)
+      if (row === null) this.remove('import_errors', file);
+      else this.put('import_errors', file, row.message, row.line, row.column, row.dagId, row.taskId, row.stack, row.at);
+    for (const [key, row] of variables)
+      if (row === null) this.remove('variables', key);
+      else this.put('variables', key, JSON.stringify(row.sealed), row.description);
+    for (const [connId, row] of connections)
+      if (row === null) this.remove('connections', connId);
+      else {
+        const { connType, host, port, schema, login, description } = row;
+        this.put('connections', connId, connType, host, port, schema, login, description, JSON.stringify(row.sealed));
+      }
+  }
+
+  private put(table: TableName, ...values: SQLInputValue[]): void {
+    this.upsert(table).run(...values);
+  }
+
+  private remove(table: 'import_errors' | 'variables' | 'connections', key: string): void {
+    let statement = this.deletes.get(table);
+    if (statement === undefined) {
+      const column = this.db.dynamic.ref(TABLES[table].key[0]!);
+      statement = this.database.prepare(this.db.deleteFrom(table).where(column, '=', key).compile().sql);
+      this.deletes.set(table, statement);
+    }
+    statement.run(key);
+  }
+
+  /** Insert or overwrite by primary key; values are bound key first, in the order of the table's shape. */
+  private upsert(table: TableName): StatementSync {
+    const known = this.upserts.get(table);
+    if (known !== undefined) return known;
+    const { key, rest } = TABLES[table] as { readonly key: readonly string[]; readonly rest: readonly string[] };
+    const blank = Object.fromEntries([...key, ...rest].map((column) => [column, null]));
+    const query = this.db
+      .insertInto(table)
+      .values(blank as never)
+      .onConflict((conflict) => {
+        const target = conflict.columns(key as never);
+        if (rest.length === 0) return target.doNothing();
+        return target.doUpdateSet(
+          (eb) => Object.fromEntries(rest.map((column) => [column, eb.ref(`excluded.${column}` as never)])) as never,
+        );
+      });
+    const statement = this.database.prepare(query.compile().sql);
+    this.upserts.set(table, statement);
+    return statement;
+  }
+}
+
+function runValues(run: RunRecord): SQLInputValue[] {
+  return [
+    run.runNo,
+    run.dagId,
+    run.runId,
+    run.runType,
+    run.state,
+    run.version,
+    run.logicalDate,
+    run.dataIntervalStart,
+    run.dataIntervalEnd,
+    run.runAfter,
+    JSON.stringify(run.conf),
+    run.triggeredBy,
+    run.note,
+    run.queuedAt,
+    run.startedAt,
+    run.endedAt,
+    run.reason,
+    JSON.stringify(run.dagRevisions),
+  ];
+}
+
+function instanceValues(runNo: number, row: InstanceRecord): SQLInputValue[] {
+  return [
+    runNo,
+    row.taskId,
+    row.mapIndex,
+    row.ordinal,
+    row.state,
+    row.tryNumber,
+    row.maxTries,
+    row.retries,
+    row.leg,
+    row.open ? 1 : 0,
+    row.operator,
+    row.pool,
+    row.queue,
+    row.scheduledAt,
+    row.queuedAt,
+    row.startedAt,
+    row.endedAt,
+    row.worker,
+    row.pid,
+    row.retryAt,
+    row.reason,
+    row.error === null ? null : JSON.stringify(row.error),
+  ];
+}
+
+function tryValues(runNo: number, row: TaskTryRow): SQLInputValue[] {
+  return [
+    runNo,
+    row.taskId,
+    row.mapIndex,
+    row.tryNumber,
+    row.state,
+    row.leg,
+    row.scheduledAt,
+    row.queuedAt,
+    row.startedAt,
+    row.endedAt,
+    row.worker,
+    row.pid,
+    row.reason,
+    row.error === null ? null : JSON.stringify(row.error),
+  ];
+}

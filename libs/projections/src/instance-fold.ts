@@ -1,0 +1,160 @@
+import { pathsOf, type AttemptKey, type DagRunEvent, type InstanceRange, type XComValue } from '@rondo/domain';
+import { assertNever, type JsonObject } from '@rondo/kernel';
+import { resetTry, tryOf, type InstanceFoldRow, type RunModel, type RunSink } from './run-model.ts';
+
+type AttemptEvent = Extract<DagRunEvent, { data: AttemptKey }>;
+type BulkEvent = Extract<DagRunEvent, { data: { readonly instances: readonly InstanceRange[] } }>;
+
+/** What happens to many instances at once. */
+export function applyBulkEvent(model: RunModel, event: BulkEvent, sink: RunSink): void {
+  for (const range of event.data.instances)
+    for (const path of pathsOf(range)) {
+      const row = model.instance(range.taskId, path);
+      sink.touch(row);
+      applyToInstance(row, event, sink);
+    }
+}
+
+function applyToInstance(row: InstanceFoldRow, event: BulkEvent, sink: RunSink): void {
+  const { at } = event.data;
+  switch (event.type) {
+    case 'TaskSkipped':
+      if (event.data.attempt !== undefined) {
+        row.tryNumber = event.data.attempt.tryNumber;
+        row.leg = event.data.attempt.leg;
+        row.open = false;
+      }
+      return end(row, 'skipped', at, event.data.reason);
+    case 'TaskUpstreamFailed':
+      return end(row, 'upstream_failed', at, event.data.reason);
+    case 'TaskRemoved':
+      return end(row, 'removed', at, event.data.reason);
+    case 'TaskMarked':
+      return end(row, event.data.state, at, event.data.reason ?? 'marked');
+    case 'TaskCleared':
+      row.maxTries = row.tryNumber + row.retries;
+      // I3: an instance whose attempt is still open waits for its end; only then is its try over.
+      if (row.open) row.state = 'restarting';
+      else closeTry(row, at, sink);
+      return;
+    default:
+      assertNever(event, 'event of many instances');
+  }
+}
+
+function end(
+  row: InstanceFoldRow,
+  state: 'success' | 'failed' | 'skipped' | 'upstream_failed' | 'removed',
+  at: number,
+  reason: string | null,
+): void {
+  row.state = state;
+  row.endedAt = at;
+  row.retryAt = null;
+  row.reason = reason;
+}
+
+/** Back to no status. A try is kept unless there was none, or it was kept when its retry was scheduled. */
+function closeTry(row: InstanceFoldRow, at: number, sink: RunSink): void {
+  const tried = row.scheduledAt !== null || row.startedAt !== null;
+  if (tried && row.state !== 'up_for_retry') sink.keepTry(tryOf(row, at));
+  row.state = 'none';
+  resetTry(row);
+}
+
+/** What happens to one attempt of one instance. */
+export function applyAttemptEvent(row: InstanceFoldRow, event: AttemptEvent, sink: RunSink): void {
+  const nextTry = event.data.tryNumber > row.tryNumber;
+  row.tryNumber = event.data.tryNumber;
+  row.leg = event.data.leg;
+  sink.touch(row);
+  const { at } = event.data;
+  switch (event.type) {
+    case 'TaskScheduled':
+      resetTry(row);
+      row.state = 'scheduled';
+      row.scheduledAt = at;
+      row.open = true;
+      if (nextTry && row.tryNumber > 1) sink.forgetXComs(row.taskId, row.mapIndex);
+      return;
+    case 'TaskQueued':
+      row.state = 'queued';
+      row.queuedAt = at;
+      row.worker = event.data.worker;
+      return;
+    case 'TaskStarted':
+      row.state = 'running';
+      row.startedAt = at;
+      row.pid = event.data.pid ?? null;
+      return;
+    default:
+      row.open = false;
+      leave(row, event.data, sink);
+      endAttempt(row, event, sink);
+  }
+}
+
+type EndEvent = Exclude<AttemptEvent, { type: 'TaskScheduled' | 'TaskQueued' | 'TaskStarted' }>;
+
+function endAttempt(row: InstanceFoldRow, event: EndEvent, sink: RunSink): void {
+  const { at } = event.data;
+  switch (event.type) {
+    case 'TaskSucceeded':
+      // One that is decided without a child was never started: it took no time.
+      row.startedAt ??= at;
+      return end(row, 'success', at, null);
+    case 'TaskFailed':
+      end(row, 'failed', at, null);
+      row.error = event.data.error;
+      return;
+    case 'TaskRetryScheduled':
+      end(row, 'failed', at, null);
+      row.error = event.data.error;
+      sink.keepTry(tryOf(row, at));
+      row.state = 'up_for_retry';
+      row.retryAt = event.data.retryAt;
+      return;
+    case 'TaskRescheduled':
+      row.state = 'up_for_reschedule';
+      row.retryAt = event.data.until;
+      return;
+    case 'TaskDeferred':
+      row.state = 'deferred';
+      row.reason = `waits for run '${event.data.waitFor.request.runId}' of DAG '${event.data.waitFor.request.dagId}'`;
+      return;
+    case 'TaskLost':
+      row.state = 'none';
+      row.reason = event.data.reason;
+      return;
+    case 'TaskAttemptClosed':
+      if (row.state !== 'restarting') return;
+      row.reason = event.data.reason;
+      return closeTry(row, at, sink);
+    default:
+      assertNever(event, 'event of an attempt');
+  }
+}
+
+interface Leavings {
+  readonly xcoms?: Readonly<Record<string, XComValue>>;
+  readonly rendered?: JsonObject;
+}
+
+/** What an attempt that has ended leaves behind. */
+function leave(row: InstanceFoldRow, left: Leavings & AttemptKey, sink: RunSink): void {
+  const { dagId, runId, taskId, mapIndex } = row;
+  if (left.xcoms !== undefined)
+    for (const [key, xcom] of Object.entries(left.xcoms)) {
+      const value = 'value' in xcom ? { value: xcom.value, blob: null } : { value: null, blob: xcom.blob };
+      sink.setXCom({ dagId, runId, taskId, mapIndex, key, ...value });
+    }
+  if (left.rendered !== undefined)
+    sink.setRendered({
+      dagId,
+      runId,
+      taskId,
+      mapIndex: left.mapIndex,
+      tryNumber: left.tryNumber,
+      fields: left.rendered,
+    });
+}
