@@ -1,0 +1,4 @@
+export * from './dag.ts';
+export * from './outcome.ts';
+export * from './run-harness.ts';
+export * from './run-view.ts';
