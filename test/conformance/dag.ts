@@ -1,7 +1,9 @@
 import {
   compileGraph,
+  countUpstream,
+  newUpstreamCounts,
   type GraphNode,
-  type StatesOf,
+  type UpstreamCounts,
   type TaskGraph,
   type TaskState,
   type TriggerRule,
@@ -67,6 +69,9 @@ export function indexOf(graph: TaskGraph, id: string): number {
   return index;
 }
 
+/** States of a task's instances, by the task's index. */
+export type StatesOf = (index: number) => readonly TaskState[];
+
 /** States by task id, or by instance (`t[0]`); a task that is not named has no status. */
 export function readStates(graph: TaskGraph, value: unknown): StatesOf {
   const states: TaskState[][] = graph.nodes.map(() => []);
@@ -75,6 +80,20 @@ export function readStates(graph: TaskGraph, value: unknown): StatesOf {
     for (const one of Array.isArray(state) ? state : [state]) states[index]!.push(taskState(one, `state of ${key}`));
   }
   return (index) => (states[index]!.length === 0 ? NO_STATUS : states[index]!);
+}
+
+/** How many instances of some tasks are in which state. */
+export function countStates(graph: TaskGraph, indexes: Iterable<number>, statesOf: StatesOf): UpstreamCounts {
+  const counts = newUpstreamCounts();
+  for (const index of indexes) {
+    const isSetup = graph.nodes[index]!.setup === true;
+    for (const state of statesOf(index)) {
+      counts.total += 1;
+      if (isSetup) counts.setupTotal += 1;
+      countUpstream(counts, state, isSetup, 1);
+    }
+  }
+  return counts;
 }
 
 const NO_STATUS: readonly TaskState[] = ['none'];

@@ -1,14 +1,7 @@
-import {
-  clearInstance,
-  nextTryNumber,
-  pokeIntervalMs,
-  retryDelayMs,
-  stateAfterFailure,
-  type PokeKey,
-  type PokePolicy,
-  type TaskState,
-} from '@rondo/domain';
+import { pokeIntervalMs, retryDelayMs, type AttemptOutcome, type PokeKey, type PokePolicy } from '@rondo/domain';
 import { byPart, Inexpressible, list, number, type Case, type Fields, type Finding } from '../case.ts';
+import { readDag } from '../dag.ts';
+import { Play } from '../play.ts';
 import { optionalInstant, stateName } from '../values.ts';
 
 const LOGICAL_DATE = Date.UTC(2016, 0, 1);
@@ -69,7 +62,7 @@ function sensorPoke(input: Fields, expected: unknown): Finding {
     ...(typeof maxWait === 'number' ? { maxWaitMs: maxWait * 1_000 } : {}),
   };
   const key: PokeKey = {
-    dagId: name(input['dag_id'], 'dag'),
+    dagId: name(input['dag_id'], `adhoc_${name(input['owner'], 'airflow')}`),
     taskId: name(input['task_id'], 'task'),
     startedAt: optionalInstant(input['started_at'], 'started_at') ?? LOGICAL_DATE,
   };
@@ -81,23 +74,20 @@ function sensorPoke(input: Fields, expected: unknown): Finding {
   return byPart(expected, { ...within('intervals_s', intervals), ...within('interval_s', intervals) });
 }
 
-/** A task instance through failures and clears, with the rules that the run's decider uses for each step. */
+/** A task instance through failures and clears, as the run's decider takes it. */
 function attempts(input: Fields, expected: unknown): Finding {
-  const retries = number(input['retries'], 0);
-  let instance: { state: TaskState; tryNumber: number; maxTries: number } = {
-    state: 'none',
-    tryNumber: 0,
-    maxTries: retries,
-  };
+  const task = { id: 'task', retries: number(input['retries'], 0), retry_delay_s: number(input['retry_delay_s'], 0) };
+  const play = new Play(readDag({ tasks: [task] }));
   const after = list(input['attempts'], 'attempts').map((step) => {
-    if (step === 'CLEAR') instance = clearInstance(instance, retries);
+    if (step === 'CLEAR') play.clear(['task']);
     else {
-      const tryNumber = nextTryNumber(instance.state, instance.tryNumber);
-      const tries = { tryNumber, maxTries: instance.maxTries };
-      if (step !== 'fail' && step !== 'success') throw new Inexpressible(`there is no attempt '${String(step)}'`);
-      instance = { ...tries, state: step === 'success' ? 'success' : stateAfterFailure(tries) };
+      play.wait();
+      play.admit();
+      play.decide();
+      play.finish('task', outcomeOf(step));
     }
-    return { state: stateName(instance.state), try_number: instance.tryNumber, max_tries: instance.maxTries };
+    const { state, tryNumber, maxTries } = play.instance('task');
+    return { state: stateName(state), try_number: tryNumber, max_tries: maxTries };
   });
   return byPart(expected, {
     after_each: (wanted) =>
@@ -107,4 +97,11 @@ function attempts(input: Fields, expected: unknown): Finding {
         return Object.fromEntries(Object.entries(got).filter(([key]) => names.includes(key)));
       }),
   });
+}
+
+function outcomeOf(step: unknown): AttemptOutcome {
+  if (step === 'success') return { kind: 'success' };
+  if (step === 'skip') return { kind: 'skipped', reason: 'the case says so' };
+  if (step !== 'fail') throw new Inexpressible(`there is no attempt '${String(step)}'`);
+  return { kind: 'failed', error: { kind: 'exception', message: 'the case says so' }, retryable: true };
 }

@@ -1,6 +1,7 @@
-import { clearInstance, clearRun, clearSelection, taskIds, type ClearableRun, type RunState } from '@rondo/domain';
+import { clearSelection, taskIds } from '@rondo/domain';
 import { byPart, fields, Inexpressible, list, number, type Case, type Fields, type Finding } from '../case.ts';
 import { indexOf, readDag } from '../dag.ts';
+import { Play } from '../play.ts';
 import { stateName, taskState } from '../values.ts';
 import { inOrderOf } from './dagrun-state.ts';
 
@@ -21,46 +22,45 @@ function selection(input: Fields, expected: unknown): Finding {
   return byPart(expected, { cleared: (wanted) => inOrderOf(wanted, taskIds(graph, cleared)) });
 }
 
+/** The instance of a task that had come to its state in the given try. */
 function instance(input: Fields, expected: unknown): Finding {
   const given = fields(input['instance'], 'instance');
-  const task = input['task'] === null || input['task'] === undefined ? null : fields(input['task'], 'task');
-  const tryNumber = number(given['try_number'], 0);
-  const before = {
-    state: taskState(given['state'], 'instance.state'),
-    tryNumber,
-    maxTries: number(given['max_tries'], 0),
-  };
-  const after = clearInstance(before, task === null ? null : number(task['retries'], 0));
+  const play = new Play(
+    readDag({ tasks: [{ id: 'task', retries: number(fields(input['task'], 'task')['retries'], 0) }] }),
+  );
+  play.put('task', taskState(given['state'], 'instance.state'), number(given['try_number'], 1));
+  play.clear(['task']);
+  const { state, tryNumber, maxTries } = play.instance('task');
   return byPart(expected, {
-    instance: (wanted) =>
-      part(wanted, { state: stateName(after.state), try_number: after.tryNumber, max_tries: after.maxTries }),
+    instance: (wanted) => part(wanted, { state: stateName(state), try_number: tryNumber, max_tries: maxTries }),
   });
 }
 
-const [STARTED, NOW] = [1, 2];
-
-/** Dates appear as what became of them. */
+/**
+ * A run that has ended by itself, or one that still runs. What happened to it is in its events: each clear is one, at its
+ * time, and a run that is reopened has not started.
+ */
 function run(input: Fields, expected: unknown): Finding {
-  const given = fields(input['run'], 'run');
-  const before: ClearableRun = {
-    state: String(given['state']) as RunState,
-    startDate: STARTED,
-    queuedAt: STARTED,
-    clearNumber: 0,
-    lastSchedulingDecision: STARTED,
-  };
-  const to = input['dag_run_state'] === 'running' ? 'running' : 'queued';
-  const after = clearRun(before, NOW, to);
-  const date = (value: number | null): unknown => (value === null ? null : value === NOW ? 'now' : 'unchanged');
+  const state = fields(input['run'], 'run')['state'];
+  const play = new Play(readDag({ tasks: [{ id: 'task' }, { id: 'other' }] }));
+  play.put('task', state === 'failed' ? 'failed' : 'success');
+  play.put('other', state === 'running' ? 'running' : 'success');
+  play.decide();
+  if (play.run.state !== state) throw new Inexpressible(`no run comes to the state '${String(state)}' before a clear`);
+  const before = play.events.length;
+  play.clear(['task']);
+  const types = play.events.slice(before).map((event) => event.type);
+  const clears = types.filter((type) => type === 'TaskCleared').length;
+  const afresh = types.includes('RunReopened') ? null : 'unchanged';
   return byPart(expected, {
     run: (wanted) =>
       part(wanted, {
-        state: after.state,
-        start_date: date(after.startDate),
-        queued_at: date(after.queuedAt),
-        last_scheduling_decision: date(after.lastSchedulingDecision),
-        clear_number_increment: after.clearNumber,
-        clear_number: after.clearNumber,
+        state: play.run.state,
+        start_date: afresh,
+        last_scheduling_decision: afresh,
+        queued_at: clears > 0 ? 'now' : 'unchanged',
+        clear_number_increment: clears,
+        clear_number: clears,
       }),
   });
 }

@@ -1,13 +1,6 @@
-import {
-  countStates,
-  evaluateUpstream,
-  holdSkipForPast,
-  indirectSetups,
-  type UpstreamCounts,
-  type Verdict,
-} from '@rondo/domain';
+import { evaluateUpstream, holdSkipForPast, indirectSetups, type UpstreamCounts, type Verdict } from '@rondo/domain';
 import { byPart, fields, Inexpressible, list, number, type Case, type Fields, type Finding } from '../case.ts';
-import { indexOf, readDag, readStates, ruleOf } from '../dag.ts';
+import { countStates, indexOf, readDag, readStates, ruleOf } from '../dag.ts';
 
 export function triggerRule({ input, expected }: Case): Finding {
   return input['dag'] === undefined ? fromCounts(input, expected) : fromDag(input, expected);

@@ -1,4 +1,3 @@
-import type { RunState, TaskState } from '../task-instance/index.ts';
 import { closure, type TaskGraph } from './graph.ts';
 import { relevantSetups, teardownsOf } from './setups.ts';
 
@@ -51,39 +50,4 @@ function upstreamWithTeardowns(graph: TaskGraph, index: number): number[] {
   return [...closure(graph, [index], 'upstream')].flatMap((before) =>
     graph.nodes[before]!.setup === true ? [before, ...teardownsOf(graph, before)] : [before],
   );
-}
-
-export interface ClearableInstance {
-  readonly state: TaskState;
-  readonly tryNumber: number;
-  readonly maxTries: number;
-}
-
-/**
- * An instance after it is cleared: the tries go on counting and `retries` fresh ones are allowed. One that is running is
- * stopped first (`restarting`). `retries` null: its task is gone.
- */
-export function clearInstance<T extends ClearableInstance>(instance: T, retries: number | null): T {
-  const { state, tryNumber, maxTries } = instance;
-  return {
-    ...instance,
-    state: state === 'running' || state === 'restarting' ? 'restarting' : 'none',
-    maxTries: retries === null ? Math.max(maxTries, tryNumber) : tryNumber + retries,
-  };
-}
-
-export interface ClearableRun {
-  readonly state: RunState;
-  readonly startDate: number | null;
-  readonly queuedAt: number | null;
-  readonly clearNumber: number;
-  readonly lastSchedulingDecision: number | null;
-}
-
-/** A run some of whose instances are cleared: one that had ended is queued again, or runs at once. */
-export function clearRun(run: ClearableRun, now: number, to: 'queued' | 'running' = 'queued'): ClearableRun {
-  const counted = { ...run, clearNumber: run.clearNumber + 1, queuedAt: now };
-  if (run.state === 'queued' || run.state === 'running') return counted;
-  if (to === 'running') return { ...counted, state: to, startDate: now };
-  return { ...counted, state: to, startDate: null, lastSchedulingDecision: null };
 }

@@ -1,10 +1,8 @@
-import { clearInstance, clearRun, clearSelection, type ClearableRun } from './clear.ts';
+import { clearSelection } from './clear.ts';
 import { compileGraph, taskIds, type GraphGroup, type GraphNode, type TaskGraph } from './graph.ts';
-import { decideRunOutcome, type StatesOf } from './outcome.ts';
 import { effectiveLeaves, indirectSetups, relevantSetups } from './setups.ts';
 import { branchSkips, branchTargets, groupRoots, shortCircuitSkips, skipsOf } from './skips.ts';
 import { validateGraph } from './validate.ts';
-import type { TaskState } from '../task-instance/index.ts';
 
 function graphOf(nodes: readonly GraphNode[], groups?: readonly GraphGroup[]): TaskGraph {
   const compiled = compileGraph(nodes, groups);
@@ -122,42 +120,6 @@ describe('what a clear takes along', () => {
     expect(cleared('w2', { downstream: true })).toEqual(['s1', 't1', 'w2', 'w3', 'w4']);
     expect(cleared('w2', { upstream: true })).toEqual(['s1', 't1', 'w1', 'w2']);
   });
-
-  it('an instance keeps its tries and gets new ones; a running one is stopped first', () => {
-    expect(clearInstance({ state: 'failed', tryNumber: 3, maxTries: 2 }, 2)).toEqual({
-      state: 'none',
-      tryNumber: 3,
-      maxTries: 5,
-    });
-    expect(clearInstance({ state: 'running', tryNumber: 1, maxTries: 0 }, 0)).toEqual({
-      state: 'restarting',
-      tryNumber: 1,
-      maxTries: 1,
-    });
-    expect(clearInstance({ state: 'success', tryNumber: 1, maxTries: 4 }, null)).toEqual({
-      state: 'none',
-      tryNumber: 1,
-      maxTries: 4,
-    });
-  });
-
-  it('a run that had ended is queued again, or runs', () => {
-    const run: ClearableRun = { state: 'failed', startDate: 1, queuedAt: 1, clearNumber: 2, lastSchedulingDecision: 1 };
-    expect(clearRun(run, 9)).toEqual({
-      state: 'queued',
-      startDate: null,
-      queuedAt: 9,
-      clearNumber: 3,
-      lastSchedulingDecision: null,
-    });
-    expect(clearRun(run, 9, 'running')).toMatchObject({ state: 'running', startDate: 9 });
-    expect(clearRun({ ...run, state: 'running' }, 9)).toEqual({
-      ...run,
-      state: 'running',
-      queuedAt: 9,
-      clearNumber: 3,
-    });
-  });
 });
 
 describe('branches and short circuits', () => {
@@ -215,35 +177,5 @@ describe('trigger rules that a place does not allow', () => {
     ]);
     expect(validateGraph(graph).map((problem) => problem.taskId)).toEqual(['w']);
     expect(validateGraph(graph, { failFast: true }).map((problem) => problem.taskId)).toEqual(['w', 'w', 'x']);
-  });
-});
-
-describe('the outcome of a run', () => {
-  const outcome = (graph: TaskGraph, states: Record<string, TaskState>, outside: readonly string[] = []): string => {
-    const statesOf: StatesOf = (index) => [states[graph.nodes[index]!.taskId] ?? 'none'];
-    const { state, reason } = decideRunOutcome(graph, statesOf, {
-      waitsOutside: (index) => outside.includes(graph.nodes[index]!.taskId),
-    });
-    return `${state} ${reason}`;
-  };
-
-  it('is decided by the leaves alone', () => {
-    const graph = dag('a>b>c');
-    expect(outcome(graph, { a: 'success', b: 'failed', c: 'success' })).toBe('success all_leaves_succeeded');
-    expect(outcome(graph, { a: 'success', b: 'success', c: 'upstream_failed' })).toBe('failed task_failure');
-    expect(outcome(graph, { a: 'success', b: 'success', c: 'removed' })).toBe('success all_leaves_succeeded');
-    expect(outcome(graph, { a: 'success', b: 'up_for_retry' })).toBe('running unfinished');
-  });
-
-  it('is a deadlock when nothing that is unfinished can ever start', () => {
-    const graph = graphOf([
-      { taskId: 'a', upstream: [] },
-      { taskId: 'b', upstream: ['a'], triggerRule: 'all_failed' },
-      { taskId: 'c', upstream: ['b'] },
-    ]);
-    expect(outcome(graph, { a: 'removed' })).toBe('failed all_tasks_deadlocked');
-    expect(outcome(graph, { a: 'removed' }, ['c'])).toBe('running unfinished');
-    expect(outcome(graph, { a: 'success' })).toBe('running unfinished');
-    expect(outcome(graph, { a: 'removed', c: 'deferred' })).toBe('running unfinished');
   });
 });

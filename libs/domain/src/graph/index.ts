@@ -1,6 +1,5 @@
 export * from './clear.ts';
 export * from './graph.ts';
-export * from './outcome.ts';
 export * from './setups.ts';
 export * from './skips.ts';
 export * from './validate.ts';

@@ -1,13 +1,6 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import {
-  MAX_RETRY_DELAY_MS,
-  mayRetry,
-  nextTryNumber,
-  retryDelayMs,
-  stateAfterFailure,
-  type RetryKey,
-} from './retry.ts';
+import { MAX_RETRY_DELAY_MS, mayRetry, retryDelayMs, type RetryKey } from './retry.ts';
 import { pokeCountAfter, pokeIntervalMs, type PokePolicy } from './sensor.ts';
 import { sha1Hex, sha1Mod } from './sha1.ts';
 
@@ -98,14 +91,6 @@ describe('whether there is another try', () => {
     expect([1, 2, 3, 4].map((tryNumber) => mayRetry({ tryNumber, maxTries: 2 }))).toEqual([true, true, false, false]);
     expect(mayRetry({ tryNumber: 0, maxTries: 0 })).toBe(false);
     expect(mayRetry({ tryNumber: 7, maxTries: 0 }, true)).toBe(true);
-    expect(stateAfterFailure({ tryNumber: 1, maxTries: 2 }, { retryable: false })).toBe('failed');
-    expect(stateAfterFailure({ tryNumber: 3, maxTries: 2 }, { restarting: true })).toBe('up_for_retry');
-  });
-
-  it('counts a try when it is scheduled, but not after a reschedule', () => {
-    expect(nextTryNumber('none', 0)).toBe(1);
-    expect(nextTryNumber('up_for_retry', 1)).toBe(2);
-    expect(nextTryNumber('up_for_reschedule', 2)).toBe(2);
   });
 });
 

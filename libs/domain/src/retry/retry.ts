@@ -1,5 +1,4 @@
 import { isoInstant } from '../schedule/instant.ts';
-import type { TaskState } from '../task-instance/index.ts';
 import { sha1Mod } from './sha1.ts';
 
 /** A day: no delay is longer, whatever the formula says. */
@@ -23,11 +22,6 @@ export interface RetryKey {
   readonly tryNumber: number;
 }
 
-/** The try number of an instance that is scheduled now: each schedule counts but the one that ends a reschedule. */
-export function nextTryNumber(state: TaskState, tryNumber: number): number {
-  return state === 'up_for_reschedule' ? tryNumber : tryNumber + 1;
-}
-
 export interface Tries {
   readonly tryNumber: number;
   /** `retries` at first; raised when the instance is cleared. */
@@ -37,14 +31,6 @@ export interface Tries {
 /** Whether a failed try may be followed by another. An instance cleared while it ran always may. */
 export function mayRetry({ tryNumber, maxTries }: Tries, restarting = false): boolean {
   return restarting || (maxTries !== 0 && tryNumber <= maxTries);
-}
-
-/** The state of an instance whose try has failed; `retryable` false: a failure that no retry can mend. */
-export function stateAfterFailure(
-  tries: Tries,
-  options: { readonly restarting?: boolean; readonly retryable?: boolean } = {},
-): 'up_for_retry' | 'failed' {
-  return options.retryable !== false && mayRetry(tries, options.restarting) ? 'up_for_retry' : 'failed';
 }
 
 /**
