@@ -30,9 +30,18 @@ function instance(input: Fields, expected: unknown): Finding {
   );
   play.put('task', taskState(given['state'], 'instance.state'), number(given['try_number'], 1));
   play.clear(['task']);
-  const { state, tryNumber, maxTries } = play.instance('task');
+  const { state, tryNumber, maxTries, waitFor } = play.instance('task');
+  const deferral = waitFor === undefined ? null : 'kept';
   return byPart(expected, {
-    instance: (wanted) => part(wanted, { state: stateName(state), try_number: tryNumber, max_tries: maxTries }),
+    instance: (wanted) =>
+      part(wanted, {
+        state: stateName(state),
+        try_number: tryNumber,
+        max_tries: maxTries,
+        next_method: deferral,
+        next_kwargs: deferral,
+        trigger_id: deferral,
+      }),
   });
 }
 

@@ -45,7 +45,7 @@ function facts(rule: string, c: UpstreamCounts): string {
     case 'always':
       return 'runs whatever the upstream comes to';
     default:
-      return 'no such trigger rule, so it is never met';
+      return 'there is no such trigger rule';
   }
 }
 

@@ -109,7 +109,7 @@ describe('the reason that people are shown', () => {
     ],
     ['one_failed', { total: 2, success: 2 }, 'one_failed: 0 of 2 upstream failed, 2 succeeded; so it is skipped'],
     ['all_done', { total: 2, success: 2 }, 'all_done: 2 of 2 upstream done'],
-    ['sometimes', { total: 2, success: 2 }, 'sometimes: no such trigger rule, so it is never met; never met'],
+    ['sometimes', { total: 2, success: 2 }, 'sometimes: there is no such trigger rule; never met'],
     ['all_success', {}, 'all_success: no upstream'],
   ])('%s over %j', (rule, over, text) => {
     expect(explainTriggerRule(rule, counts(over))).toBe(text);
