@@ -1,5 +1,7 @@
+export * from './attempt-services.ts';
 export * from './commands/command-bus.ts';
 export * from './dag-source/dag-source.ts';
+export { isDagFile, listFolder } from './dag-source/folder.ts';
 export * from './gateway/gateway.ts';
 export * from './scheduler/envelope.ts';
 export * from './scheduler/scheduler.ts';

@@ -44,6 +44,11 @@ interface Answer {
   readonly draft: Draft;
 }
 
+/** The run that is being decided about: when that throws, it is to blame (I12). */
+interface Guard {
+  runId?: string;
+}
+
 /** Owns the DAGs of its shards: the only writer of their `dag-*` and `dagRun-*` streams. */
 export class Scheduler {
   readonly meter: SchedulerMeter = { decideMs: 0, appendMs: 0, dispatchMs: 0, events: 0, appends: 0, batches: 0 };
@@ -121,11 +126,11 @@ export class Scheduler {
   /** Decides about one DAG and appends. What fails is tried again with fresh memory; what keeps failing is quarantined. */
   private async process(dagId: string, messages: readonly SchedulerMessage[], shared?: Effects): Promise<void> {
     const effects = shared ?? noEffects();
-    const guard: { runId?: string } = {};
+    const guard: Guard = {};
     try {
       const fresh = !this.dags.has(dagId);
-      const actor = this.dags.get(dagId) ?? (await this.load(dagId));
-      await this.prepare(actor, messages);
+      const actor = this.dags.get(dagId) ?? (await this.load(dagId, guard));
+      await this.prepare(actor, messages, guard);
       await this.decide(actor, messages, effects, guard, fresh);
     } catch (error) {
       this.drop(dagId);
@@ -135,23 +140,31 @@ export class Scheduler {
     if (shared === undefined) await this.release(effects);
   }
 
-  private async load(dagId: string): Promise<DagActor> {
+  private async load(dagId: string, guard: Guard): Promise<DagActor> {
     const actor = await this.loader.dag(dagId);
-    for (const run of actor.state.active.values())
-      if (!this.quarantined.has(`${dagId}:${run.runId}`)) actor.runs.set(run.runId, await this.loader.run(dagId, run.runId, run.version!));
+    for (const run of actor.state.active.values()) {
+      if (this.quarantined.has(`${dagId}:${run.runId}`)) continue;
+      guard.runId = run.runId;
+      actor.runs.set(run.runId, await this.loader.run(dagId, run.runId, run.version!));
+    }
+    delete guard.runId;
     this.dags.set(dagId, actor);
     return actor;
   }
 
   /** Everything that deciding will want is brought into memory first, so that deciding never waits. */
-  private async prepare(actor: DagActor, messages: readonly SchedulerMessage[]): Promise<void> {
+  private async prepare(actor: DagActor, messages: readonly SchedulerMessage[], guard: Guard): Promise<void> {
     const versions = new Set<string>();
     if (actor.state.version !== undefined) versions.add(actor.state.version);
     for (const message of messages) {
       if (message.kind !== 'command') continue;
       const { command } = message;
       if (command.type === 'publishVersion') versions.add(command.version);
-      if (isRunCommand(command)) await this.bringBack(actor, command.runId);
+      if (isRunCommand(command)) {
+        guard.runId = command.runId;
+        await this.bringBack(actor, command.runId);
+        delete guard.runId;
+      }
     }
     for (const run of actor.state.queued.values()) if (run.version !== undefined) versions.add(run.version);
     for (const version of versions) if (this.plans.peek(version) === undefined) await this.plans.load(version);
@@ -165,7 +178,7 @@ export class Scheduler {
     actor.runs.set(runId, await this.loader.run(actor.dagId, runId, version));
   }
 
-  private async decide(actor: DagActor, messages: readonly SchedulerMessage[], effects: Effects, guard: { runId?: string }, fresh: boolean): Promise<void> {
+  private async decide(actor: DagActor, messages: readonly SchedulerMessage[], effects: Effects, guard: Guard, fresh: boolean): Promise<void> {
     const { clock, ids, store } = this.options;
     const begin = performance.now();
     const batch = new DagBatch(actor, clock.now(), ids);
@@ -201,7 +214,7 @@ export class Scheduler {
     if (reports.length > 0) this.options.onDurable?.(reports);
   }
 
-  private apply(batch: DagBatch, message: SchedulerMessage, answers: Answer[], reports: AttemptReport[], guard: { runId?: string }): void {
+  private apply(batch: DagBatch, message: SchedulerMessage, answers: Answer[], reports: AttemptReport[], guard: Guard): void {
     const { actor } = batch;
     switch (message.kind) {
       case 'command':
