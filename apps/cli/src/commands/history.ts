@@ -1,0 +1,68 @@
+import { paint } from '@rondo/nest-platform/progress';
+import { type Context, parseCount, type Registry } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { EventAnswer, Page } from '../http/answers.ts';
+import { path } from '../http/client.ts';
+import { brief, facts, table, time } from '../output/format.ts';
+import { withTotal } from './dags.ts';
+
+interface ShowOptions {
+  readonly limit: string;
+  readonly offset: string;
+}
+
+async function show(context: Context, dagId: string, runId: string, options: ShowOptions): Promise<void> {
+  const page = await context.api.get<Page<EventAnswer>>(path('dags', dagId, 'runs', runId, 'events'), {
+    limit: parseCount(options.limit, '--limit'),
+    offset: parseCount(options.offset, '--offset', 0),
+  });
+  context.answer(page, () => {
+    const rows = page.items.map((event) => {
+      const { at, ...rest } = event.data;
+      return [event.position, event.revision, time(at), event.type, brief(JSON.stringify(rest), 100)];
+    });
+    return withTotal(table(['POSITION', 'REVISION', 'TIME', 'EVENT', 'DATA'], rows), page, 'events');
+  });
+}
+
+async function verify(context: Context): Promise<void> {
+  const { verifyHistory } = await import('@rondo/adapter-embedded');
+  const report = await verifyHistory(context.dataFolder);
+  context.exitCode = report.faults.length === 0 ? EXIT.ok : EXIT.failed;
+  context.answer(report, () => {
+    const head = facts([
+      ['data folder', context.dataFolder],
+      ['events', report.events],
+      ['streams', report.streams],
+      ['head', report.head],
+      ['signed heads', report.signedHeads],
+    ]);
+    if (report.faults.length === 0) return `${head}\n${paint(context.colors, 'success', 'the history is whole')}`;
+    const rows = report.faults.map((fault) => [
+      fault.kind,
+      fault.stream,
+      fault.revision,
+      fault.position,
+      fault.message,
+    ]);
+    return `${head}\n${paint(context.colors, 'failed', `${rows.length} faults`)}\n${table(['FAULT', 'STREAM', 'REVISION', 'POSITION', 'MESSAGE'], rows)}`;
+  });
+}
+
+export function registerHistory({ program, action }: Registry): void {
+  const history = program.command('history').description('what has happened, event by event');
+  history
+    .command('show')
+    .description('list the events of a run')
+    .argument('<dag>')
+    .argument('<run>')
+    .option('--limit <n>', 'at most so many', '1000')
+    .option('--offset <n>', 'after so many', '0')
+    .action(action(show));
+  history
+    .command('verify')
+    .description(
+      'check the history of the data folder (--data): changed, missing, swapped or cut events; exit status 1 if there are any',
+    )
+    .action(action(verify));
+}

@@ -1,0 +1,150 @@
+import { type Context, parseCount, type Registry } from '../context.ts';
+import type { DagDetail, LogAnswer, ReasonAnswer } from '../http/answers.ts';
+import { path } from '../http/client.ts';
+import type { TaskTestOptions } from '../offline/task-test.ts';
+import { brief, duration, table, time } from '../output/format.ts';
+import { followLog, logText } from './log.ts';
+import { RunView } from './watch.ts';
+
+async function list(context: Context, dagId: string, runId: string | undefined): Promise<void> {
+  if (runId !== undefined) return listOfRun(context, dagId, runId);
+  const { definition } = await context.api.get<DagDetail>(path('dags', dagId));
+  context.answer(definition.tasks, () =>
+    table(
+      ['TASK', 'OPERATOR', 'UPSTREAM', 'TRIGGER RULE', 'RETRIES', 'GROUP'],
+      definition.tasks.map((task) => [
+        task.taskId,
+        task.operator,
+        task.upstream.join(', '),
+        task.triggerRule,
+        task.retries,
+        task.group,
+      ]),
+    ),
+  );
+}
+
+async function listOfRun(context: Context, dagId: string, runId: string): Promise<void> {
+  const { tasks } = await new RunView(context, dagId, runId).look();
+  const now = Date.now();
+  context.answer(tasks, () =>
+    table(
+      ['TASK', 'STATE', 'TRY', 'STARTED', 'TOOK', 'REASON'],
+      tasks.map((task) => [
+        task.mapIndex === '' ? task.taskId : `${task.taskId}[${task.mapIndex}]`,
+        task.state,
+        task.tryNumber === 0 ? null : task.tryNumber,
+        time(task.startedAt),
+        duration(task.startedAt, task.endedAt, now),
+        brief(task.error?.message ?? task.reason),
+      ]),
+    ),
+  );
+}
+
+interface InstanceOptions {
+  readonly mapIndex?: string;
+}
+
+interface LogOptions extends InstanceOptions {
+  readonly try?: string;
+  readonly follow?: boolean;
+}
+
+async function log(context: Context, dagId: string, runId: string, taskId: string, options: LogOptions): Promise<void> {
+  const route = path('dags', dagId, 'runs', runId, 'tasks', taskId, 'log');
+  const query = {
+    mapIndex: options.mapIndex,
+    try: options.try === undefined ? undefined : parseCount(options.try, '--try'),
+  };
+  if (options.follow === true) return followLog(context, route, query);
+  let from = 0;
+  for (;;) {
+    const page = await context.api.get<LogAnswer>(route, { ...query, from });
+    if (page.lines.length === 0) return;
+    context.say(logText(page.lines, context));
+    from = page.next;
+  }
+}
+
+interface WhyAnswer {
+  readonly state: string;
+  readonly reasons: readonly ReasonAnswer[];
+}
+
+async function why(
+  context: Context,
+  dagId: string,
+  runId: string,
+  taskId: string,
+  options: InstanceOptions,
+): Promise<void> {
+  const answer = await context.api.get<WhyAnswer>(path('dags', dagId, 'runs', runId, 'tasks', taskId, 'reasons'), {
+    mapIndex: options.mapIndex,
+  });
+  context.answer(answer, () => {
+    const failing = answer.reasons.filter((reason) => !reason.passed);
+    const head =
+      failing.length === 0
+        ? `${taskId} is ${answer.state}: nothing holds it back`
+        : `${taskId} is ${answer.state}; it waits because:`;
+    return `${head}\n${table(
+      ['', 'RULE', 'REASON'],
+      [...failing, ...answer.reasons.filter((reason) => reason.passed)].map((r) => [
+        r.passed ? '✔' : '✖',
+        r.rule,
+        r.reason,
+      ]),
+    )}`;
+  });
+}
+
+async function test(
+  context: Context,
+  dag: string,
+  task: string,
+  date: string,
+  options: TaskTestOptions,
+): Promise<void> {
+  const { testTask } = await import('../offline/task-test.ts');
+  await testTask(context, { dag, task, date }, options);
+}
+
+export function registerTasks({ program, action }: Registry): void {
+  const tasks = program.command('tasks').description('tasks and their instances');
+  tasks
+    .command('list')
+    .description('list the tasks of a DAG, or the task instances of a run')
+    .argument('<dag>')
+    .argument('[run]')
+    .action(action(list));
+  tasks
+    .command('log')
+    .description('print the log of a task instance')
+    .argument('<dag>')
+    .argument('<run>')
+    .argument('<task>')
+    .option('--try <n>', 'of this try (default: the latest)')
+    .option('--map-index <index>', 'of this instance')
+    .option('--follow', 'go on until it ends')
+    .action(action(log));
+  tasks
+    .command('why')
+    .description('tell why a task instance does not run yet')
+    .argument('<dag>')
+    .argument('<run>')
+    .argument('<task>')
+    .option('--map-index <index>', 'of this instance')
+    .action(action(why));
+  tasks
+    .command('test')
+    .description('run one task here, in this process, without a platform or its upstream tasks; nothing is recorded')
+    .argument('<dag>', 'a DAG file, or the id of a DAG in the DAG folder')
+    .argument('<task>')
+    .argument('<date>', 'logical date')
+    .option('--dags <folder>', 'the DAG folder (default: RONDO_DAGS, else ./dags)')
+    .option('--dag <id>', 'which DAG of the file')
+    .option('--conf <json>', 'configuration of the run: JSON, @file or -')
+    .option('--inputs <json>', 'what upstream tasks returned, by task id: JSON, @file or -')
+    .action(action(test));
+}

@@ -1,0 +1,33 @@
+/** The answers of the API as far as the command line reads them. Times are epoch milliseconds. */
+import type { ReasonView } from '@rondo/contracts';
+import type { DagDefinition } from '@rondo/domain';
+import type {
+  ConnectionRow,
+  DagRow,
+  DagRunRow,
+  ImportErrorRow,
+  Paged,
+  TaskInstanceRow,
+  VariableRow,
+  LogLine,
+} from '@rondo/ports';
+
+export type DagAnswer = DagRow;
+export type RunAnswer = DagRunRow;
+export type TaskAnswer = TaskInstanceRow;
+export type Page<T> = Paged<T>;
+export type ImportErrorAnswer = ImportErrorRow;
+export type VariableAnswer = Omit<VariableRow, 'sealed'> & { readonly value?: string };
+export type ConnectionAnswer = Omit<ConnectionRow, 'sealed'>;
+export type ReasonAnswer = ReasonView;
+export type DagDetail = DagRow & { readonly definition: DagDefinition };
+export interface LogAnswer {
+  readonly lines: readonly LogLine[];
+  readonly next: number;
+}
+export interface EventAnswer {
+  readonly position: number;
+  readonly revision: number;
+  readonly type: string;
+  readonly data: { readonly at?: number; readonly taskId?: string };
+}

@@ -1,0 +1,214 @@
+import { plainLine, renderTree, type ProgressRun, type ProgressTask } from '@rondo/nest-platform/progress';
+import { runCallback } from '@rondo/sdk';
+import {
+  findInstance,
+  manualInterval,
+  runIdFor,
+  type AttemptRunContext,
+  type DagRunState,
+  type TriggerAnswer,
+  type TriggerRequest,
+} from '@rondo/domain';
+import type { Json } from '@rondo/kernel';
+import { type Context, parseDate, readJson } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { executeBody, inputsOf, taskLog } from './execute.ts';
+import { loadDag, type LoadedDag } from './load.ts';
+import { MemoryRun } from './memory-run.ts';
+import { MemoryServices } from './services.ts';
+
+export interface DagTestOptions {
+  readonly dags?: string;
+  readonly dag?: string;
+  readonly conf?: string;
+  readonly date?: string;
+}
+
+/** What the run says of itself: manual, with the interval that a manual run of now or of the given date has. */
+export function contextOf(loaded: LoadedDag, date: number | undefined, conf: Json): AttemptRunContext {
+  const now = Date.now();
+  const runAfter = date ?? now;
+  return {
+    runType: 'manual',
+    logicalDate: runAfter,
+    dataInterval: manualInterval(loaded.definition.timetable, runAfter),
+    runAfter,
+    startedAt: now,
+    conf,
+    triggeredBy: 'test',
+  };
+}
+
+interface Ended {
+  readonly state: DagRunState;
+  readonly runId: string;
+  readonly tasks: readonly ProgressTask[];
+  readonly services: MemoryServices;
+}
+
+/** Runs one DAG to its end; each change is a line. A DAG that a task triggers and waits for is run the same way. */
+class Tester {
+  readonly #context: Context;
+  readonly #folder: string | undefined;
+  readonly #signal: AbortSignal;
+
+  constructor(context: Context, folder: string | undefined) {
+    this.#context = context;
+    this.#folder = folder;
+    this.#signal = context.terminal.onInterrupt();
+  }
+
+  async run(loaded: LoadedDag, runId: string, run: AttemptRunContext): Promise<Ended> {
+    const { env } = this.#context.terminal;
+    const services = new MemoryServices(env);
+    const tasks = new TaskTimes();
+    const memory: MemoryRun = new MemoryRun({
+      loaded,
+      runId,
+      run,
+      services,
+      trigger: (request) => this.#trigger(request),
+      onEvent: (event, state) => {
+        for (const task of tasks.follow(state))
+          this.#context.warn(plainLine({ at: Date.now(), run: progressOf(state, runId), task }));
+        if (event.type === 'TaskFailed' || event.type === 'TaskRetryScheduled')
+          this.#context.warn(`[${event.data.taskId}] ${event.data.error.message}`);
+      },
+      execute: (attempt, instance) =>
+        executeBody({
+          loaded,
+          attempt,
+          run,
+          services,
+          env,
+          signal: this.#signal,
+          maxTries: instance.maxTries + 1,
+          timeoutMs: instance.task.def.executionTimeoutMs,
+          inputs: inputsOf(instance, (taskId) => findInstance(memory.state, taskId, [])?.output),
+          log: taskLog(this.#context, attempt.taskId),
+        }),
+    });
+    const state = await memory.run();
+    await this.#callback(loaded, runId, run, state, services);
+    return { state, runId, tasks: tasks.all(state), services };
+  }
+
+  async #trigger(request: TriggerRequest & { readonly runId: string }): Promise<TriggerAnswer> {
+    const loaded = await loadDag(this.#context, { fileOrId: request.dagId, folder: this.#folder }).catch(
+      (error: unknown) => error as Error,
+    );
+    if (loaded instanceof Error) return { kind: 'refused', message: loaded.message, alreadyExists: false };
+    if (!request.wait)
+      this.#context.warn(`run ${request.runId} of ${request.dagId}, which nothing waits for, is not started in a test`);
+    if (!request.wait) return { kind: 'accepted' };
+    const { state } = await this.run(
+      loaded,
+      request.runId,
+      contextOf(loaded, request.logicalDate, request.conf ?? null),
+    );
+    return { kind: 'ended', state: state.state === 'success' ? 'success' : 'failed' };
+  }
+
+  async #callback(
+    loaded: LoadedDag,
+    runId: string,
+    run: AttemptRunContext,
+    state: DagRunState,
+    services: MemoryServices,
+  ): Promise<void> {
+    const callback = state.state === 'success' ? 'onSuccess' : 'onFailure';
+    if (!loaded.definition.callbacks.includes(callback)) return;
+    const { dagId, file } = loaded.definition;
+    await runCallback({
+      dag: loaded.dag,
+      root: loaded.root,
+      services,
+      signal: this.#signal,
+      log: taskLog(this.#context, callback),
+      env: {},
+      input: {
+        id: `${dagId}:${runId}::${callback}`,
+        bundle: { hash: '', file },
+        dagId,
+        runId,
+        callback,
+        reason: state.reason ?? '',
+        run,
+        position: 0,
+      },
+    });
+  }
+}
+
+/** States of instances as people see them, with the times at which they changed. */
+class TaskTimes {
+  readonly #known = new Map<string, ProgressTask>();
+
+  /** The instances that changed and are worth a line. */
+  follow(state: DagRunState): readonly ProgressTask[] {
+    const now = Date.now();
+    const changed: ProgressTask[] = [];
+    for (const { plan, instances } of state.tasks) {
+      for (const instance of instances) {
+        const mapIndex = instance.mapIndex.join('.');
+        const key = `${plan.def.taskId}[${mapIndex}]`;
+        const before = this.#known.get(key);
+        if (before?.state === instance.state && before.tryNumber === instance.tryNumber) continue;
+        const running = instance.state === 'running';
+        const task: ProgressTask = {
+          taskId: plan.def.taskId,
+          mapIndex,
+          state: instance.state,
+          tryNumber: instance.tryNumber,
+          startedAt: running ? now : before?.tryNumber === instance.tryNumber ? before.startedAt : null,
+          endedAt: running || instance.state === 'scheduled' || instance.state === 'none' ? null : now,
+          upstream: plan.def.upstream,
+        };
+        this.#known.set(key, task);
+        if (instance.state !== 'none' && instance.state !== 'scheduled' && instance.state !== 'queued')
+          changed.push(task);
+      }
+    }
+    return changed;
+  }
+
+  all(state: DagRunState): readonly ProgressTask[] {
+    this.follow(state);
+    return [...this.#known.values()];
+  }
+}
+
+const progressOf = (state: DagRunState, runId: string): ProgressRun => ({
+  dagId: state.plan.definition.dagId,
+  runId,
+  state: state.state,
+  startedAt: state.startedAt,
+  endedAt: state.endedAt ?? null,
+  reason: state.reason ?? null,
+});
+
+/** `rondo dags test`: logs and changes go to stderr; the tree, or one JSON object, to stdout. */
+export async function testDag(context: Context, fileOrId: string, options: DagTestOptions): Promise<void> {
+  const loaded = await loadDag(context, { fileOrId, folder: options.dags, dagId: options.dag });
+  const conf = options.conf === undefined ? null : ((await readJson(context, options.conf, '--conf')) as Json);
+  const run = contextOf(loaded, options.date === undefined ? undefined : parseDate(options.date, '--date'), conf);
+  const { state, runId, tasks, services } = await new Tester(context, options.dags).run(
+    loaded,
+    runIdFor('manual', run.runAfter, 'test'),
+    run,
+  );
+  context.exitCode = state.state === 'success' ? EXIT.ok : EXIT.failed;
+  const progress = progressOf(state, runId);
+  const returned = Object.fromEntries(
+    state.tasks.flatMap(({ plan }) => {
+      const output = findInstance(state, plan.def.taskId, [])?.output;
+      return output === undefined ? [] : [[plan.def.taskId, services.open(output)]];
+    }),
+  );
+  context.answer({ ...progress, tasks, returned }, () =>
+    renderTree(progress, tasks, Date.now(), {
+      color: context.color,
+      width: context.terminal.stdout.columns ?? 120,
+    }).join('\n'),
+  );
+}

@@ -1,0 +1,103 @@
+import type { AttemptOutcome, AttemptRef, AttemptRunContext, InstanceState, XComValue } from '@rondo/domain';
+import { attemptId } from '@rondo/domain';
+import { formatDuration, type JsonObject } from '@rondo/kernel';
+import { executeAttempt, type LogSink } from '@rondo/sdk';
+import type { Context } from '../context.ts';
+import type { LoadedDag } from './load.ts';
+import type { MemoryServices } from './services.ts';
+
+/** The bundle of a file that is run where it lies. */
+const HERE = 'in-memory';
+const TRACEPARENT = '00-00000000000000000000000000000001-0000000000000001-00';
+
+export interface BodyOptions {
+  readonly loaded: LoadedDag;
+  readonly attempt: AttemptRef;
+  readonly run: AttemptRunContext;
+  readonly maxTries: number;
+  readonly timeoutMs?: number | undefined;
+  readonly inputs: Readonly<Record<string, XComValue>>;
+  readonly services: MemoryServices;
+  readonly log: LogSink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+export interface BodyResult {
+  readonly outcome: AttemptOutcome;
+  readonly rendered?: JsonObject;
+}
+
+/** Runs the body of an attempt in this process. A body that ignores its timeout is left behind: nothing here can kill it. */
+export async function executeBody(options: BodyOptions): Promise<BodyResult> {
+  const { loaded, attempt, run, maxTries, timeoutMs, inputs, services, log, signal } = options;
+  const id = attemptId(attempt);
+  const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+  const body = executeAttempt({
+    dag: loaded.dag,
+    root: loaded.root,
+    services,
+    log,
+    signal: timeout === undefined ? signal : AbortSignal.any([signal, timeout]),
+    env: definedOnly(options.env),
+    input: {
+      id,
+      attempt,
+      run,
+      maxTries,
+      inputs,
+      bundle: { hash: HERE, file: loaded.definition.file },
+      position: 0,
+      traceparent: TRACEPARENT,
+      ...(timeoutMs === undefined ? {} : { executionTimeoutMs: timeoutMs }),
+    },
+  });
+  return Promise.race([
+    body,
+    ended(signal, () => cancelled),
+    ...(timeout === undefined ? [] : [ended(timeout, () => timedOut(timeoutMs ?? 0))]),
+  ]);
+}
+
+const definedOnly = (env: BodyOptions['env']): Record<string, string> =>
+  Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+
+const cancelled: BodyResult = {
+  outcome: { kind: 'failed', retryable: false, error: { kind: 'cancelled', message: 'interrupted' } },
+};
+
+const timedOut = (ms: number): BodyResult => ({
+  outcome: {
+    kind: 'failed',
+    retryable: true,
+    error: { kind: 'timeout', message: `ran longer than executionTimeout (${formatDuration(ms)})` },
+  },
+});
+
+const ended = (signal: AbortSignal, result: () => BodyResult): Promise<BodyResult> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(result());
+    else signal.addEventListener('abort', () => resolve(result()), { once: true });
+  });
+
+/** What an attempt gets of the tasks whose return value it takes. */
+export function inputsOf(
+  instance: InstanceState,
+  outputOf: (taskId: string) => XComValue | undefined,
+): Readonly<Record<string, XComValue>> {
+  const inputs: Record<string, XComValue> = {};
+  for (const taskId of instance.task.def.inputs) {
+    const output = outputOf(taskId);
+    if (output !== undefined) inputs[taskId] = output;
+  }
+  return inputs;
+}
+
+/** Log entries as lines, each with the task's name in front; stderr keeps them apart from what programs read. */
+export function taskLog(context: Context, name: string): LogSink {
+  const { colors } = context;
+  return (level, message) => {
+    const text = level === 'error' ? colors.red(message) : level === 'warn' ? colors.yellow(message) : message;
+    for (const line of text.split('\n')) context.warn(`${colors.dim(`[${name}]`)} ${line}`);
+  };
+}

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import type { Connection, DagRunEvent, XComValue } from '@rondo/domain';
+import type { Json } from '@rondo/kernel';
+import type { AttemptServices, XComQuery } from '@rondo/sdk';
+import { connectionFromEnvironment, variableFromEnvironment } from '@rondo/adapter-embedded';
+
+/** What a task may ask for while it runs without a platform: values of this run in memory, secrets from the environment. */
+export class MemoryServices implements AttemptServices {
+  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #xcoms = new Map<string, Json>();
+  readonly #blobs = new Map<string, Uint8Array>();
+
+  constructor(env: Readonly<Record<string, string | undefined>>) {
+    this.#env = env;
+  }
+
+  /** Keeps what the event says of XComs. */
+  keep(event: DagRunEvent): void {
+    if (event.type !== 'TaskSucceeded' && event.type !== 'TaskFailed' && event.type !== 'TaskDeferred') return;
+    const { taskId, mapIndex, xcoms } = event.data;
+    for (const [key, value] of Object.entries(xcoms ?? {}))
+      this.#xcoms.set(keyOf(taskId, mapIndex.join('.'), key), this.open(value));
+  }
+
+  open(value: XComValue): Json {
+    if ('value' in value) return value.value;
+    const bytes = this.#blobs.get(value.blob);
+    if (bytes === undefined) throw new Error(`no value with hash ${value.blob} was stored in this run`);
+    return JSON.parse(new TextDecoder().decode(bytes)) as Json;
+  }
+
+  variable(_attemptId: string, key: string): Promise<string | undefined> {
+    return Promise.resolve(variableFromEnvironment(this.#env, key));
+  }
+
+  connection(_attemptId: string, connId: string): Promise<Connection | undefined> {
+    return Promise.resolve(connectionFromEnvironment(this.#env, connId));
+  }
+
+  xcom(_attemptId: string, query: XComQuery): Promise<{ readonly value: Json } | undefined> {
+    if (query.dagId !== undefined || query.runId !== undefined) return Promise.resolve(undefined);
+    const value = this.#xcoms.get(keyOf(query.taskId, query.mapIndex ?? '', query.key));
+    return Promise.resolve(value === undefined ? undefined : { value });
+  }
+
+  putBlob(_attemptId: string, bytes: Uint8Array): Promise<string> {
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    this.#blobs.set(hash, bytes);
+    return Promise.resolve(hash);
+  }
+
+  getBlob(_attemptId: string, hash: string): Promise<Uint8Array | undefined> {
+    return Promise.resolve(this.#blobs.get(hash));
+  }
+}
+
+const keyOf = (taskId: string, mapIndex: string, key: string): string => JSON.stringify([taskId, mapIndex, key]);

@@ -1,0 +1,105 @@
+import { compilePlan, initialRun, findInstance, runIdFor, type AttemptOutcome, type XComValue } from '@rondo/domain';
+import { assertNever, type Json } from '@rondo/kernel';
+import { paint } from '@rondo/nest-platform/progress';
+import { type Context, parseDate, readJson } from '../context.ts';
+import { EXIT, RefusedError, UsageError } from '../exit-codes.ts';
+import { facts } from '../output/format.ts';
+import { contextOf } from './dag-test.ts';
+import { executeBody, taskLog } from './execute.ts';
+import { loadDag } from './load.ts';
+import { MemoryServices } from './services.ts';
+
+export interface TaskTestOptions {
+  readonly dags?: string;
+  readonly dag?: string;
+  readonly conf?: string;
+  readonly inputs?: string;
+}
+
+async function inputsFrom(context: Context, given: string | undefined): Promise<Readonly<Record<string, XComValue>>> {
+  if (given === undefined) return {};
+  const value = await readJson(context, given, '--inputs');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UsageError('--inputs is not allowed: a JSON object with what each upstream task returned, by task id');
+  return Object.fromEntries(
+    Object.entries(value as Readonly<Record<string, Json>>).map(([taskId, returned]) => [taskId, { value: returned }]),
+  );
+}
+
+type Pairs = readonly (readonly [name: string, value: string])[];
+
+const asText = (values: Readonly<Record<string, unknown>>): Pairs =>
+  Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]);
+
+function outcomeText(outcome: AttemptOutcome): string | undefined {
+  switch (outcome.kind) {
+    case 'failed':
+      return outcome.error.stack ?? outcome.error.message;
+    case 'skipped':
+      return outcome.reason;
+    case 'trigger':
+      return `asks for a run of ${outcome.request.dagId}, which is not started in a test`;
+    case 'success':
+      return outcome.skip?.kind === 'branch' ? `follows ${outcome.skip.follow.join(', ') || 'nothing'}` : undefined;
+    default:
+      return assertNever(outcome, 'outcome');
+  }
+}
+
+export interface TaskChoice {
+  readonly dag: string;
+  readonly task: string;
+  readonly date: string;
+}
+
+/** `rondo tasks test`: one attempt of one task; nothing is recorded. */
+export async function testTask(context: Context, which: TaskChoice, options: TaskTestOptions): Promise<void> {
+  const loaded = await loadDag(context, { fileOrId: which.dag, folder: options.dags, dagId: options.dag });
+  const { dagId, tasks } = loaded.definition;
+  const instance = findInstance(initialRun(compilePlan('test', loaded.definition)), which.task, []);
+  if (instance === undefined)
+    throw new RefusedError({
+      title: `DAG ${dagId} has no task '${which.task}'`,
+      allowed: tasks.map((task) => task.taskId),
+    });
+  const conf = options.conf === undefined ? null : ((await readJson(context, options.conf, '--conf')) as Json);
+  const run = contextOf(loaded, parseDate(which.date, 'DATE'), conf);
+  const attempt = {
+    dagId,
+    runId: runIdFor('manual', run.runAfter, 'test'),
+    taskId: which.task,
+    mapIndex: [],
+    tryNumber: 1,
+    leg: 1,
+  };
+  const services = new MemoryServices(context.terminal.env);
+  const { outcome, rendered = {} } = await executeBody({
+    loaded,
+    attempt,
+    run,
+    services,
+    maxTries: instance.maxTries + 1,
+    timeoutMs: instance.task.def.executionTimeoutMs,
+    inputs: await inputsFrom(context, options.inputs),
+    log: taskLog(context, which.task),
+    env: context.terminal.env,
+    signal: context.terminal.onInterrupt(),
+  });
+  context.exitCode = outcome.kind === 'failed' ? EXIT.failed : EXIT.ok;
+  const kept = ('xcoms' in outcome ? outcome.xcoms : undefined) ?? {};
+  const xcoms = Object.fromEntries(Object.entries(kept).map(([key, value]) => [key, services.open(value)]));
+  const error = outcome.kind === 'failed' ? { error: outcome.error } : {};
+  context.answer({ ...attempt, outcome: outcome.kind, rendered, xcoms, ...error }, () =>
+    [
+      paint(context.colors, outcome.kind, `${which.task}: ${outcome.kind}`),
+      outcomeText(outcome),
+      section('rendered fields', asText(rendered)),
+      section('XComs', asText(xcoms)),
+    ]
+      .filter((part) => part !== undefined)
+      .join('\n\n'),
+  );
+}
+
+const section = (title: string, pairs: Pairs): string | undefined =>
+  pairs.length === 0 ? undefined : `${title}\n${facts(pairs)}`;

@@ -1,0 +1,186 @@
+import { FakeApi, rondo, rowsOf } from './fake-api.ts';
+import { dagRow, definition, runRow, taskRow } from './rows.ts';
+
+let api: FakeApi;
+beforeEach(async () => {
+  api = await FakeApi.start();
+});
+afterEach(() => api.stop());
+
+const call = (...args: string[]) => rondo([...args, '--url', api.url]);
+
+describe('runs', () => {
+  const served = (tasks = [taskRow('extract'), taskRow('load', { state: 'running', endedAt: null, tryNumber: 2 })]) =>
+    api
+      .on('GET /dags/orders', { body: { ...dagRow('orders'), definition } })
+      .on('GET /dags/orders/runs/r1', { body: runRow('r1', { conf: { a: 1 } }) })
+      .on('GET /dags/orders/runs/r1/tasks', ({ query }) => ({
+        body: { items: tasks.slice(Number(query.offset), Number(query.offset) + 1), total: tasks.length },
+      }));
+
+  it('lists those of all DAGs or of one', async () => {
+    api
+      .on('GET /runs', { body: { items: [runRow('r1')], total: 1 } })
+      .on('GET /dags/orders/runs', { body: { items: [], total: 0 } });
+    expect(rowsOf((await call('runs', 'list')).out)).toEqual([
+      ['orders', 'r1', 'success', 'manual', '2026-03-14 06:00:00Z', '2.0s', '-'],
+    ]);
+    expect((await call('runs', 'list', 'orders', '--state', 'failed')).code).toBe(0);
+    expect(api.received[1]?.query.state).toBe('failed');
+  });
+
+  it('shows a run with its tasks, page by page', async () => {
+    served();
+    const { out } = await call('runs', 'show', 'orders', 'r1');
+    expect(out).toContain('conf          {"a":1}');
+    expect(out).toMatch(/├─ ✔ extract .*\n└─ ◐ load +running +try 2/);
+    expect(api.received.filter((r) => r.path.endsWith('/tasks'))).toHaveLength(2);
+  });
+
+  it('watches the latest run and answers a program with the outcome', async () => {
+    served([taskRow('extract')]).on('GET /dags/orders/runs', { body: { items: [runRow('r1')], total: 1 } });
+    const { code, out, err } = await call('runs', 'watch', 'orders', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ run: { runId: 'r1' }, tasks: [{ taskId: 'extract' }] });
+    expect(err).toContain('run orders r1  success');
+  });
+
+  it('leaves a run alone when the user stops watching', async () => {
+    served().on('GET /dags/orders/runs/r1', { body: runRow('r1', { state: 'running', endedAt: null }) });
+    const { code, err } = await rondo(['runs', 'watch', 'orders', 'r1', '--url', api.url], {
+      signal: AbortSignal.abort(),
+    });
+    expect(code).toBe(1);
+    expect(err).toContain('run r1 of orders goes on');
+  });
+
+  it('says that there is no run to watch', async () => {
+    api.on('GET /dags/orders/runs', { body: { items: [], total: 0 } });
+    expect((await call('runs', 'watch', 'orders')).err).toContain('rondo dags trigger orders');
+  });
+
+  it('clears a selection', async () => {
+    api.on('POST /dags/orders/runs/r1/clear', {
+      body: {
+        instances: [
+          { taskId: 'load', mapIndex: '' },
+          { taskId: 'm', mapIndex: '3' },
+        ],
+      },
+    });
+    const { out } = await call(
+      'runs',
+      'clear',
+      'orders',
+      'r1',
+      '--task',
+      'load',
+      '--task',
+      'm',
+      '--downstream',
+      '--dry-run',
+    );
+    expect(out).toBe('2 would be cleared: load, m[3]\n');
+    expect(api.received[0]?.body).toEqual({ taskIds: ['load', 'm'], includeDownstream: true, dryRun: true });
+  });
+
+  it('marks a run or tasks of it, and says which states there are', async () => {
+    api.on('POST /dags/orders/runs/r1/mark', { body: { instances: [] } });
+    expect((await call('runs', 'mark', 'orders', 'r1', 'failed')).out).toBe('run r1 of orders is marked failed\n');
+    expect((await call('runs', 'mark', 'orders', 'r1', 'skipped', '--task', 'load')).out).toContain(
+      'no task instance marked skipped',
+    );
+    const { code, err } = await call('runs', 'mark', 'orders', 'r1', 'skipped');
+    expect(code).toBe(2);
+    expect(err).toContain('success, failed (skipped only with --task)');
+  });
+
+  it('cancels', async () => {
+    api.on('POST /dags/orders/runs/a%2Fb:1/cancel', { body: {} });
+    expect((await call('runs', 'cancel', 'orders', 'a/b:1')).code).toBe(1);
+    api.on('POST /dags/orders/runs/a%2Fb%3A1/cancel', { body: {} });
+    expect((await call('runs', 'cancel', 'orders', 'a/b:1')).out).toContain('is cancelled');
+  });
+});
+
+describe('tasks', () => {
+  it('lists those of a DAG and the instances of a run', async () => {
+    api
+      .on('GET /dags/orders', { body: { ...dagRow('orders'), definition } })
+      .on('GET /dags/orders/runs/r1', { body: runRow('r1') })
+      .on('GET /dags/orders/runs/r1/tasks', {
+        body: {
+          items: [taskRow('load', { state: 'failed', error: { kind: 'exception', message: 'no\ndisk' } })],
+          total: 1,
+        },
+      });
+    expect(rowsOf((await call('tasks', 'list', 'orders')).out)[1]).toEqual([
+      'load',
+      'BashOperator',
+      'extract',
+      'all_success',
+      '2',
+      '-',
+    ]);
+    expect(rowsOf((await call('tasks', 'list', 'orders', 'r1')).out)[0]).toEqual([
+      'load',
+      'failed',
+      '1',
+      '2026-03-14 06:00:00Z',
+      '1.0s',
+      'no disk',
+    ]);
+  });
+
+  const line = (text: string, more = {}) => ({ at: 0, stream: 'stdout', text, ...more });
+
+  it('prints a log, page by page', async () => {
+    const lines = [line('one'), line('two', { stream: 'log', level: 'warn' }), line('three', { stream: 'stderr' })];
+    api.on('GET /dags/orders/runs/r1/tasks/load/log', ({ query }) => ({
+      body: { lines: lines.slice(Number(query.from), Number(query.from) + 2), next: Number(query.from) + 2 },
+    }));
+    const { out } = await call('tasks', 'log', 'orders', 'r1', 'load', '--try', '2');
+    expect(out).toBe('00:00:00.000 one\n00:00:00.000 warn   two\n00:00:00.000 stderr three\n');
+    expect(api.received[0]?.query).toEqual({ try: '2', from: '0' });
+  });
+
+  it('follows a log until its end', async () => {
+    const stream = [
+      `data: ${JSON.stringify({ lines: [line('one')], next: 1 })}\n\n`,
+      ': still here\n\n',
+      `data: ${JSON.stringify(line('two'))}\r\n\r\n`,
+      'event: end\ndata: {}\n\n',
+      `data: ${JSON.stringify(line('never'))}\n\n`,
+    ];
+    api.on('GET /dags/orders/runs/r1/tasks/load/log', { text: stream.join('') });
+    const { code, out } = await call('tasks', 'log', 'orders', 'r1', 'load', '--follow', '--json');
+    expect(code).toBe(0);
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((text) => (JSON.parse(text) as { text: string }).text),
+    ).toEqual(['one', 'two']);
+  });
+
+  it('tells why a task does not run yet, what holds it first', async () => {
+    const reasons = [
+      { rule: 'run_state', passed: true, reason: 'running' },
+      { rule: 'trigger_rule', passed: false, reason: '1 of 2 upstream tasks have succeeded' },
+    ];
+    api.on('GET /dags/orders/runs/r1/tasks/load/reasons', { body: { state: 'none', reasons } });
+    const { out } = await call('tasks', 'why', 'orders', 'r1', 'load');
+    expect(out).toMatch(/^load is none; it waits because:\n.*\n✖ +trigger_rule +1 of 2.*\n✔ +run_state/);
+  });
+});
+
+describe('history', () => {
+  it('shows the events of a run', async () => {
+    api.on('GET /dags/orders/runs/r1/events', {
+      body: { items: [{ position: 9, revision: 0, type: 'TaskStarted', data: { at: 0, taskId: 'load' } }], total: 1 },
+    });
+    expect(rowsOf((await call('history', 'show', 'orders', 'r1')).out)).toEqual([
+      ['9', '0', '1970-01-01 00:00:00Z', 'TaskStarted', '{"taskId":"load"}'],
+    ]);
+  });
+});
