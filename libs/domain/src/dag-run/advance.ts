@@ -88,7 +88,10 @@ function judge(d: Decision, inst: InstanceState): Verdict {
   const verdict = evaluateUpstream(upstream);
   if (verdict.state !== null) return { state: verdict.state, reason: `trigger_rule:${upstream.rule}` };
   if (!verdict.met) return 'wait';
-  return inst.wakeAt !== undefined && inst.wakeAt > d.now ? 'wait' : 'run';
+  if (inst.wakeAt === undefined || inst.wakeAt <= d.now) return 'run';
+  // Its alarm may have gone off already, before the clock was set back.
+  d.run.wake.push(inst, inst.wakeAt);
+  return 'wait';
 }
 
 /** The counters that an instance's rule looks at. */
