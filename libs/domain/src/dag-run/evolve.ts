@@ -39,7 +39,7 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       return;
     case 'CallbackReported':
       if (event.data.taskId === undefined) run.callbackReported = true;
-      else setCallback(run, need(run, event.data.taskId, event.data.mapIndex ?? []), undefined);
+      else callbackReported(run, need(run, event.data.taskId, event.data.mapIndex ?? []), event.data.callback);
       return;
     case 'TaskSkipped':
       bulk(run, event.data.instances, (inst) => {
@@ -135,6 +135,11 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
     default:
       assertNever(event, 'event of a run');
   }
+}
+
+/** A report of another callback than the one asked for is late: that of an earlier try. */
+function callbackReported(run: DagRunState, inst: InstanceState, callback: string): void {
+  if (inst.callback === callback) setCallback(run, inst, undefined);
 }
 
 function wakeAt(run: DagRunState, inst: InstanceState, at: number): void {
