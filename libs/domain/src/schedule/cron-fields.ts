@@ -52,11 +52,12 @@ function parse(expression: string): Result<CronFields> {
   const [minute, hour, dayOfMonth, month, dayOfWeek, second = '0'] = atoms.map((atom, i) =>
     unwrapRanges(atom, FIELDS[i]!),
   );
+  const fieldsOf = (months: string | undefined): Parsed =>
+    CronExpressionParser.parse([second, minute, hour, dayOfMonth, months, dayOfWeek].join(' '), { currentDate: 0 })
+      .fields;
   try {
-    const parsed = CronExpressionParser.parse([second, minute, hour, dayOfMonth, month, dayOfWeek].join(' '), {
-      currentDate: 0,
-    }).fields;
-    return ok(compile(parsed));
+    // The parser drops days that the months do not have, so that `*` in April would no longer be every day.
+    return ok(compile(fieldsOf(month), fieldsOf('*')));
   } catch (error) {
     return err(refusal(expression, error instanceof Error ? error.message : String(error)));
   }
@@ -94,7 +95,7 @@ function unwrapRange(item: string, { min, max, names }: FieldRange): string {
 
 type Parsed = ReturnType<typeof CronExpressionParser.parse>['fields'];
 
-function compile(fields: Parsed): CronFields {
+function compile(fields: Parsed, days: Parsed): CronFields {
   const months: boolean[] = Array.from({ length: 13 }, () => false);
   for (const month of fields.month.values) months[Number(month)] = true;
   return {
@@ -103,7 +104,7 @@ function compile(fields: Parsed): CronFields {
     hours: numbers(fields.hour.values),
     months,
     everyHour: fields.hour.values.length === 24,
-    matchesDay: dayRule(fields),
+    matchesDay: dayRule(days),
   };
 }
 
