@@ -1,4 +1,15 @@
+export { embeddedBus, type BusFailure, type EmbeddedBusOptions } from './bus/bus.ts';
+export { systemClock, systemIds } from './clock.ts';
 export { eventStoreClient } from './event-store/client.ts';
 export { openEmbeddedEventStore, type EmbeddedEventStore, type EmbeddedEventStoreOptions } from './event-store/open.ts';
-export { embeddedBus, type BusFailure, type EmbeddedBusOptions } from './bus/bus.ts';
+export { fileBlobStore } from './files/blob-store.ts';
+export { fileBundleStore, type FileBundleStoreOptions } from './files/bundle-store.ts';
+export { fileLogStore } from './files/log-store.ts';
+export { openDataFolder, type DataFolder } from './folder/data-folder.ts';
+export { DataFolderError } from './folder/errors.ts';
+export { FOLDER_MIGRATIONS, type FolderMigration } from './folder/format.ts';
+export { dataPaths, type DataPaths } from './folder/paths.ts';
+export { parseConnection } from './secrets/connection-text.ts';
+export { connectionFromEnvironment, variableFromEnvironment, type Environment } from './secrets/environment.ts';
+export { loadSecretKey, secretBox, SecretError } from './secrets/secret-box.ts';
 export * from './read-models/index.ts';

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { messageOf, sqliteCodeOf } from '../faults.ts';
 
 /** The tables of `events.db`. Positions are dense: a gap is a missing event. */
 const EVENTS_SCHEMA = `
@@ -77,9 +78,10 @@ export interface DatabaseFault {
 
 /** What went wrong with a database file, in words; undefined for an error that is a bug. */
 export function databaseFault(file: string, error: unknown): DatabaseFault | undefined {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
-  const detail = `SQLite: ${error.message}, code ${error.errcode}`;
-  switch (error.errcode & 0xff) {
+  const code = sqliteCodeOf(error);
+  if (code === undefined) return undefined;
+  const detail = `SQLite: ${messageOf(error)}, code ${code}`;
+  switch (code & 0xff) {
     case RESULT.busy:
     case RESULT.locked:
       return { message: `${file} is locked by another process; nothing was written (${detail})`, retryable: true };

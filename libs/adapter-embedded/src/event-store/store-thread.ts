@@ -7,7 +7,7 @@ import { Feed } from './feed.ts';
 import type { AppendCall, Failure, FromThread, PendingRequest, Query, ToThread } from './messages.ts';
 import { EventReader } from './reader.ts';
 import { EventWriter, type Group } from './writer.ts';
-import { dataPaths } from '../history/paths.ts';
+import { dataPaths } from '../folder/paths.ts';
 import { signingKey } from '../history/keys.ts';
 import { HistorySeal } from '../history/seal.ts';
 

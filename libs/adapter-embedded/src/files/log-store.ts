@@ -1,0 +1,175 @@
+import { appendFile, mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { AttemptRef } from '@rondo/domain';
+import type { LogLine, LogStore } from '@rondo/ports';
+import { isMissing } from '../faults.ts';
+import { LogFile } from './log-file.ts';
+import { pathPart } from './path-part.ts';
+
+const DEFAULT_LIMIT = 1_000;
+const MAX_KNOWN_FILES = 1_000;
+
+/**
+ * Logs as files of JSON lines, `{dag}/{run}/{task}/{map index or -}/{try}.jsonl`. A try that says nothing has no file.
+ */
+export function fileLogStore(folder: string): LogStore {
+  return new FileLogStore(folder);
+}
+
+interface Pending {
+  readonly text: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What the store knows of a log that was touched lately. */
+interface Known {
+  readonly path: string;
+  readonly file: LogFile;
+  readonly followers: Set<() => void>;
+  pending: Pending[];
+  writing: Promise<void> | undefined;
+  /** The folder is there, and the file's last line is whole. */
+  ready: boolean;
+}
+
+class FileLogStore implements LogStore {
+  readonly #folder: string;
+  readonly #known = new Map<string, Known>();
+  readonly #stops = new Set<() => void>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  append(attempt: AttemptRef, lines: readonly LogLine[]): Promise<void> {
+    if (lines.length === 0) return Promise.resolve();
+    const known = this.#knownOf(attempt);
+    let text = '';
+    for (const line of lines) text += `${JSON.stringify(line)}\n`;
+    return new Promise((resolve, reject) => {
+      known.pending.push({ text, resolve, reject });
+      known.writing ??= this.#write(known);
+    });
+  }
+
+  /** Writes what waits, and what comes meanwhile, in order. */
+  async #write(known: Known): Promise<void> {
+    await Promise.resolve();
+    while (known.pending.length > 0) {
+      const batch = known.pending;
+      known.pending = [];
+      try {
+        if (!known.ready) await prepare(known.path);
+        known.ready = true;
+        await appendFile(known.path, batch.map((each) => each.text).join(''), { mode: 0o600 });
+        for (const each of batch) each.resolve();
+        for (const follower of known.followers) follower();
+      } catch (error) {
+        known.ready = false;
+        for (const each of batch) each.reject(error);
+      }
+    }
+    known.writing = undefined;
+  }
+
+  read(
+    attempt: AttemptRef,
+    fromLine = 0,
+    limit = DEFAULT_LIMIT,
+  ): Promise<{ readonly lines: readonly LogLine[]; readonly next: number }> {
+    return this.#knownOf(attempt).file.read(fromLine, limit);
+  }
+
+  follow(
+    attempt: AttemptRef,
+    fromLine: number,
+    onLines: (lines: readonly LogLine[], next: number) => void,
+  ): { stop(): void } {
+    const known = this.#knownOf(attempt);
+    let next = fromLine;
+    let stopped = false;
+    let running = false;
+    let again = false;
+    const pump = async (): Promise<void> => {
+      do {
+        again = false;
+        const page = await known.file.read(next, DEFAULT_LIMIT);
+        if (stopped || page.lines.length === 0) continue;
+        next = page.next;
+        onLines(page.lines, next);
+        again = true;
+      } while (again && !stopped);
+    };
+    const wake = (): void => {
+      again = true;
+      if (running || stopped) return;
+      running = true;
+      void pump()
+        .catch((error: unknown) => process.emitWarning(`the log ${known.path} cannot be followed: ${String(error)}`))
+        .finally(() => {
+          running = false;
+          if (again) wake();
+        });
+    };
+    const stop = (): void => {
+      stopped = true;
+      known.followers.delete(wake);
+      this.#stops.delete(stop);
+    };
+    known.followers.add(wake);
+    this.#stops.add(stop);
+    wake();
+    return { stop };
+  }
+
+  async close(): Promise<void> {
+    for (const stop of [...this.#stops]) stop();
+    await Promise.all([...this.#known.values()].map((known) => known.writing));
+    this.#known.clear();
+  }
+
+  #knownOf(attempt: AttemptRef): Known {
+    const path = this.#pathOf(attempt);
+    let known = this.#known.get(path);
+    if (known === undefined) {
+      known = { path, file: new LogFile(path), followers: new Set(), pending: [], writing: undefined, ready: false };
+      this.#known.set(path, known);
+      if (this.#known.size > MAX_KNOWN_FILES) this.#forgetQuiet();
+    }
+    return known;
+  }
+
+  #forgetQuiet(): void {
+    let surplus = MAX_KNOWN_FILES / 10;
+    for (const [path, known] of this.#known) {
+      if (surplus <= 0) return;
+      if (known.writing !== undefined || known.followers.size > 0) continue;
+      this.#known.delete(path);
+      surplus -= 1;
+    }
+  }
+
+  #pathOf({ dagId, runId, taskId, mapIndex, tryNumber }: AttemptRef): string {
+    const map = mapIndex.length === 0 ? '-' : mapIndex.join('.');
+    return join(this.#folder, pathPart(dagId), pathPart(runId), pathPart(taskId), map, `${tryNumber}.jsonl`);
+  }
+}
+
+/** Makes the folder, and ends a line that a crash cut short. */
+async function prepare(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    const handle = await open(path, 'r+');
+    try {
+      const { size } = await handle.stat();
+      if (size === 0) return;
+      const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+      if (buffer[0] !== 0x0a) await handle.write('\n', size);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
