@@ -19,14 +19,11 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       run.deadline = event.data.deadline;
       return;
     case 'RunReopened':
-      run.state = 'queued';
-      run.endedAt = undefined;
-      run.reason = undefined;
-      run.deadline = undefined;
-      run.callbackReported = false;
+      reopen(run, 'queued');
       return;
     case 'RunResumed':
-      run.state = 'running';
+      // Also where its end is the last that was written: the DAG's stream says that it goes on (I4).
+      reopen(run, 'running');
       run.startedAt = event.data.at;
       run.deadline = event.data.deadline;
       relook(run);
@@ -135,6 +132,14 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
     default:
       assertNever(event, 'event of a run');
   }
+}
+
+function reopen(run: DagRunState, to: 'queued' | 'running'): void {
+  run.state = to;
+  run.endedAt = undefined;
+  run.reason = undefined;
+  run.deadline = undefined;
+  run.callbackReported = false;
 }
 
 /** A report of another callback than the one asked for is late: that of an earlier try. */
