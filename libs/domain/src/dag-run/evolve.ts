@@ -58,7 +58,7 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       bulk(run, event.data.instances, (inst) => clear(run, inst));
       return;
     case 'TaskMarked':
-      bulk(run, event.data.instances, (inst) => mark(run, inst, event.data.state));
+      bulk(run, event.data.instances, (inst) => transition(run, inst, event.data.state));
       return;
     default:
       evolveAttempt(run, event);
@@ -89,7 +89,6 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
       return;
     case 'TaskSucceeded':
       setOpen(run, inst, false);
-      inst.waitFor = undefined;
       if (inst.task.feeds) inst.output = event.data.xcoms?.['return_value'];
       forgetSkips(run, inst);
       if (event.data.skip !== undefined) rememberSkips(run, inst, event.data.skip);
@@ -97,7 +96,6 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
       return;
     case 'TaskFailed':
       setOpen(run, inst, false);
-      inst.waitFor = undefined;
       setCallback(run, inst, event.data.callback);
       transition(run, inst, 'failed');
       return;
@@ -163,12 +161,6 @@ function clear(run: DagRunState, inst: InstanceState): void {
   forgetSkips(run, inst);
   // I3: an instance whose attempt is still open waits for its end.
   transition(run, inst, inst.open ? 'restarting' : 'none');
-}
-
-function mark(run: DagRunState, inst: InstanceState, to: 'success' | 'failed' | 'skipped'): void {
-  inst.wakeAt = undefined;
-  inst.waitFor = undefined;
-  transition(run, inst, to);
 }
 
 /** The decision of a branch or short-circuit holds until the task that made it is cleared. */

@@ -15,6 +15,10 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
   countRun(run, inst, to, 1);
   const was = isTerminal(from);
   const is = isTerminal(to);
+  if (is) {
+    inst.wakeAt = undefined;
+    inst.waitFor = undefined;
+  }
   if (was || is) tellNeighbours(run, inst, was ? from : undefined, is ? to : undefined);
   if (to === 'none') look(run, inst);
 }
