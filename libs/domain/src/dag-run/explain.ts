@@ -1,4 +1,5 @@
 import { explainUpstream, evaluateUpstream } from '../trigger-rule/index.ts';
+import { isTerminal } from '../task-instance/index.ts';
 import { upstreamOf } from './advance.ts';
 import type { DecisionContext } from './decision.ts';
 import type { DagRunState, InstanceState } from './state.ts';
@@ -19,7 +20,7 @@ export function explain(run: DagRunState, inst: InstanceState, context: Decision
   const reasons: Reason[] = [
     { rule: 'run_state', passed: run.state === 'running', reason: `the run is ${run.state}` },
     { rule: 'dag_paused', passed: !context.paused, reason: context.paused ? 'the DAG is paused' : 'the DAG is not paused' },
-    { rule: 'task_state', passed: !inst.open && !['success', 'failed', 'removed'].includes(inst.state), reason: stateText(inst) },
+    { rule: 'task_state', passed: !inst.open && !isTerminal(inst.state), reason: stateText(inst) },
     { rule: 'branch', passed: inst.skipVotes === 0, reason: inst.skipVotes === 0 ? 'no branch or short-circuit skips it' : 'a branch or short-circuit upstream chose otherwise' },
     { rule: 'trigger_rule', passed: verdict.met && verdict.state === null, reason: explainUpstream(upstream) },
     { rule: 'retry_period', passed: due, reason: due ? 'no retry delay is running' : `waits until ${new Date(inst.wakeAt!).toISOString()}` },
