@@ -28,7 +28,7 @@ export class Context {
     this.json = options.json === true;
     this.color = options.color && terminal.stdout.isTTY === true && (terminal.env.NO_COLOR ?? '') === '';
     this.dataFolder = this.path(options.data ?? terminal.env.RONDO_DATA ?? '.rondo');
-    this.api = new ApiClient(findAddress(options.url, terminal.env, this.dataFolder));
+    this.api = new ApiClient(findAddress(options.url, terminal.env, this.dataFolder), terminal.env.RONDO_API_TOKEN);
   }
 
   get colors(): ReturnType<typeof pc.createColors> {

@@ -32,7 +32,10 @@ export function createProgram(terminal: Terminal, finished: (exitCode: number) =
     .option('--data <folder>', 'data folder (default: RONDO_DATA, else ./.rondo)')
     .option('--json', 'print JSON, for programs')
     .option('--no-color', 'no colours; there are none either when NO_COLOR is set or the output is no terminal')
-    .addHelpText('after', EXIT_HELP)
+    .addHelpText(
+      'after',
+      `\nEnvironment: RONDO_URL, RONDO_DATA, RONDO_DAGS, and RONDO_API_TOKEN for a platform that asks for one.\n${EXIT_HELP}`,
+    )
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),

@@ -89,6 +89,13 @@ describe('address', () => {
     expect((await rondo(['dags', 'list', '--data', folder])).code).toBe(0);
     expect((await rondo(['dags', 'list'], { env: { RONDO_DATA: folder } })).code).toBe(0);
     expect(api.received).toHaveLength(2);
+    expect(api.received[0]?.headers.authorization).toBeUndefined();
+  });
+
+  it('comes with the token of RONDO_API_TOKEN', async () => {
+    api.on('GET /dags', { body: { items: [], total: 0 } });
+    await rondo(['dags', 'list', '--url', api.url], { env: { RONDO_API_TOKEN: 'a-token-of-16-char' } });
+    expect(api.received[0]?.headers.authorization).toBe('Bearer a-token-of-16-char');
   });
 });
 

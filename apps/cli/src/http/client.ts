@@ -17,9 +17,12 @@ export const path = (...segments: readonly string[]): string => `/${segments.map
 /** Speaks to `/api/v1`. Throws RefusedError for an answer that is a refusal, UnreachableError where nothing answers. */
 export class ApiClient {
   readonly #address: Address;
+  readonly #token: string | undefined;
 
-  constructor(address: Address) {
+  /** A platform that is reached from elsewhere asks for a token. */
+  constructor(address: Address, token?: string) {
     this.#address = address;
+    this.#token = token;
   }
 
   get<T>(route: string, query: Query = {}): Promise<T> {
@@ -63,6 +66,7 @@ export class ApiClient {
       if (value !== undefined) url.searchParams.set(name, String(value));
     const headers: Record<string, string> = { accept: options.accept ?? 'application/json' };
     if (options.body !== undefined) headers['content-type'] = 'application/json';
+    if (this.#token !== undefined && this.#token !== '') headers['authorization'] = `Bearer ${this.#token}`;
     if (method === 'POST') headers['idempotency-key'] = randomUUID();
     const init: RequestInit = { method, headers };
     if (options.body !== undefined) init.body = JSON.stringify(options.body);
