@@ -19,7 +19,7 @@ export function advance(d: Decision): void {
   }
   for (let inst = run.wake.popDue(now); inst !== undefined; inst = run.wake.popDue(now)) look(run, inst);
   settle(d);
-  if (run.plan.definition.failFast && run.failedWork > 0) failFast(d);
+  if (run.plan.definition.failFast && run.failing) failFast(d);
   if (!d.context.paused) publish(d);
   end(d);
 }
@@ -111,7 +111,10 @@ function decideInline(d: Decision, inst: InstanceState, bulk?: Bulk): void {
   bulk?.flush(d);
   const key = { ...keyOf(inst), tryNumber: inst.tryNumber + 1, leg: 1 };
   const latest = inst.task.def.runs !== 'latest_only' || isLatestRun(d);
-  d.emit({ type: 'TaskSucceeded', data: { ...key, at: d.now, ...(latest ? {} : { skip: { kind: 'branch' as const, follow: [] } }) } });
+  d.emit({
+    type: 'TaskSucceeded',
+    data: { ...key, at: d.now, ...(latest ? {} : { skip: { kind: 'branch' as const, follow: [] } }) },
+  });
 }
 
 function isLatestRun(d: Decision): boolean {
@@ -136,14 +139,18 @@ function schedule(d: Decision, inst: InstanceState): void {
   const again = inst.sameTry;
   const tryNumber = again ? inst.tryNumber : inst.tryNumber + 1;
   const leg = again ? inst.leg + 1 : 1;
-  d.emit({ type: 'TaskScheduled', data: { taskId: inst.task.def.taskId, mapIndex: inst.mapIndex, tryNumber, leg, at: d.now } });
+  d.emit({
+    type: 'TaskScheduled',
+    data: { taskId: inst.task.def.taskId, mapIndex: inst.mapIndex, tryNumber, leg, at: d.now },
+  });
 }
 
 /** §1.4. A failed task that is no leaf does not fail the run. */
 function end(d: Decision): void {
   const { run, now } = d;
   if (run.unfinished > 0) {
-    const stuck = run.active === 0 && run.waiting === 0 && run.ready.size === 0 && run.dirty.length === 0 && !d.context.paused;
+    const stuck =
+      run.active === 0 && run.waiting === 0 && run.ready.size === 0 && run.dirty.length === 0 && !d.context.paused;
     if (stuck) d.emit({ type: 'RunFailed', data: { at: now, reason: 'all_tasks_deadlocked' } });
     return;
   }
@@ -154,23 +161,46 @@ function end(d: Decision): void {
 /** dagrunTimeout: what is unfinished is skipped, then the run has failed. */
 function timeOut(d: Decision): void {
   const instances = d.run.tasks.flatMap((t) => t.instances.filter((i) => !isDone(i)));
-  if (instances.length > 0) d.emit({ type: 'TaskMarked', data: { at: d.now, instances: instances.map(rangeOf), state: 'skipped', reason: 'dagrun_timeout' } });
+  if (instances.length > 0)
+    d.emit({
+      type: 'TaskMarked',
+      data: { at: d.now, instances: instances.map(rangeOf), state: 'skipped', reason: 'dagrun_timeout' },
+    });
   d.emit({ type: 'RunFailed', data: { at: d.now, reason: 'timed_out' } });
 }
 
 /** failFast: after a failure running work fails and waiting work is skipped; teardowns still run. */
 function failFast(d: Decision): void {
-  const rest = d.run.tasks.filter((t) => t.plan.def.teardown !== true).flatMap((t) => t.instances.filter((i) => !isDone(i)));
+  const rest = d.run.tasks
+    .filter((t) => t.plan.def.teardown !== true)
+    .flatMap((t) => t.instances.filter((i) => !isDone(i)));
   const running = rest.filter((i) => i.open);
   const waiting = rest.filter((i) => !i.open);
-  if (running.length > 0) d.emit({ type: 'TaskMarked', data: { at: d.now, instances: running.map(rangeOf), state: 'failed', reason: 'fail_fast' } });
-  if (waiting.length > 0) d.emit({ type: 'TaskMarked', data: { at: d.now, instances: waiting.map(rangeOf), state: 'skipped', reason: 'fail_fast' } });
+  if (running.length > 0)
+    d.emit({
+      type: 'TaskMarked',
+      data: { at: d.now, instances: running.map(rangeOf), state: 'failed', reason: 'fail_fast' },
+    });
+  if (waiting.length > 0)
+    d.emit({
+      type: 'TaskMarked',
+      data: { at: d.now, instances: waiting.map(rangeOf), state: 'skipped', reason: 'fail_fast' },
+    });
   if (rest.length > 0) settle(d);
 }
 
 export function isDone(inst: InstanceState): boolean {
   const { state } = inst;
-  return state === 'success' || state === 'failed' || state === 'skipped' || state === 'upstream_failed' || state === 'removed';
+  return (
+    state === 'success' ||
+    state === 'failed' ||
+    state === 'skipped' ||
+    state === 'upstream_failed' ||
+    state === 'removed'
+  );
 }
 
-export const rangeOf = (inst: InstanceState): InstanceRange => ({ taskId: inst.task.def.taskId, mapIndex: inst.mapIndex });
+export const rangeOf = (inst: InstanceState): InstanceRange => ({
+  taskId: inst.task.def.taskId,
+  mapIndex: inst.mapIndex,
+});

@@ -56,6 +56,7 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       return;
     case 'TaskCleared':
       bulk(run, event.data.instances, (inst) => clear(run, inst));
+      run.failing = false;
       return;
     case 'TaskMarked':
       bulk(run, event.data.instances, (inst) => transition(run, inst, event.data.state));
@@ -195,6 +196,8 @@ function bulk(run: DagRunState, ranges: readonly InstanceRange[], each: (inst: I
 function need(run: DagRunState, taskId: string, mapIndex: readonly number[]): InstanceState {
   const inst = findInstance(run, taskId, mapIndex);
   if (inst === undefined)
-    throw new Error(`run '${run.started?.runId ?? '?'}' has no task instance '${taskId}' [${mapIndex.join('.')}]: version ${run.plan.version} does not fit its history`);
+    throw new Error(
+      `run '${run.started?.runId ?? '?'}' has no task instance '${taskId}' [${mapIndex.join('.')}]: version ${run.plan.version} does not fit its history`,
+    );
   return inst;
 }

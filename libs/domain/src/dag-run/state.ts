@@ -76,8 +76,8 @@ export interface DagRunState {
   failedLeaves: number;
   /** Instances with a callback still to be run apart. */
   callbacks: number;
-  /** Failed instances of tasks that are no teardown (fail-fast looks at it). */
-  failedWork: number;
+  /** A task that is no teardown has failed since the last clear (fail-fast looks at it). */
+  failing: boolean;
   dirty: InstanceState[];
   readonly ready: ReadyQueue;
   readonly wake: WakeQueue;
@@ -111,12 +111,13 @@ export function initialRun(plan: RunPlan): DagRunState {
     waiting: 0,
     failedLeaves: 0,
     callbacks: 0,
-    failedWork: 0,
+    failing: false,
     dirty: [],
     ready: new ReadyQueue(),
     wake: new WakeQueue(),
   };
-  for (const task of tasks) if (task.plan.upstream.length === 0 || canFireEarly(task.plan)) look(state, task.instances[0]!);
+  for (const task of tasks)
+    if (task.plan.upstream.length === 0 || canFireEarly(task.plan)) look(state, task.instances[0]!);
   return state;
 }
 
@@ -166,5 +167,7 @@ export function findInstance(state: DagRunState, taskId: string, mapIndex: MapIn
   if (index === undefined) return undefined;
   const { instances } = state.tasks[index]!;
   if (mapIndex.length === 0) return instances[0]?.mapIndex.length === 0 ? instances[0] : undefined;
-  return instances.find((i) => i.mapIndex.length === mapIndex.length && i.mapIndex.every((n, at) => n === mapIndex[at]));
+  return instances.find(
+    (i) => i.mapIndex.length === mapIndex.length && i.mapIndex.every((n, at) => n === mapIndex[at]),
+  );
 }

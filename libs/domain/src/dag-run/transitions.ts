@@ -13,6 +13,7 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
   run.ready.drop(inst);
   countRun(run, inst, from, -1);
   countRun(run, inst, to, 1);
+  if (to === 'failed' && inst.task.def.teardown !== true) run.failing = true;
   const was = isTerminal(from);
   const is = isTerminal(to);
   if (is) {
@@ -28,13 +29,15 @@ function countRun(run: DagRunState, inst: InstanceState, state: TaskState, by: 1
   if (hasOpenAttempt(state)) run.active += by;
   if (state === 'scheduled') run.scheduled += by;
   if (state === 'up_for_retry' || state === 'up_for_reschedule' || state === 'deferred') run.waiting += by;
-  if (state === 'failed' || state === 'upstream_failed') {
-    if (inst.task.leaf) run.failedLeaves += by;
-    if (state === 'failed' && inst.task.def.teardown !== true) run.failedWork += by;
-  }
+  if (inst.task.leaf && (state === 'failed' || state === 'upstream_failed')) run.failedLeaves += by;
 }
 
-function tellNeighbours(run: DagRunState, inst: InstanceState, from: TaskState | undefined, to: TaskState | undefined): void {
+function tellNeighbours(
+  run: DagRunState,
+  inst: InstanceState,
+  from: TaskState | undefined,
+  to: TaskState | undefined,
+): void {
   const setup = inst.task.def.setup === true;
   for (const down of inst.task.downstream) {
     const task = run.tasks[down]!;
