@@ -174,8 +174,8 @@ function failFast(d: Decision): void {
   const rest = d.run.tasks
     .filter((t) => t.plan.def.teardown !== true)
     .flatMap((t) => t.instances.filter((i) => !isDone(i)));
-  const running = rest.filter((i) => i.open);
-  const waiting = rest.filter((i) => !i.open);
+  const running = rest.filter((i) => i.state === 'running');
+  const waiting = rest.filter((i) => i.state !== 'running');
   if (running.length > 0)
     d.emit({
       type: 'TaskMarked',
