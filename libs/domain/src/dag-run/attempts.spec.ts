@@ -280,7 +280,7 @@ it('refuses a history that names a task which the plan has not', () => {
   const run = RunHarness.started(one);
   const event = {
     type: 'TaskQueued' as const,
-    data: { taskId: 'b', mapIndex: [3], tryNumber: 1, leg: 1, at: 0, ...{ executor: 'e', worker: 'w' } },
+    data: { taskId: 'b', mapIndex: [3], tryNumber: 1, leg: 1, at: 0, executor: 'e', worker: 'w' },
   };
   expect(() => run.replay([...run.history, event])).toThrow(`run 'run' has no task instance 'b' [3]`);
   expect(instanceKey('b', [3])).toBe('b[3]');

@@ -20,18 +20,27 @@ export interface Selection {
 export function select(run: DagRunState, selection: Selection): Result<InstanceState[]> {
   const { plan } = run;
   const unknown = (selection.taskIds ?? []).filter((id) => !plan.indexOf.has(id));
-  if (unknown.length > 0) return err(`DAG '${plan.definition.dagId}' has no task ${unknown.map((id) => `'${id}'`).join(', ')}; its tasks are ${list([...plan.indexOf.keys()])}`);
+  if (unknown.length > 0)
+    return err(
+      `DAG '${plan.definition.dagId}' has no task ${unknown.map((id) => `'${id}'`).join(', ')}; its tasks are ${list([...plan.indexOf.keys()])}`,
+    );
   const tasks =
     selection.taskIds === undefined
       ? plan.tasks.map((t) => t.index)
-      : clearSelection(plan.graph, selection.taskIds.map((id) => plan.indexOf.get(id)!), {
-          upstream: selection.includeUpstream ?? false,
-          downstream: selection.includeDownstream ?? false,
-        });
+      : clearSelection(
+          plan.graph,
+          selection.taskIds.map((id) => plan.indexOf.get(id)!),
+          {
+            upstream: selection.includeUpstream ?? false,
+            downstream: selection.includeDownstream ?? false,
+          },
+        );
   const named = new Set(selection.taskIds);
   let chosen = [...tasks].flatMap((index) => run.tasks[index]!.instances);
-  if (selection.mapIndex !== undefined) chosen = chosen.filter((i) => !named.has(i.task.def.taskId) || i.mapIndex.join('.') === selection.mapIndex);
-  if (selection.onlyFailed === true) chosen = chosen.filter((i) => i.state === 'failed' || i.state === 'upstream_failed');
+  if (selection.mapIndex !== undefined)
+    chosen = chosen.filter((i) => !named.has(i.task.def.taskId) || i.mapIndex.join('.') === selection.mapIndex);
+  if (selection.onlyFailed === true)
+    chosen = chosen.filter((i) => i.state === 'failed' || i.state === 'upstream_failed');
   if (selection.onlyRunning === true) chosen = chosen.filter((i) => i.state === 'running');
   return ok(chosen);
 }
@@ -52,7 +61,11 @@ export function decideClear(d: Decision, selection: Selection): Result<readonly 
 }
 
 /** Sets a state by hand. An attempt that is open is cancelled; its report will change nothing. */
-export function decideMark(d: Decision, selection: Selection, state: 'success' | 'failed' | 'skipped'): Result<readonly InstanceRange[]> {
+export function decideMark(
+  d: Decision,
+  selection: Selection,
+  state: 'success' | 'failed' | 'skipped',
+): Result<readonly InstanceRange[]> {
   const chosen = select(d.run, selection);
   if (!chosen.ok) return chosen;
   const instances = chosen.value.filter((i) => i.state !== state).map(rangeOf);
@@ -61,12 +74,24 @@ export function decideMark(d: Decision, selection: Selection, state: 'success' |
 }
 
 /** Ends a run by hand. As a success everything unfinished succeeds; as a failure what runs fails and the rest is skipped. */
-export function decideMarkRun(d: Decision, state: 'success' | 'failed', reason: 'marked' | 'cancelled'): Result<readonly InstanceRange[]> {
+export function decideMarkRun(
+  d: Decision,
+  state: 'success' | 'failed',
+  reason: 'marked' | 'cancelled',
+): Result<readonly InstanceRange[]> {
   const { run, now } = d;
   if (run.state === state) return err(`the run is ${state} already`);
   const rest = run.tasks.flatMap((t) => t.instances.filter((i) => !isDone(i)));
-  const groups = state === 'success' ? ([['success', rest]] as const) : ([['failed', rest.filter((i) => i.open)], ['skipped', rest.filter((i) => !i.open)]] as const);
-  for (const [to, instances] of groups) if (instances.length > 0) d.emit({ type: 'TaskMarked', data: { at: now, instances: instances.map(rangeOf), state: to, reason } });
+  const groups =
+    state === 'success'
+      ? ([['success', rest]] as const)
+      : ([
+          ['failed', rest.filter((i) => i.open)],
+          ['skipped', rest.filter((i) => !i.open)],
+        ] as const);
+  for (const [to, instances] of groups)
+    if (instances.length > 0)
+      d.emit({ type: 'TaskMarked', data: { at: now, instances: instances.map(rangeOf), state: to, reason } });
   d.emit({ type: state === 'success' ? 'RunSucceeded' : 'RunFailed', data: { at: now, reason } });
   return ok(rest.map(rangeOf));
 }

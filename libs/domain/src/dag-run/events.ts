@@ -1,6 +1,13 @@
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { Interval, RunType } from '../dag/events.ts';
-import type { InstanceRange, MapIndex, SkipDecision, TaskError, TriggerRequest, XComValue } from '../task-instance/index.ts';
+import type {
+  InstanceRange,
+  MapIndex,
+  SkipDecision,
+  TaskError,
+  TriggerRequest,
+  XComValue,
+} from '../task-instance/index.ts';
 
 /** I1: which attempt of which instance an event speaks of. */
 export interface AttemptKey {
@@ -31,20 +38,86 @@ export interface RunStartedData {
 export type DagRunEvent =
   | { readonly type: 'RunStarted'; readonly data: RunStartedData & { readonly at: number } }
   | { readonly type: 'TaskScheduled'; readonly data: AttemptKey & { readonly at: number } }
-  | { readonly type: 'TaskQueued'; readonly data: AttemptKey & { readonly at: number; readonly executor: string; readonly worker: string } }
+  | {
+      readonly type: 'TaskQueued';
+      readonly data: AttemptKey & { readonly at: number; readonly executor: string; readonly worker: string };
+    }
   | { readonly type: 'TaskStarted'; readonly data: AttemptKey & { readonly at: number; readonly pid?: number } }
-  | { readonly type: 'TaskSucceeded'; readonly data: AttemptKey & { readonly at: number; readonly xcoms?: Xcoms; readonly skip?: SkipDecision; readonly rendered?: JsonObject } }
-  | { readonly type: 'TaskFailed'; readonly data: AttemptKey & { readonly at: number; readonly error: TaskError; readonly xcoms?: Xcoms; readonly callback?: 'onFailure'; readonly rendered?: JsonObject } }
-  | { readonly type: 'TaskRetryScheduled'; readonly data: AttemptKey & { readonly at: number; readonly error: TaskError; readonly retryAt: number; readonly callback?: 'onRetry'; readonly rendered?: JsonObject } }
+  | {
+      readonly type: 'TaskSucceeded';
+      readonly data: AttemptKey & {
+        readonly at: number;
+        readonly xcoms?: Xcoms;
+        readonly skip?: SkipDecision;
+        readonly rendered?: JsonObject;
+      };
+    }
+  | {
+      readonly type: 'TaskFailed';
+      readonly data: AttemptKey & {
+        readonly at: number;
+        readonly error: TaskError;
+        readonly xcoms?: Xcoms;
+        readonly callback?: 'onFailure';
+        readonly rendered?: JsonObject;
+      };
+    }
+  | {
+      readonly type: 'TaskRetryScheduled';
+      readonly data: AttemptKey & {
+        readonly at: number;
+        readonly error: TaskError;
+        readonly retryAt: number;
+        readonly callback?: 'onRetry';
+        readonly rendered?: JsonObject;
+      };
+    }
   | { readonly type: 'TaskRescheduled'; readonly data: AttemptKey & { readonly at: number; readonly until: number } }
-  | { readonly type: 'TaskDeferred'; readonly data: AttemptKey & { readonly at: number; readonly waitFor: WaitFor; readonly xcoms?: Xcoms } }
+  | {
+      readonly type: 'TaskDeferred';
+      readonly data: AttemptKey & { readonly at: number; readonly waitFor: WaitFor; readonly xcoms?: Xcoms };
+    }
   | { readonly type: 'TaskLost'; readonly data: AttemptKey & { readonly at: number; readonly reason: string } }
-  | { readonly type: 'TaskSkipped'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly reason: string; readonly attempt?: AttemptKey } }
-  | { readonly type: 'TaskUpstreamFailed'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly reason: string } }
-  | { readonly type: 'TaskRemoved'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly reason: string } }
-  | { readonly type: 'TaskCleared'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[] } }
-  | { readonly type: 'TaskMarked'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly state: 'success' | 'failed' | 'skipped'; readonly reason?: string } }
-  | { readonly type: 'CallbackReported'; readonly data: { readonly at: number; readonly callback: string; readonly taskId?: string; readonly mapIndex?: MapIndex; readonly error?: TaskError } }
+  | {
+      readonly type: 'TaskSkipped';
+      readonly data: {
+        readonly at: number;
+        readonly instances: readonly InstanceRange[];
+        readonly reason: string;
+        readonly attempt?: AttemptKey;
+      };
+    }
+  | {
+      readonly type: 'TaskUpstreamFailed';
+      readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly reason: string };
+    }
+  | {
+      readonly type: 'TaskRemoved';
+      readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly reason: string };
+    }
+  | {
+      readonly type: 'TaskCleared';
+      readonly data: { readonly at: number; readonly instances: readonly InstanceRange[] };
+    }
+  | {
+      readonly type: 'TaskMarked';
+      readonly data: {
+        readonly at: number;
+        readonly instances: readonly InstanceRange[];
+        readonly state: 'success' | 'failed' | 'skipped';
+        readonly reason?: string;
+      };
+    }
+  | {
+      readonly type: 'CallbackReported';
+      readonly data: {
+        readonly at: number;
+        readonly callback: string;
+        readonly taskId?: string;
+        readonly mapIndex?: MapIndex;
+        readonly error?: TaskError;
+      };
+    }
   /** The attempt of an instance that was cleared or marked meanwhile has ended: it holds nothing any more (I3). */
   | { readonly type: 'TaskAttemptClosed'; readonly data: AttemptKey & { readonly at: number; readonly reason: string } }
   /** A finished run was cleared: queued until its DAG admits it again (I4). */

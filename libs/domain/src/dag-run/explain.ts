@@ -6,7 +6,17 @@ import type { DagRunState, InstanceState } from './state.ts';
 
 /** One rule of "why not yet". */
 export interface Reason {
-  readonly rule: 'run_state' | 'dag_paused' | 'task_state' | 'branch' | 'trigger_rule' | 'retry_period' | 'waiting_for' | 'max_active_tasks' | 'publish_window' | 'admission';
+  readonly rule:
+    | 'run_state'
+    | 'dag_paused'
+    | 'task_state'
+    | 'branch'
+    | 'trigger_rule'
+    | 'retry_period'
+    | 'waiting_for'
+    | 'max_active_tasks'
+    | 'publish_window'
+    | 'admission';
   readonly passed: boolean;
   readonly reason: string;
 }
@@ -19,23 +29,52 @@ export function explain(run: DagRunState, inst: InstanceState, context: Decision
   const due = inst.wakeAt === undefined || inst.wakeAt <= context.now;
   const reasons: Reason[] = [
     { rule: 'run_state', passed: run.state === 'running', reason: `the run is ${run.state}` },
-    { rule: 'dag_paused', passed: !context.paused, reason: context.paused ? 'the DAG is paused' : 'the DAG is not paused' },
+    {
+      rule: 'dag_paused',
+      passed: !context.paused,
+      reason: context.paused ? 'the DAG is paused' : 'the DAG is not paused',
+    },
     { rule: 'task_state', passed: !inst.open && !isTerminal(inst.state), reason: stateText(inst) },
-    { rule: 'branch', passed: inst.skipVotes === 0, reason: inst.skipVotes === 0 ? 'no branch or short-circuit skips it' : 'a branch or short-circuit upstream chose otherwise' },
+    {
+      rule: 'branch',
+      passed: inst.skipVotes === 0,
+      reason:
+        inst.skipVotes === 0
+          ? 'no branch or short-circuit skips it'
+          : 'a branch or short-circuit upstream chose otherwise',
+    },
     { rule: 'trigger_rule', passed: verdict.met && verdict.state === null, reason: explainUpstream(upstream) },
-    { rule: 'retry_period', passed: due, reason: due ? 'no retry delay is running' : `waits until ${new Date(inst.wakeAt!).toISOString()}` },
-    { rule: 'max_active_tasks', passed: inst.open || run.active < limit, reason: `${run.active} of ${limit} active tasks of the run` },
-    { rule: 'publish_window', passed: inst.open || run.scheduled < context.window, reason: `${run.scheduled} of at most ${context.window} attempts wait for a worker` },
+    {
+      rule: 'retry_period',
+      passed: due,
+      reason: due ? 'no retry delay is running' : `waits until ${new Date(inst.wakeAt!).toISOString()}`,
+    },
+    {
+      rule: 'max_active_tasks',
+      passed: inst.open || run.active < limit,
+      reason: `${run.active} of ${limit} active tasks of the run`,
+    },
+    {
+      rule: 'publish_window',
+      passed: inst.open || run.scheduled < context.window,
+      reason: `${run.scheduled} of at most ${context.window} attempts wait for a worker`,
+    },
   ];
   if (inst.waitFor !== undefined) {
     const { request } = inst.waitFor;
-    reasons.push({ rule: 'waiting_for', passed: false, reason: `waits for run '${request.runId}' of DAG '${request.dagId}'` });
+    reasons.push({
+      rule: 'waiting_for',
+      passed: false,
+      reason: `waits for run '${request.runId}' of DAG '${request.dagId}'`,
+    });
   }
-  if (inst.state === 'scheduled') reasons.push({ rule: 'admission', passed: false, reason: 'published; waits for a free worker slot' });
+  if (inst.state === 'scheduled')
+    reasons.push({ rule: 'admission', passed: false, reason: 'published; waits for a free worker slot' });
   return reasons;
 }
 
 function stateText(inst: InstanceState): string {
-  const attempt = inst.tryNumber === 0 ? '' : `, try ${inst.tryNumber} of ${Math.max(inst.maxTries + 1, inst.tryNumber)}`;
+  const attempt =
+    inst.tryNumber === 0 ? '' : `, try ${inst.tryNumber} of ${Math.max(inst.maxTries + 1, inst.tryNumber)}`;
   return `the instance is ${inst.state === 'none' ? 'without a status' : inst.state}${attempt}`;
 }

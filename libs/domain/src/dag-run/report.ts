@@ -8,8 +8,22 @@ import { findInstance, type InstanceState } from './state.ts';
 
 /** What a gateway or worker says of an attempt; each is complete in itself, so that one may stand for the earlier ones. */
 export type RunReport =
-  | { readonly kind: 'queued'; readonly attempt: AttemptRef; readonly at: number; readonly executor: string; readonly worker: string }
-  | { readonly kind: 'started'; readonly attempt: AttemptRef; readonly at: number; readonly queuedAt: number; readonly executor: string; readonly worker: string; readonly pid?: number }
+  | {
+      readonly kind: 'queued';
+      readonly attempt: AttemptRef;
+      readonly at: number;
+      readonly executor: string;
+      readonly worker: string;
+    }
+  | {
+      readonly kind: 'started';
+      readonly attempt: AttemptRef;
+      readonly at: number;
+      readonly queuedAt: number;
+      readonly executor: string;
+      readonly worker: string;
+      readonly pid?: number;
+    }
   | {
       readonly kind: 'finished';
       readonly attempt: AttemptRef;
@@ -28,7 +42,8 @@ export type RunReport =
 export function decideReport(d: Decision, report: RunReport): boolean {
   const { attempt } = report;
   const inst = findInstance(d.run, attempt.taskId, attempt.mapIndex);
-  if (inst === undefined || !inst.open || inst.tryNumber !== attempt.tryNumber || inst.leg !== attempt.leg) return false;
+  if (inst === undefined || !inst.open || inst.tryNumber !== attempt.tryNumber || inst.leg !== attempt.leg)
+    return false;
   const expected = inst.state === 'scheduled' || inst.state === 'queued' || inst.state === 'running';
   if (!expected) return closeSuperseded(d, inst, report);
   switch (report.kind) {
@@ -54,22 +69,37 @@ export function keyOf(inst: InstanceState): AttemptKey {
 /** The instance was cleared or marked while the attempt ran: its end frees the instance and changes nothing else (I3). */
 function closeSuperseded(d: Decision, inst: InstanceState, report: RunReport): boolean {
   if (report.kind === 'queued' || report.kind === 'started') return false;
-  const reason = report.kind === 'lost' ? report.reason : `the attempt ended (${report.outcome.kind}) after its instance was ${inst.state === 'restarting' ? 'cleared' : 'marked'}`;
+  const reason =
+    report.kind === 'lost'
+      ? report.reason
+      : `the attempt ended (${report.outcome.kind}) after its instance was ${inst.state === 'restarting' ? 'cleared' : 'marked'}`;
   d.emit({ type: 'TaskAttemptClosed', data: { ...keyOf(inst), at: report.at, reason } });
   return true;
 }
 
-function queued(d: Decision, inst: InstanceState, at: number, by: { readonly executor: string; readonly worker: string }): boolean {
+function queued(
+  d: Decision,
+  inst: InstanceState,
+  at: number,
+  by: { readonly executor: string; readonly worker: string },
+): boolean {
   if (inst.state !== 'scheduled') return false;
   d.emit({ type: 'TaskQueued', data: { ...keyOf(inst), at, executor: by.executor, worker: by.worker } });
   return true;
 }
 
-function started(d: Decision, inst: InstanceState, report: Extract<RunReport, { kind: 'started' | 'finished' }>): boolean {
+function started(
+  d: Decision,
+  inst: InstanceState,
+  report: Extract<RunReport, { kind: 'started' | 'finished' }>,
+): boolean {
   queued(d, inst, report.queuedAt, report);
   if (inst.state !== 'queued') return false;
   const at = report.kind === 'started' ? report.at : report.startedAt;
-  d.emit({ type: 'TaskStarted', data: { ...keyOf(inst), at, ...(report.pid === undefined ? {} : { pid: report.pid }) } });
+  d.emit({
+    type: 'TaskStarted',
+    data: { ...keyOf(inst), at, ...(report.pid === undefined ? {} : { pid: report.pid }) },
+  });
   return true;
 }
 
@@ -87,18 +117,42 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
         return;
       }
       const decided = skip.value === undefined ? {} : { skip: skip.value };
-      d.emit({ type: 'TaskSucceeded', data: { ...keyOf(inst), at, ...xcomsOf(outcome.xcoms), ...decided, ...rendered } });
+      d.emit({
+        type: 'TaskSucceeded',
+        data: { ...keyOf(inst), at, ...xcomsOf(outcome.xcoms), ...decided, ...rendered },
+      });
       return;
     }
     case 'skipped':
-      d.emit({ type: 'TaskSkipped', data: { at, instances: [{ taskId: inst.task.def.taskId, mapIndex: inst.mapIndex }], reason: outcome.reason, attempt: keyOf(inst) } });
+      d.emit({
+        type: 'TaskSkipped',
+        data: {
+          at,
+          instances: [{ taskId: inst.task.def.taskId, mapIndex: inst.mapIndex }],
+          reason: outcome.reason,
+          attempt: keyOf(inst),
+        },
+      });
       return;
     case 'failed':
-      fail(d, inst, at, outcome.error, { retryable: outcome.retryable, rendered, callbacksRan: outcome.callbacksRan ?? true, xcoms: outcome.xcoms });
+      fail(d, inst, at, outcome.error, {
+        retryable: outcome.retryable,
+        rendered,
+        callbacksRan: outcome.callbacksRan ?? true,
+        xcoms: outcome.xcoms,
+      });
       return;
     case 'trigger': {
       const runId = outcome.request.runId ?? triggeredRunId(d, inst);
-      d.emit({ type: 'TaskDeferred', data: { ...keyOf(inst), at, waitFor: { kind: 'dagRun', request: { ...outcome.request, runId } }, ...xcomsOf(outcome.xcoms) } });
+      d.emit({
+        type: 'TaskDeferred',
+        data: {
+          ...keyOf(inst),
+          at,
+          waitFor: { kind: 'dagRun', request: { ...outcome.request, runId } },
+          ...xcomsOf(outcome.xcoms),
+        },
+      });
       return;
     }
     default:
@@ -136,7 +190,10 @@ export function fail(d: Decision, inst: InstanceState, at: number, error: TaskEr
   const asks = !options.callbacksRan && def.callbacks.includes(wanted);
   const base = { ...keyOf(inst), at, error, ...options.rendered };
   if (!retry) {
-    d.emit({ type: 'TaskFailed', data: { ...base, ...xcomsOf(options.xcoms), ...(asks ? { callback: 'onFailure' as const } : {}) } });
+    d.emit({
+      type: 'TaskFailed',
+      data: { ...base, ...xcomsOf(options.xcoms), ...(asks ? { callback: 'onFailure' as const } : {}) },
+    });
     return;
   }
   const { dagId } = d.run.plan.definition;
@@ -159,10 +216,21 @@ function lost(d: Decision, inst: InstanceState, at: number, reason: string): voi
 /** The run that a deferred task waits for was refused, exists, or has ended. */
 export function decideTriggered(d: Decision, attempt: AttemptRef, answer: TriggerAnswer): boolean {
   const inst = findInstance(d.run, attempt.taskId, attempt.mapIndex);
-  if (inst === undefined || inst.state !== 'deferred' || inst.waitFor === undefined || inst.tryNumber !== attempt.tryNumber) return false;
+  if (
+    inst === undefined ||
+    inst.state !== 'deferred' ||
+    inst.waitFor === undefined ||
+    inst.tryNumber !== attempt.tryNumber
+  )
+    return false;
   const { request } = inst.waitFor;
-  const succeed = () => d.emit({ type: 'TaskSucceeded', data: { ...keyOf(inst), at: d.now, xcoms: { trigger_run_id: { value: request.runId } } } });
-  const refuse = (message: string) => fail(d, inst, d.now, { kind: 'trigger', message }, { retryable: true, callbacksRan: false });
+  const succeed = () =>
+    d.emit({
+      type: 'TaskSucceeded',
+      data: { ...keyOf(inst), at: d.now, xcoms: { trigger_run_id: { value: request.runId } } },
+    });
+  const refuse = (message: string) =>
+    fail(d, inst, d.now, { kind: 'trigger', message }, { retryable: true, callbacksRan: false });
   switch (answer.kind) {
     case 'accepted':
       if (request.wait) return false;
@@ -170,12 +238,23 @@ export function decideTriggered(d: Decision, attempt: AttemptRef, answer: Trigge
       return true;
     case 'refused':
       if (answer.alreadyExists && request.skipWhenAlreadyExists)
-        d.emit({ type: 'TaskSkipped', data: { at: d.now, instances: [{ taskId: attempt.taskId, mapIndex: attempt.mapIndex }], reason: answer.message, attempt: keyOf(inst) } });
+        d.emit({
+          type: 'TaskSkipped',
+          data: {
+            at: d.now,
+            instances: [{ taskId: attempt.taskId, mapIndex: attempt.mapIndex }],
+            reason: answer.message,
+            attempt: keyOf(inst),
+          },
+        });
       else refuse(`run '${request.runId}' of DAG '${request.dagId}' was refused: ${answer.message}`);
       return true;
     case 'ended':
       if (request.allowedStates.includes(answer.state)) succeed();
-      else refuse(`run '${request.runId}' of DAG '${request.dagId}' ended as ${answer.state}; allowed: ${request.allowedStates.join(', ')}`);
+      else
+        refuse(
+          `run '${request.runId}' of DAG '${request.dagId}' ended as ${answer.state}; allowed: ${request.allowedStates.join(', ')}`,
+        );
       return true;
     default:
       return assertNever(answer, 'answer');

@@ -31,7 +31,16 @@ export class DagDecision {
 }
 
 export function schedulingOf(definition: DagDefinition): DagScheduling {
-  const { timetable, timezone, startDate, endDate, catchup, maxActiveRuns, maxConsecutiveFailedDagRuns, isPausedUponCreation } = definition;
+  const {
+    timetable,
+    timezone,
+    startDate,
+    endDate,
+    catchup,
+    maxActiveRuns,
+    maxConsecutiveFailedDagRuns,
+    isPausedUponCreation,
+  } = definition;
   return {
     timetable,
     timezone,
@@ -78,12 +87,19 @@ export interface TriggerRun {
 }
 
 /** Asks for a run. A repeat with the same key answers with the run that exists; the same run id or logical date is a conflict. */
-export function triggerRun(d: DagDecision, command: TriggerRun): Result<{ readonly runId: string; readonly existed: boolean }, DagRefusal> {
+export function triggerRun(
+  d: DagDecision,
+  command: TriggerRun,
+): Result<{ readonly runId: string; readonly existed: boolean }, DagRefusal> {
   const { dag } = d;
   if (dag.version === undefined || dag.scheduling === undefined) return err(unknownDag(dag.dagId));
   const known = command.key === undefined ? undefined : dag.keys.get(command.key);
   if (known !== undefined) return ok({ runId: known, existed: true });
-  if (dag.retired) return err({ code: 'retired', message: `DAG '${dag.dagId}' is retired: its file no longer defines it, so it takes no new runs` });
+  if (dag.retired)
+    return err({
+      code: 'retired',
+      message: `DAG '${dag.dagId}' is retired: its file no longer defines it, so it takes no new runs`,
+    });
   if (command.runId !== undefined) {
     const valid = validateRunId(command.runId);
     if (!valid.ok) return err({ code: 'invalid', message: valid.error });
@@ -91,10 +107,18 @@ export function triggerRun(d: DagDecision, command: TriggerRun): Result<{ readon
   const runAfter = command.runAfter ?? d.now;
   const logicalDate = command.logicalDate ?? null;
   const runId = command.runId ?? runIdFor(command.runType, runAfter, logicalDate === null ? command.suffix : undefined);
-  if (runStandOf(dag, runId) !== undefined) return err({ code: 'conflict', message: `DAG '${dag.dagId}' has a run '${runId}' already (${runStandOf(dag, runId)})` });
+  if (runStandOf(dag, runId) !== undefined)
+    return err({
+      code: 'conflict',
+      message: `DAG '${dag.dagId}' has a run '${runId}' already (${runStandOf(dag, runId)})`,
+    });
   if (logicalDate !== null) {
     const other = dag.logicalDates.get(logicalDate);
-    if (other !== undefined) return err({ code: 'conflict', message: `DAG '${dag.dagId}' has a run for this logical date already: '${other}'` });
+    if (other !== undefined)
+      return err({
+        code: 'conflict',
+        message: `DAG '${dag.dagId}' has a run for this logical date already: '${other}'`,
+      });
   }
   const dataInterval = command.dataInterval ?? manualInterval(dag.scheduling.timetable, logicalDate ?? runAfter);
   const { conf, triggeredBy, key, note, waiter, runType } = command;
@@ -153,7 +177,10 @@ export function closeRun(d: DagDecision, runId: string, state: 'success' | 'fail
   d.emit({ type: 'RunClosed', data: { runId, state } });
   const limit = d.dag.scheduling?.maxConsecutiveFailedDagRuns ?? 0;
   if (limit > 0 && d.dag.failedInARow >= limit && !d.dag.paused)
-    d.emit({ type: 'DagPaused', data: { reason: `the last ${d.dag.failedInARow} runs failed (maxConsecutiveFailedDagRuns ${limit})` } });
+    d.emit({
+      type: 'DagPaused',
+      data: { reason: `the last ${d.dag.failedInARow} runs failed (maxConsecutiveFailedDagRuns ${limit})` },
+    });
 }
 
 export function reopenRun(d: DagDecision, runId: string): void {
@@ -165,7 +192,9 @@ export function nextDagWake(dag: DagState, now: number): number | undefined {
   const times: number[] = [];
   const next = dueRun(dag, now);
   if (next !== undefined) times.push(Math.max(next.runAfter, now));
-  if (!dag.paused) for (const run of dag.queued.values()) if (run.requested !== undefined && run.requested.runAfter > now) times.push(run.requested.runAfter);
+  if (!dag.paused)
+    for (const run of dag.queued.values())
+      if (run.requested !== undefined && run.requested.runAfter > now) times.push(run.requested.runAfter);
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
@@ -174,7 +203,11 @@ function dueRun(dag: DagState, now: number): NextRun | undefined {
   const { scheduling } = dag;
   if (scheduling === undefined || dag.paused || dag.retired) return undefined;
   if (dag.active.size + dag.queued.size >= scheduling.maxActiveRuns) return undefined;
-  const restriction = { earliest: scheduling.startDate ?? null, latest: scheduling.endDate ?? null, catchup: scheduling.catchup };
+  const restriction = {
+    earliest: scheduling.startDate ?? null,
+    latest: scheduling.endDate ?? null,
+    catchup: scheduling.catchup,
+  };
   let last = dag.last;
   for (;;) {
     const next = nextRun(scheduling.timetable, { now, last, restriction });

@@ -108,4 +108,10 @@ export interface DagVersion {
 }
 
 export const DAG_DEFAULTS = { maxActiveRuns: 16, maxActiveTasks: 16 } as const;
-export const TASK_DEFAULTS = { retryDelayMs: 300_000, maxLostAttempts: 3, pool: 'default_pool', queue: 'default', owner: 'rondo' } as const;
+export const TASK_DEFAULTS = {
+  retryDelayMs: 300_000,
+  maxLostAttempts: 3,
+  pool: 'default_pool',
+  queue: 'default',
+  owner: 'rondo',
+} as const;

@@ -25,14 +25,25 @@ export interface DagScheduling {
 
 /** Events of `dag-{dagId}`. */
 export type DagEvent =
-  | { readonly type: 'DagVersionPublished'; readonly data: { readonly version: string; readonly file: string; readonly bundle: string; readonly scheduling: DagScheduling } }
+  | {
+      readonly type: 'DagVersionPublished';
+      readonly data: {
+        readonly version: string;
+        readonly file: string;
+        readonly bundle: string;
+        readonly scheduling: DagScheduling;
+      };
+    }
   | { readonly type: 'DagRetired'; readonly data: { readonly reason: string } }
   | { readonly type: 'DagPaused'; readonly data: { readonly reason?: string } }
   | { readonly type: 'DagUnpaused'; readonly data: Record<string, never> }
   | { readonly type: 'RunRequested'; readonly data: RunRequestedData }
   | { readonly type: 'RunAdmitted'; readonly data: { readonly runId: string; readonly version: string } }
   | { readonly type: 'RunReopened'; readonly data: { readonly runId: string } }
-  | { readonly type: 'RunClosed'; readonly data: { readonly runId: string; readonly state: Extract<RunState, 'success' | 'failed'> } };
+  | {
+      readonly type: 'RunClosed';
+      readonly data: { readonly runId: string; readonly state: Extract<RunState, 'success' | 'failed'> };
+    };
 
 export interface RunRequestedData {
   readonly runId: string;

@@ -86,7 +86,10 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
     case 'RunReopened': {
       const closed = dag.closed.get(event.data.runId);
       dag.closed.delete(event.data.runId);
-      dag.queued.set(event.data.runId, { runId: event.data.runId, ...(closed === undefined ? {} : { version: closed.version }) });
+      dag.queued.set(event.data.runId, {
+        runId: event.data.runId,
+        ...(closed === undefined ? {} : { version: closed.version }),
+      });
       return;
     }
     case 'RunClosed': {
