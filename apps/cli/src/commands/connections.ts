@@ -1,3 +1,4 @@
+import type { Connection } from '@rondo/domain';
 import { type Context, parseCount, readJson, type Registry } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import type { ConnectionAnswer, Page } from '../http/answers.ts';
@@ -43,7 +44,7 @@ interface SetOptions {
 }
 
 async function set(context: Context, connId: string, options: SetOptions): Promise<void> {
-  const fromUri = options.uri === undefined ? {} : parseUri(options.uri);
+  const fromUri = options.uri === undefined ? {} : await parseText(connId, options.uri, '--uri');
   const connection = {
     ...fromUri,
     ...(options.type === undefined ? {} : { connType: options.type }),
@@ -62,34 +63,16 @@ async function set(context: Context, connId: string, options: SetOptions): Promi
   context.answer(answer, () => `connection ${connId} is set`);
 }
 
-interface Parts {
-  connType?: string;
-  host?: string;
-  port?: number;
-  schema?: string;
-  login?: string;
-  password?: string;
-  extra?: unknown;
-}
-
-/** `type://login:password@host:port/schema?key=value`; parts in per cent encoding. */
-export function parseUri(uri: string): Parts {
-  const match =
-    /^(?<type>[\w+-]+):\/\/(?:(?<login>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<host>[^:/?]*)(?::(?<port>\d+))?(?:\/(?<schema>[^?]*))?(?:\?(?<query>.*))?$/.exec(
-      uri,
-    );
-  if (match?.groups === undefined)
-    throw new UsageError('--uri is not allowed: type://login:password@host:port/schema?key=value');
-  const { type, query, port } = match.groups;
-  const parts: Parts = {};
-  if (type !== undefined) parts.connType = type;
-  for (const name of ['login', 'password', 'host', 'schema'] as const) {
-    const value = match.groups[name];
-    if (value !== undefined && value !== '') parts[name] = decodeURIComponent(value);
+/** A connection as a URL or a JSON object, the way the environment may give it too. */
+async function parseText(connId: string, text: string, place: string): Promise<Partial<Connection>> {
+  const { parseConnection, SecretError } = await import('@rondo/adapter-embedded');
+  try {
+    const { connId: _, ...parts } = parseConnection(connId, text, place);
+    return parts;
+  } catch (error) {
+    if (error instanceof SecretError) throw new UsageError(error.message, { cause: error });
+    throw error;
   }
-  if (port !== undefined) parts.port = Number(port);
-  if (query !== undefined) parts.extra = Object.fromEntries(new URLSearchParams(query));
-  return parts;
 }
 
 async function remove(context: Context, connId: string): Promise<void> {
@@ -100,7 +83,11 @@ async function remove(context: Context, connId: string): Promise<void> {
 async function importAll(context: Context, file: string): Promise<void> {
   const connections = Object.entries(await readObject(context, file, 'connections by id'));
   for (const [connId, value] of connections) {
-    await context.api.put(path('connections', connId), typeof value === 'string' ? parseUri(value) : value);
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    await context.api.put(
+      path('connections', connId),
+      await parseText(connId, text, `connection '${connId}' of ${file}`),
+    );
   }
   context.answer({ imported: connections.length }, () => `${connections.length} connections are set`);
 }
