@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '@rondo/kernel';
-import { clearSelection } from '../graph/index.ts';
+import { clearSelection, closure, type ClearScope, type TaskGraph } from '../graph/index.ts';
 import type { InstanceRange } from '../task-instance/index.ts';
 import { isDone, rangeOf } from './advance.ts';
 import type { Decision } from './decision.ts';
@@ -16,8 +16,22 @@ export interface Selection {
   readonly onlyRunning?: boolean;
 }
 
-/** The instances that a selection names, setups and teardowns with them (§8.3). An unknown task id is refused. */
+/** The instances that clearing a selection clears, setups and teardowns with them (§8.3). An unknown task id is refused. */
 export function select(run: DagRunState, selection: Selection): Result<InstanceState[]> {
+  return choose(run, selection, clearSelection);
+}
+
+type Spread = (graph: TaskGraph, matched: readonly number[], scope: ClearScope) => Iterable<number>;
+
+/** The named tasks and what lies in the named directions, nothing else: a mark of work leaves its setups alone. */
+const markSelection: Spread = (graph, matched, { upstream, downstream }) =>
+  new Set([
+    ...matched,
+    ...(upstream === true ? closure(graph, matched, 'upstream') : []),
+    ...(downstream === true ? closure(graph, matched, 'downstream') : []),
+  ]);
+
+function choose(run: DagRunState, selection: Selection, spread: Spread): Result<InstanceState[]> {
   const { plan } = run;
   const unknown = (selection.taskIds ?? []).filter((id) => !plan.indexOf.has(id));
   if (unknown.length > 0)
@@ -27,7 +41,7 @@ export function select(run: DagRunState, selection: Selection): Result<InstanceS
   const tasks =
     selection.taskIds === undefined
       ? plan.tasks.map((t) => t.index)
-      : clearSelection(
+      : spread(
           plan.graph,
           selection.taskIds.map((id) => plan.indexOf.get(id)!),
           {
@@ -66,7 +80,7 @@ export function decideMark(
   selection: Selection,
   state: 'success' | 'failed' | 'skipped',
 ): Result<readonly InstanceRange[]> {
-  const chosen = select(d.run, selection);
+  const chosen = choose(d.run, selection, markSelection);
   if (!chosen.ok) return chosen;
   const instances = chosen.value.filter((i) => i.state !== state).map(rangeOf);
   if (instances.length > 0) d.emit({ type: 'TaskMarked', data: { at: d.now, instances, state } });
