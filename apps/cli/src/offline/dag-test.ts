@@ -199,13 +199,7 @@ export async function testDag(context: Context, fileOrId: string, options: DagTe
   );
   context.exitCode = state.state === 'success' ? EXIT.ok : EXIT.failed;
   const progress = progressOf(state, runId);
-  const returned = Object.fromEntries(
-    state.tasks.flatMap(({ plan }) => {
-      const output = findInstance(state, plan.def.taskId, [])?.output;
-      return output === undefined ? [] : [[plan.def.taskId, services.open(output)]];
-    }),
-  );
-  context.answer({ ...progress, tasks, returned }, () =>
+  context.answer({ ...progress, tasks, returned: services.returned() }, () =>
     renderTree(progress, tasks, Date.now(), {
       color: context.color,
       width: context.terminal.stdout.columns ?? 120,

@@ -22,6 +22,18 @@ export class MemoryServices implements AttemptServices {
       this.#xcoms.set(keyOf(taskId, mapIndex.join('.'), key), this.open(value));
   }
 
+  /** What tasks that are not mapped have returned, by task id. */
+  returned(): Readonly<Record<string, Json>> {
+    const entries = [...this.#xcoms].map(
+      ([key, value]) => [JSON.parse(key) as [string, string, string], value] as const,
+    );
+    return Object.fromEntries(
+      entries.flatMap(([[taskId, mapIndex, name], value]) =>
+        name === 'return_value' && mapIndex === '' ? [[taskId, value]] : [],
+      ),
+    );
+  }
+
   open(value: XComValue): Json {
     if ('value' in value) return value.value;
     const bytes = this.#blobs.get(value.blob);

@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { rondo } from './fake-api.ts';
+
+const fixtures = join(import.meta.dirname, 'fixtures');
+const here = { cwd: import.meta.dirname };
+
+describe('dags test', () => {
+  it('runs a DAG to its end, leaps over the delay of a retry, and shows the tree', async () => {
+    const { code, out, err } = await rondo(['dags', 'test', 'fixtures/orders.ts'], here);
+    expect(err).toContain('[flaky] not yet');
+    expect(err).toContain('[flaky] at last');
+    expect(out).toMatch(/^orders {2}manual__\S+ {2}success {2}3\/3 tasks/);
+    expect(out).toMatch(/✔ flaky +success +try 2/);
+    expect(out).toMatch(/✔ sum +success/);
+    expect(out).toMatch(/↷ unwanted +skipped/);
+    expect(code).toBe(0);
+  });
+
+  it('finds a DAG by its id, past broken files, and answers a program', async () => {
+    const { code, out } = await rondo(
+      ['dags', 'test', 'orders', '--dags', fixtures, '--conf', '{"broken":true}', '--json'],
+      here,
+    );
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      dagId: 'orders',
+      state: 'failed',
+      reason: 'task_failure',
+      tasks: expect.arrayContaining([
+        expect.objectContaining({ taskId: 'sum', state: 'failed' }),
+        expect.objectContaining({ taskId: 'unwanted', state: 'upstream_failed' }),
+      ]) as unknown,
+    });
+  });
+
+  it('refuses a file that does not load, with the reason', async () => {
+    const { code, err } = await rondo(['dags', 'test', 'fixtures/broken.ts'], here);
+    expect(code).toBe(1);
+    expect(err).toMatch(/error: broken\.ts does not load\n {2}- broken\.ts:\d+.*broken on purpose/);
+  });
+
+  it('asks which DAG of several is meant', async () => {
+    const { code, err } = await rondo(['dags', 'test', 'fixtures/two.ts'], here);
+    expect(code).toBe(1);
+    expect(err).toContain('allowed: slow, greet');
+  });
+
+  it('says which DAGs there are when an id is unknown', async () => {
+    const { code, err } = await rondo(['dags', 'test', 'none', '--dags', fixtures], here);
+    expect(code).toBe(1);
+    expect(err).toContain("no DAG 'none'");
+    expect(err).toContain('greet');
+  });
+
+  it('ends a body that takes too long', async () => {
+    const { code, out, err } = await rondo(['dags', 'test', 'fixtures/two.ts', '--dag', 'slow'], here);
+    expect(code).toBe(1);
+    expect(err).toContain('ran longer than executionTimeout (20ms)');
+    expect(out).toMatch(/✖ wait +failed/);
+  });
+});
+
+describe('tasks test', () => {
+  it('runs one task and shows what it left behind', async () => {
+    const args = ['tasks', 'test', 'fixtures/two.ts', 'hello', '2026-03-14', '--dag', 'greet', '--conf', '{"a":1}'];
+    const { code, out } = await rondo([...args, '--json'], { ...here, env: { RONDO_VAR_NAME: 'mara' } });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      taskId: 'hello',
+      outcome: 'success',
+      xcoms: { name: 'mara', return_value: 'hello {"a":1} 2026-03-14T00:00:00.000Z' },
+    });
+    const shown = await rondo(args, { ...here, env: { RONDO_VAR_NAME: 'mara' } });
+    expect(shown.out).toMatch(/^hello: success\n[\s\S]*XComs\n[\s\S]*name +"mara"/);
+  });
+
+  it('takes what upstream tasks would have returned', async () => {
+    const { out } = await rondo(
+      ['tasks', 'test', 'fixtures/orders.ts', 'sum', '2026-03-14', '--inputs', '{"flaky":{"rows":[4,5]}}', '--json'],
+      here,
+    );
+    expect(JSON.parse(out)).toMatchObject({ outcome: 'success', xcoms: { return_value: 9 } });
+  });
+
+  it('has exit status 1 for a failure and shows the error', async () => {
+    const { code, out } = await rondo(
+      ['tasks', 'test', 'fixtures/two.ts', 'hello', '2026-03-14', '--dag', 'greet'],
+      here,
+    );
+    expect(code).toBe(1);
+    expect(out).toMatch(/hello: failed\n\n.*variable/s);
+  });
+
+  it('says which tasks there are, and what a date looks like', async () => {
+    const unknown = await rondo(['tasks', 'test', 'fixtures/orders.ts', 'none', '2026-03-14'], here);
+    expect(unknown.code).toBe(1);
+    expect(unknown.err).toContain('allowed: flaky, sum, unwanted');
+    expect((await rondo(['tasks', 'test', 'fixtures/orders.ts', 'sum', 'soon'], here)).code).toBe(2);
+  });
+});
