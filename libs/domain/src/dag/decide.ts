@@ -10,6 +10,8 @@ export interface DagRefusal {
   readonly message: string;
 }
 
+const RUN_TYPES: readonly RunType[] = ['scheduled', 'manual', 'backfill', 'asset_triggered'];
+
 /** Runs that one decision of the timetable asks for at most: catch-up goes on with the next decision. */
 const RUNS_PER_TICK = 10;
 
@@ -103,6 +105,12 @@ export function triggerRun(
   if (command.runId !== undefined) {
     const valid = validateRunId(command.runId);
     if (!valid.ok) return err({ code: 'invalid', message: valid.error });
+    const other = RUN_TYPES.find((type) => type !== command.runType && command.runId!.startsWith(`${type}__`));
+    if (other !== undefined)
+      return err({
+        code: 'invalid',
+        message: `run id '${command.runId}' begins with '${other}__', which is kept for ${other} runs; this one is ${command.runType}`,
+      });
   }
   const runAfter = command.runAfter ?? d.now;
   const logicalDate = command.logicalDate ?? null;
@@ -212,8 +220,10 @@ function dueRun(dag: DagState, now: number): NextRun | undefined {
   for (;;) {
     const next = nextRun(scheduling.timetable, { now, last, restriction });
     if (next === null) return undefined;
-    // A run at that date exists already (by hand): the timetable goes on from there.
-    if (!dag.logicalDates.has(next.logicalDate)) return next;
+    // A run at that date, or of that id, exists already (by hand): the timetable goes on from there.
+    const isTaken =
+      dag.logicalDates.has(next.logicalDate) || runStandOf(dag, runIdFor('scheduled', next.runAfter)) !== undefined;
+    if (!isTaken) return next;
     if (last !== null && next.dataInterval[0] === last[0] && next.dataInterval[1] === last[1]) return undefined;
     last = next.dataInterval;
   }
