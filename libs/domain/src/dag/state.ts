@@ -86,6 +86,7 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
     case 'RunReopened': {
       const closed = dag.closed.get(event.data.runId);
       dag.closed.delete(event.data.runId);
+      if (closed?.state === 'failed' && dag.failedInARow > 0) dag.failedInARow--;
       dag.queued.set(event.data.runId, {
         runId: event.data.runId,
         ...(closed === undefined ? {} : { version: closed.version }),
