@@ -18,7 +18,7 @@ describe('why an instance does not run yet', () => {
     });
   });
 
-  it('it is published, and waits for a slot; then it runs', () => {
+  it('the instance is published, and waits for a slot; then it runs', () => {
     const run = started(...chain);
     expect(failing(run, 'a')).toEqual({
       task_state: 'the instance is scheduled, try 1 of 2',
@@ -59,7 +59,7 @@ describe('why an instance does not run yet', () => {
     });
   });
 
-  it('it has ended, in whatever state', () => {
+  it('the instance has ended, in whatever state', () => {
     const run = started(
       { id: 'a' },
       { id: 'b', upstream: ['a'], triggerRule: 'all_done' },
