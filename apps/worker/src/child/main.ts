@@ -1,0 +1,90 @@
+/**
+ * A worker's child process: where user code runs, and nothing else.
+ *
+ * Started under the pinned Node, by type stripping alone, with `ChildConfig` as its argument. It imports little, since its
+ * start is what a task waits for when no warm child is free.
+ */
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import { join } from 'node:path';
+import type { Assignment, CallbackAssignment, TaskError } from '@rondo/domain';
+import type { ParseRequest } from '@rondo/ports';
+import { Channel } from './channel.ts';
+import { Denials } from './denials.ts';
+import { leave, leaveWithGroup, watchExit } from './exit.ts';
+import { FROM_CHILD, TO_CHILD, type AbortFrame, type AnswerFrame, type BindFrame, type ChildConfig } from './frames.ts';
+import { guardSqlite, installAliases } from './fs-view.ts';
+import type { Parsed } from './parse.ts';
+import { installResolution } from './resolve.ts';
+
+const config = JSON.parse(process.argv[2]!) as ChildConfig;
+process.argv.length = 1;
+enableCompileCache(join(config.tmp, 'compile-cache'));
+const resolution = installResolution(config.moduleRoots);
+const denials = config.dataFolder === undefined ? undefined : new Denials(config.dataFolder);
+installAliases(config.aliases);
+if (denials !== undefined) resolution.onSqlite = once(() => guardSqlite((path) => denials.isForbidden(path)));
+
+const channel = new Channel(onFrame, leaveWithGroup);
+// Touching them opens them: done now, an attempt that prints nothing opens nothing.
+void [process.stdout, process.stderr];
+watchExit(channel);
+let parsing: ParseRequest | undefined;
+process.on('uncaughtException', (error: unknown) => {
+  if (parsing !== undefined) return sendParsed({ dags: [], bundleFiles: [parsing.file], errors: [importFailure(error, parsing)] });
+  runner.crash(crashOf(error));
+  console.error(error);
+  leave(1);
+});
+
+const { importFailure } = await import('@rondo/sdk');
+const { Runner } = await import('./runner.ts');
+const runner = new Runner(channel, config, resolution, denials);
+channel.send(FROM_CHILD.ready, '');
+setImmediate(flushCompileCache);
+
+function onFrame(frame: string): void {
+  const body: unknown = JSON.parse(frame.slice(1));
+  switch (frame[0]) {
+    case TO_CHILD.attempt:
+      return void runner.attempt(body as Assignment);
+    case TO_CHILD.bind:
+      return runner.bind(body as BindFrame);
+    case TO_CHILD.answer:
+      return runner.services.onAnswer(body as AnswerFrame);
+    case TO_CHILD.abort:
+      return runner.abort(body as AbortFrame);
+    case TO_CHILD.callback:
+      return void runner.callback(body as CallbackAssignment);
+    case TO_CHILD.parse:
+      return void parse(body as ParseRequest);
+    default:
+      throw new Error(`unknown frame ${JSON.stringify(frame.slice(0, 40))}`);
+  }
+}
+
+async function parse(request: ParseRequest): Promise<void> {
+  parsing = request;
+  const { parseFile } = await import('./parse.ts');
+  sendParsed(await parseFile(request, resolution));
+}
+
+function sendParsed(parsed: Parsed): void {
+  const errors = parsed.errors.map((error) => ({ ...error, message: denials?.explain(error.message) ?? error.message }));
+  channel.send(FROM_CHILD.parsed, JSON.stringify({ ...parsed, errors }));
+  leaveWithGroup();
+}
+
+function crashOf(error: unknown): TaskError {
+  if (!(error instanceof Error)) return { kind: 'exception', message: `thrown: ${String(error).slice(0, 4_096)}` };
+  const { message, stack, name } = error;
+  return { kind: 'exception', type: name, message: message.slice(0, 4_096), ...(stack === undefined ? {} : { stack: stack.slice(0, 12_288) }) };
+}
+
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    work();
+  };
+}

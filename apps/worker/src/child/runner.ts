@@ -1,0 +1,178 @@
+import type { Socket } from 'node:net';
+import { executeAttempt, runCallback, type AttemptHost } from '@rondo/sdk';
+import type { Assignment, AttemptOutcome, CallbackAssignment, TaskError } from '@rondo/domain';
+import type { JsonObject } from '@rondo/kernel';
+import type { WorkerReport } from '@rondo/ports';
+import { leave } from './exit.ts';
+import { loadBundle, missingDag, type LoadedBundle } from './bundle.ts';
+import type { Channel } from './channel.ts';
+import type { Denials } from './denials.ts';
+import { END_MARK, FROM_CHILD, type AbortFrame, type BindFrame, type ChildConfig } from './frames.ts';
+import { Masker } from './masker.ts';
+import type { Resolution } from './resolve.ts';
+import { ServiceClient } from './services.ts';
+
+/** How long an attempt's timers and sockets may outlive it before the child is replaced. */
+const SETTLE_MS = 100;
+
+interface Current {
+  readonly id: string;
+  readonly kind: 'attempt' | 'callback';
+  readonly startedAt: number;
+  readonly abort: AbortController;
+  readonly resources: number;
+}
+
+/** Runs what the worker hands over: one attempt or callback at a time, of one bundle (I16). */
+export class Runner {
+  readonly #channel: Channel;
+  readonly #config: ChildConfig;
+  readonly #resolution: Resolution;
+  readonly #denials: Denials | undefined;
+  readonly #masker = new Masker();
+  readonly #env = { ...process.env } as Record<string, string>;
+  readonly #cwd = process.cwd();
+  readonly services: ServiceClient;
+  #bundle: Promise<LoadedBundle> | undefined;
+  #loaded: LoadedBundle | undefined;
+  #file = '';
+  #current: Current | undefined;
+  #served = 0;
+  #printed = { stdout: 0, stderr: 0 };
+
+  constructor(channel: Channel, config: ChildConfig, resolution: Resolution, denials: Denials | undefined) {
+    this.#channel = channel;
+    this.#config = config;
+    this.#resolution = resolution;
+    this.#denials = denials;
+    this.services = new ServiceClient(channel, this.#masker);
+  }
+
+  get isBusy(): boolean {
+    return this.#current !== undefined;
+  }
+
+  bind(frame: BindFrame): void {
+    this.#file = frame.file;
+    this.#bundle = loadBundle(frame, this.#resolution);
+    void this.#bundle.then((bundle) => (this.#loaded = bundle));
+  }
+
+  abort(frame: AbortFrame): void {
+    this.#current?.abort.abort(new DOMException(frame.reason, frame.kind === 'timeout' ? 'TimeoutError' : 'AbortError'));
+  }
+
+  async attempt(input: Assignment): Promise<void> {
+    const current = await this.#begin(input.id, 'attempt', input.traceparent);
+    const host = this.#host(current, input.attempt.dagId);
+    if (!('dag' in host)) return this.#report(current, failed({ kind: 'load', ...host }));
+    const { outcome, rendered } = await executeAttempt({ ...host, input });
+    this.#report(current, outcome, rendered);
+  }
+
+  async callback(input: CallbackAssignment): Promise<void> {
+    const current = await this.#begin(input.id, 'callback', undefined);
+    const host = this.#host(current, input.dagId);
+    if (!('dag' in host)) return this.#finish(current, callbackReport(input.id, { kind: 'load', ...host }));
+    const { error } = await runCallback({ ...host, input });
+    this.#finish(current, callbackReport(input.id, error));
+  }
+
+  /** The body threw where nobody could catch it, or rejected unheard: the attempt fails, and the child with it. */
+  crash(error: TaskError): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    if (current.kind === 'callback') this.#finish(current, callbackReport(current.id, error), true);
+    else this.#report(current, failed(error, false), undefined, true);
+  }
+
+  async #begin(id: string, kind: Current['kind'], traceparent: string | undefined): Promise<Current> {
+    const startedAt = Date.now();
+    process.env = traceparent === undefined ? { ...this.#env } : { ...this.#env, TRACEPARENT: traceparent };
+    if (process.cwd() !== this.#cwd) process.chdir(this.#cwd);
+    this.#denials?.forget();
+    if (this.#loaded === undefined) await this.#bundle;
+    this.#served++;
+    this.services.serve(id);
+    const resources = process.getActiveResourcesInfo().length;
+    return (this.#current = { id, kind, startedAt, abort: new AbortController(), resources });
+  }
+
+  #host(current: Current, dagId: string): AttemptHost | { readonly message: string; readonly stack?: string } {
+    const bundle = this.#loaded;
+    if (bundle === undefined) throw new Error('an attempt came before its bundle');
+    const dag = bundle.dags.get(dagId);
+    if (dag === undefined) return missingDag(bundle, dagId, this.#file);
+    return {
+      dag,
+      services: this.services.services,
+      signal: current.abort.signal,
+      log: (level, text) => this.#channel.send(FROM_CHILD.log, JSON.stringify({ at: Date.now(), level, text })),
+      env: process.env as Record<string, string>,
+      root: bundle.root,
+      cacheFolder: this.#config.tmp,
+      mask: (text) => this.#masker.mask(text),
+    };
+  }
+
+  #report(current: Current, outcome: AttemptOutcome, rendered?: JsonObject, ending = false): void {
+    const report: WorkerReport = {
+      kind: 'finished',
+      id: current.id,
+      startedAt: current.startedAt,
+      at: Date.now(),
+      pid: process.pid,
+      outcome: this.#clear(outcome),
+      ...(rendered === undefined ? {} : { rendered }),
+    };
+    this.#finish(current, report, ending);
+  }
+
+  #clear(outcome: AttemptOutcome): AttemptOutcome {
+    if (outcome.kind !== 'failed' || this.#denials === undefined) return outcome;
+    const { message, stack } = outcome.error;
+    const text = this.#denials.explain(message);
+    if (text === message) return outcome;
+    return { ...outcome, error: { ...outcome.error, message: text, ...(stack === undefined ? {} : { stack: stack.replace(message, text) }) } };
+  }
+
+  #finish(current: Current, report: WorkerReport, ending = false): void {
+    if (this.#current !== current) return;
+    this.#current = undefined;
+    this.services.serve(undefined);
+    const marks = this.#mark();
+    const isQuiet = process.getActiveResourcesInfo().length <= current.resources;
+    this.#channel.send(FROM_CHILD.finished, `${ending ? 'x' : isQuiet ? 'q' : 'n'}${marks ? 'm' : '-'}${JSON.stringify(report)}`);
+    if (ending) leave(1);
+    if (!isQuiet) this.#settle(current.resources, Date.now() + SETTLE_MS);
+  }
+
+  /** An attempt that cannot have printed costs no mark. */
+  #mark(): boolean {
+    const { stdout, stderr } = process as unknown as Record<'stdout' | 'stderr', Socket>;
+    if (!this.#resolution.startsProcesses && stdout.bytesWritten === this.#printed.stdout && stderr.bytesWritten === this.#printed.stderr) return false;
+    stdout.write(`${END_MARK}${this.#served}\n`);
+    stderr.write(`${END_MARK}${this.#served}\n`);
+    this.#printed = { stdout: stdout.bytesWritten, stderr: stderr.bytesWritten };
+    return true;
+  }
+
+  #settle(resources: number, until: number): void {
+    const check = setTimeout(() => {
+      if (this.#current !== undefined) return;
+      const left = process.getActiveResourcesInfo();
+      if (left.length <= resources) this.#channel.send(FROM_CHILD.quiet, '');
+      else if (Date.now() < until) this.#settle(resources, until);
+      else this.#channel.send(FROM_CHILD.left, JSON.stringify(left.slice(resources)));
+    }, 2);
+    check.unref();
+  }
+}
+
+function failed(error: TaskError, callbacksRan?: boolean): AttemptOutcome {
+  return { kind: 'failed', error, retryable: true, ...(callbacksRan === undefined ? {} : { callbacksRan }) };
+}
+
+function callbackReport(id: string, error?: TaskError): WorkerReport {
+  return { kind: 'callback', id, at: Date.now(), ...(error === undefined ? {} : { error }) };
+}

@@ -1,0 +1,67 @@
+import type { AttemptServices } from '@rondo/ports';
+import type { Channel } from './channel.ts';
+import { FROM_CHILD, type AnswerFrame, type CallFrame, type ServiceMethod } from './frames.ts';
+import { secretsOfConnection, secretsOfVariable, type Masker } from './masker.ts';
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The services of an attempt, by way of the worker. What it looks up is told to the masker before it is handed out. */
+export class ServiceClient {
+  readonly #channel: Channel;
+  readonly #masker: Masker;
+  readonly #waiting = new Map<number, Waiting>();
+  #next = 0;
+  #attemptId: string | undefined;
+
+  constructor(channel: Channel, masker: Masker) {
+    this.#channel = channel;
+    this.#masker = masker;
+  }
+
+  /** Calls are the named attempt's from here on; undefined: nobody's, and refused. */
+  serve(attemptId: string | undefined): void {
+    this.#attemptId = attemptId;
+    if (attemptId !== undefined) return;
+    for (const { reject } of this.#waiting.values()) reject(new Error('the attempt has ended'));
+    this.#waiting.clear();
+  }
+
+  onAnswer(answer: AnswerFrame): void {
+    const waiting = this.#waiting.get(answer.n);
+    if (waiting === undefined) return;
+    this.#waiting.delete(answer.n);
+    if ('error' in answer) waiting.reject(new Error(answer.error));
+    else waiting.resolve(answer.value);
+  }
+
+  readonly services: AttemptServices = {
+    variable: async (id, key) => {
+      const value = (await this.#call(id, 'variable', [key])) as string | undefined;
+      if (value !== undefined) this.#masker.add(secretsOfVariable(value));
+      return value;
+    },
+    connection: async (id, connId) => {
+      const connection = (await this.#call(id, 'connection', [connId])) as Awaited<ReturnType<AttemptServices['connection']>>;
+      if (connection !== undefined) this.#masker.add(secretsOfConnection(connection));
+      return connection;
+    },
+    xcom: async (id, query) => (await this.#call(id, 'xcom', [query])) as Awaited<ReturnType<AttemptServices['xcom']>>,
+    putBlob: async (id, bytes) => (await this.#call(id, 'putBlob', [{ base64: Buffer.from(bytes).toString('base64') }])) as string,
+    getBlob: async (id, hash) => {
+      const bytes = (await this.#call(id, 'getBlob', [hash])) as { readonly base64: string } | undefined;
+      return bytes === undefined ? undefined : Uint8Array.from(Buffer.from(bytes.base64, 'base64'));
+    },
+  };
+
+  #call(attemptId: string, method: ServiceMethod, args: readonly unknown[]): Promise<unknown> {
+    if (attemptId !== this.#attemptId) return Promise.reject(new Error(`attempt ${attemptId} has ended: it can look nothing up any more`));
+    const n = ++this.#next;
+    const frame: CallFrame = { n, method, args };
+    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(n, { resolve, reject }));
+    this.#channel.send(FROM_CHILD.call, JSON.stringify(frame));
+    return answer;
+  }
+}

@@ -1,0 +1,82 @@
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { AttemptServices } from '@rondo/ports';
+import { DEFAULT_LIMITS, type PoolLimits } from './pool/limits.ts';
+import type { ThreadOptions } from './thread/messages.ts';
+
+export interface WorkerOptions {
+  /** Name of the worker, in its reports. Default `local`. */
+  readonly worker?: string;
+  /** Queues whose tasks it takes. Default `['default']`. */
+  readonly queues?: readonly string[];
+  /** The platform's data folder: closed to user code but for what is named below. */
+  readonly dataFolder: string;
+  /** True: the data folder was made just now, so that there is nothing to have been lost. */
+  readonly isFreshDataFolder: boolean;
+  /** Where the bundle store unpacks. Default `bundles` in the data folder. */
+  readonly bundlesFolder?: string;
+  /** The worker's own folder. Default `worker` in the data folder. */
+  readonly folder?: string;
+  /** Scratch space of user code (`TMPDIR`, caches). Default `tmp` in the data folder. */
+  readonly tmpFolder?: string;
+  /** Working folder of tasks. Default: this process's. */
+  readonly cwd?: string;
+  /** Folders from where the npm packages of DAG files are found when the bundle's place has none. Default: `cwd`. */
+  readonly moduleRoots?: readonly string[];
+  /** What the thread stores to: see `OpenWorkerStores`. `options` has to be plain data. */
+  readonly stores: { readonly module: URL; readonly options: unknown };
+  /** What attempts may ask for. */
+  readonly services: AttemptServices;
+  /** Default: `slots` is the number of cores, `maxChildren` twice the slots; see `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<PoolLimits>;
+  /** Children started ahead of work. Default: `slots`. */
+  readonly prestart?: number;
+  /** Names, or `PREFIX_*`, of environment variables that user code sees beside the usual ones. Default: none. */
+  readonly passEnv?: readonly string[];
+  /** Environment variables for user code. Default: none. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** User and group that user code runs as. Needs root. Default: this process's. */
+  readonly runAsUser?: { readonly uid: number; readonly gid: number };
+  /** False: user code is not kept out of the data folder. Default true. */
+  readonly permissions?: boolean;
+  /** Texts to mask in logs, errors and rendered fields, beside what attempts look up. Default: none. */
+  readonly secrets?: readonly string[];
+  /** Default 30 s, 512 MiB of heap, as many at once as there are cores. */
+  readonly parse?: Partial<ThreadOptions['parse']>;
+  /** What whoever runs the platform should know. Default: lines on stderr. */
+  readonly onNotice?: (text: string) => void;
+  /** The thread failed, and with it the worker. Default: thrown, which ends the process. */
+  readonly onFailure?: (error: Error) => void;
+  readonly failPoint?: NonNullable<ThreadOptions['failPoint']>;
+}
+
+/** With all defaults. */
+export function threadOptions(options: WorkerOptions): ThreadOptions {
+  const { dataFolder, failPoint, runAsUser } = options;
+  const data = resolve(dataFolder);
+  const cwd = resolve(options.cwd ?? process.cwd());
+  const slots = options.limits?.slots ?? availableParallelism();
+  return {
+    worker: options.worker ?? 'local',
+    queues: options.queues ?? ['default'],
+    limits: { ...DEFAULT_LIMITS, slots, maxChildren: slots * 2, ...options.limits },
+    launch: {
+      dataFolder: data,
+      bundlesFolder: resolve(options.bundlesFolder ?? join(data, 'bundles')),
+      tmpFolder: resolve(options.tmpFolder ?? join(data, 'tmp')),
+      cwd,
+      moduleRoots: (options.moduleRoots ?? [cwd]).map((folder) => resolve(folder)),
+      passEnv: options.passEnv ?? [],
+      env: options.env ?? {},
+      permissions: options.permissions ?? true,
+      ...(runAsUser === undefined ? {} : { runAsUser }),
+    },
+    folder: resolve(options.folder ?? join(data, 'worker')),
+    isFreshDataFolder: options.isFreshDataFolder,
+    secrets: options.secrets ?? [],
+    prestart: options.prestart ?? slots,
+    parse: { timeoutMs: 30_000, heapMiB: 512, concurrency: availableParallelism(), ...options.parse },
+    stores: { module: options.stores.module.href, options: options.stores.options },
+    ...(failPoint === undefined ? {} : { failPoint }),
+  };
+}

@@ -1,0 +1,131 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ChildConfig } from '../child/frames.ts';
+import { grantsFor, type Grants } from './permissions.ts';
+
+export interface LaunchOptions {
+  /** Absolute. The platform's data folder: closed to user code. */
+  readonly dataFolder: string;
+  /** Absolute, inside the data folder: where bundles are unpacked. Children may read it. */
+  readonly bundlesFolder: string;
+  /** Absolute. The one folder of the platform that children may write to: `TMPDIR`, caches. Made when missing. */
+  readonly tmpFolder: string;
+  /** Working folder of children. */
+  readonly cwd: string;
+  /** Folders from where npm packages are found when the bundle's place has none. */
+  readonly moduleRoots: readonly string[];
+  /** Names, or `PREFIX_*`, of variables that children get from this process, beside the usual ones (PATH, HOME, TZ, …). */
+  readonly passEnv: readonly string[];
+  /** Variables for children, as they are. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Children run as this user; needs root. */
+  readonly runAsUser?: { readonly uid: number; readonly gid: number };
+  /** False: no permission model, for DAGs whose packages do not bear it. */
+  readonly permissions: boolean;
+  /** Of this start of the worker: in the environment of every process that descends from it, whatever group it is in. */
+  readonly token: string;
+}
+
+const USUAL_ENV = [
+  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'LC_*', 'TZ', 'TERM', 'NODE_EXTRA_CA_CERTS'],
+  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'VIRTUAL_ENV', 'SystemRoot'],
+];
+
+const TOKEN_VARIABLE = 'RONDO_WORKER_TOKEN';
+
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const ENTRY = fileURLToPath(new URL(`../child/main.${extension}`, import.meta.url));
+
+export interface Launched {
+  readonly process: ChildProcess;
+  /** Stands in the environment of the child and of all that it starts, and nowhere else. */
+  readonly mark: string;
+  /** To be called once the child has said that it is ready, and once when it has ended. */
+  ready(): void;
+  ended(): void;
+}
+
+/** Starts child processes, all alike. */
+export class Launcher {
+  readonly #options: LaunchOptions;
+  readonly #grants: Grants | undefined;
+  readonly #files: string;
+  readonly #own: string;
+  readonly #env: Readonly<Record<string, string>>;
+  #count = 0;
+
+  constructor(options: LaunchOptions) {
+    this.#options = options;
+    const { dataFolder, bundlesFolder, tmpFolder, runAsUser, permissions } = options;
+    this.#files = join(tmpFolder, 'files');
+    this.#own = join(tmpFolder, 'children');
+    rmSync(this.#own, { recursive: true, force: true });
+    mkdirSync(this.#own, { recursive: true });
+    mkdirSync(this.#files, { recursive: true });
+    if (runAsUser !== undefined) chownSync(this.#files, runAsUser.uid, runAsUser.gid);
+    if (permissions) this.#grants = grantsFor({ closed: [dataFolder], readable: [bundlesFolder], writable: [this.#files] });
+    this.#env = childEnvironment(process.env, { ...options, tmpFolder: this.#files });
+  }
+
+  /** `heapMiB` limits the child's JavaScript heap. */
+  launch(heapMiB?: number): Launched {
+    const { cwd, runAsUser, dataFolder, moduleRoots } = this.#options;
+    const folder = join(this.#own, String(++this.#count));
+    const aliases = (this.#grants?.ancestors ?? []).map((path, i) => [path, join(folder, String(i))] as const);
+    const config: ChildConfig = { moduleRoots, tmp: this.#files, aliases, ...(this.#grants === undefined ? {} : { dataFolder: resolve(dataFolder) }) };
+    const flags = [...this.#permit(folder, aliases), ...(heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`])];
+    const mark = markOf(this.#options.token, this.#count);
+    const child = spawn(process.execPath, [...flags, ENTRY, JSON.stringify(config)], {
+      cwd,
+      env: { ...this.#env, [TOKEN_VARIABLE]: mark },
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      // A process group of its own, so that it ends with all that it started.
+      detached: true,
+      ...runAsUser,
+    });
+    return {
+      process: child,
+      mark,
+      ready: () => {
+        for (const [path, alias] of aliases) symlinkSync(path, alias);
+      },
+      ended: () => rmSync(folder, { recursive: true, force: true }),
+    };
+  }
+
+  /**
+   * The grants go by a file: as arguments they would fill the list of processes, and Node would hand them on in
+   * `NODE_OPTIONS`. Aliases are links that do not exist yet when the child reads its grants: only then is a link granted
+   * alone, without what is below.
+   */
+  #permit(folder: string, aliases: ChildConfig['aliases']): string[] {
+    if (this.#grants === undefined) return [];
+    const { read, write } = this.#grants;
+    const links = aliases.map(([, alias]) => alias);
+    const permission = {
+      permission: true,
+      'allow-fs-read': [...read, ...links],
+      'allow-fs-write': [...write, ...links],
+      ...Object.fromEntries(['child-process', 'addons', 'worker', 'net', 'wasi'].map((name) => [`allow-${name}`, true])),
+    };
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, 'permissions.json');
+    writeFileSync(file, JSON.stringify({ permission }));
+    return [`--experimental-config-file=${file}`, '--disable-warning=SecurityWarning', '--disable-warning=ExperimentalWarning'];
+  }
+}
+
+/** By allow-list: what this process knows of keys and passwords stays here (I15). */
+export function childEnvironment(from: NodeJS.ProcessEnv, { passEnv, env, tmpFolder }: Pick<LaunchOptions, 'passEnv' | 'env' | 'tmpFolder'>): Record<string, string> {
+  const wanted = [...USUAL_ENV, ...passEnv];
+  const passes = (name: string): boolean => wanted.some((one) => (one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : name === one));
+  const passed = Object.entries(from).filter((entry): entry is [string, string] => entry[1] !== undefined && passes(entry[0]));
+  return { ...Object.fromEntries(passed), ...env, TMPDIR: tmpFolder };
+}
+
+/** Without a number: what the marks of all children of a worker begin with. */
+export function markOf(token: string, child?: number): string {
+  return child === undefined ? `${token}.` : `${token}.${child};`;
+}

@@ -1,0 +1,355 @@
+import type { Connection } from '@rondo/domain';
+import { failPoint } from '@rondo/kernel';
+import type { LogStore } from '@rondo/ports';
+import { SERVICE_METHODS, type AnswerFrame, type CallFrame, type LogFrame, type ServiceMethod } from '../child/frames.ts';
+import { secretsOfConnection, secretsOfVariable } from '../child/masker.ts';
+import type { Outbox } from '../outbox/outbox.ts';
+import { Child, type ChildEvents } from './child.ts';
+import { Delivery } from './delivery.ts';
+import type { Launcher } from './launcher.ts';
+import type { PoolLimits } from './limits.ts';
+import { failure, type ChildEnd } from './outcomes.ts';
+import { recordOf, residentMiB } from './processes.ts';
+import { Running } from './running.ts';
+import { Alarm, beginEnding, sweepChild } from './sweep.ts';
+import { WorkQueue, type Work } from './work.ts';
+
+export interface PoolOptions {
+  readonly limits: PoolLimits;
+  readonly launcher: Launcher;
+  readonly outbox: Outbox;
+  readonly logs: LogStore;
+  /** The local folder of a bundle. */
+  readonly materialise: (hash: string) => Promise<string>;
+  /** Texts that are masked in every log. */
+  readonly secrets: readonly string[];
+}
+
+export interface PoolEvents {
+  /** A report as JSON. Those of attempts are in the journal by now. */
+  onReport(id: string, report: string): void;
+  /** To be answered through `answer` with the same numbers. */
+  onCall(attemptId: string, child: number, call: CallFrame): void;
+  /** For who runs the platform. */
+  onNotice(text: string): void;
+}
+
+const SAMPLE_MS = 1_000;
+/** How long a child may take to say what its attempt has left open. */
+const SETTLE_MS = 1_000;
+const RETRY_MS = 1_000;
+const MAX_FAILED_STARTS = 5;
+const NOTICE_LENGTH = 1_000;
+
+/** Warm child processes, and the work that waits for them. Knows nothing of who drives it. */
+export class ChildPool implements ChildEvents {
+  readonly #options: PoolOptions;
+  readonly #limits: PoolLimits;
+  readonly #events: PoolEvents;
+  readonly #delivery: Delivery;
+  readonly #queue = new WorkQueue();
+  readonly #children = new Map<number, Child>();
+  readonly #running = new Map<string, Child>();
+  /** Work whose bundle is being unpacked, by id, with the child that is kept for it. */
+  readonly #binding = new Map<string, Child>();
+  readonly #folders = new Map<string, string>();
+  readonly #alarm = new Alarm(() => this.#sweep());
+  #isStopping = false;
+  #isJournalBroken = false;
+  #failedStarts = 0;
+  #mayStartAt = 0;
+
+  constructor(options: PoolOptions, events: PoolEvents) {
+    this.#options = options;
+    this.#limits = options.limits;
+    this.#events = events;
+    const { outbox, logs, limits } = options;
+    this.#delivery = new Delivery({ outbox, logs, maxLogBytes: limits.maxLogBytes, onReport: events.onReport, onNotice: events.onNotice });
+  }
+
+  get running(): string[] {
+    return [...this.#running.keys()];
+  }
+
+  get pids(): number[] {
+    return [...this.#children.keys()];
+  }
+
+  /** Starts children ahead of work. */
+  prestart(count: number): void {
+    for (let i = 0; i < count; i++) this.#start(performance.now());
+  }
+
+  /** Drops what it has seen (I1); a result that is still in the outbox is reported again. */
+  submit(works: readonly Work[]): void {
+    if (this.#isStopping) return;
+    const now = performance.now();
+    for (const work of works) {
+      if (this.#running.has(work.id) || this.#binding.has(work.id) || this.#queue.has(work.id)) continue;
+      const report = this.#options.outbox.reportOf(work.id);
+      if (report === undefined) this.#queue.push(work, now);
+      else this.#events.onReport(work.id, report);
+    }
+    this.#pump();
+  }
+
+  cancel(ids: readonly string[], reason: string): void {
+    const now = performance.now();
+    for (const id of ids) {
+      const child = this.#running.get(id);
+      if (child !== undefined) this.#alarm.by(beginEnding(child, 'cancelled', reason, this.#limits, now), now);
+      else if (this.#queue.remove(id) !== undefined || this.#binding.delete(id)) this.#reportCancelled(id, reason);
+    }
+    this.#pump();
+  }
+
+  answer(child: number, attemptId: string, method: ServiceMethod, frame: AnswerFrame): void {
+    const target = this.#children.get(child);
+    if (target?.current?.work.id !== attemptId) return;
+    if ('value' in frame && frame.value !== undefined) {
+      if (method === 'variable') target.masker.add(secretsOfVariable(frame.value as string));
+      if (method === 'connection') target.masker.add(secretsOfConnection(frame.value as Connection));
+    }
+    target.answer(frame);
+  }
+
+  /** Drops what waits, lets what runs finish within the grace, ends all children. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
+    this.#queue.clear();
+    this.#binding.clear();
+    const until = performance.now() + graceMs;
+    while (this.#running.size > 0 && performance.now() < until) await sleep(5);
+    const now = performance.now();
+    for (const child of this.#running.values()) {
+      this.#alarm.by(beginEnding(child, 'stopped', 'the worker was stopped while the attempt was running', this.#limits, now), now);
+    }
+    while (this.#running.size > 0) await sleep(5);
+    for (const child of this.#children.values()) child.kill('SIGKILL');
+    while (this.#children.size > 0) await sleep(5);
+    await this.#delivery.settled();
+    this.#alarm.stop();
+  }
+
+  onReady(child: Child): void {
+    this.#failedStarts = 0;
+    child.lastUsed = performance.now();
+    this.#pump();
+  }
+
+  onFinished(child: Child, running: Running, flags: string, json: string): void {
+    this.#running.delete(running.work.id);
+    this.#delivery.finished(running, child.masker, json, flags[1] === 'm');
+    const now = performance.now();
+    child.lastUsed = now;
+    child.last = running;
+    if (flags[0] === 'x' || running.ending !== undefined || this.#isWorn(child, now)) {
+      child.kill('SIGKILL');
+    } else if (flags[0] === 'n') {
+      child.state = 'settling';
+      child.settleBy = now + SETTLE_MS;
+      this.#alarm.by(child.settleBy, now);
+    } else {
+      child.state = 'idle';
+      const next = this.#isStopping ? undefined : this.#queue.takeFor(child.key!, now);
+      // Its begin and this end go to the journal in one write.
+      if (next !== undefined) return this.#hand(child, next, now);
+    }
+    this.#commit();
+    this.#pump();
+  }
+
+  onSettled(child: Child, left: readonly string[] | undefined): void {
+    if (child.state !== 'settling') return;
+    child.state = 'idle';
+    if (left !== undefined) {
+      if (child.last !== undefined) this.#delivery.note(child.last, child.masker, `The attempt left something open in its process (${left.join(', ')}): the process is replaced`);
+      child.kill('SIGKILL');
+    }
+    this.#pump();
+  }
+
+  onLog(child: Child, running: Running, line: LogFrame): void {
+    this.#delivery.log(running, child.masker, line);
+  }
+
+  onOutput(child: Child, running: Running | undefined, stream: 'stdout' | 'stderr', text: string, cutBytes: number): void {
+    if (running !== undefined) return this.#delivery.output(running, child.masker, stream, text, cutBytes);
+    this.#events.onNotice(child.masker.mask(`child process ${child.pid}: ${text.slice(0, NOTICE_LENGTH)}`));
+    // I16: output after the attempt's end.
+    if (child.served > 0 && (child.state === 'idle' || child.state === 'settling')) child.kill('SIGKILL');
+  }
+
+  onCall(child: Child, running: Running, call: CallFrame): void {
+    if (SERVICE_METHODS.includes(call.method)) this.#events.onCall(running.work.id, child.pid, call);
+    else child.answer({ n: call.n, error: `there is no service '${String(call.method)}'` });
+  }
+
+  onEnd(child: Child, end: ChildEnd): void {
+    this.#children.delete(child.pid);
+    this.#options.outbox.childEnded(child.pid);
+    const running = child.current;
+    if (running !== undefined) {
+      child.current = undefined;
+      this.#running.delete(running.work.id);
+      this.#delivery.ended(running, child.masker, end);
+    } else if (!child.wasReady && !this.#isStopping) {
+      this.#onFailedStart(end);
+    }
+    this.#commit();
+    this.#pump();
+  }
+
+  /** Gives work to children that are free, oldest first, and starts children where there are too few. */
+  #pump(): void {
+    if (this.#isStopping || this.#isJournalBroken) return;
+    const now = performance.now();
+    let free = this.#limits.slots - this.#running.size - this.#binding.size;
+    let wanted = 0;
+    if (this.#queue.size > 0) {
+      for (const { key, isOverdue } of this.#queue.bundles(now)) {
+        while (free > 0 && this.#place(key, now)) free--;
+        if (free > 0 && this.#queue.hasBundle(key)) {
+          wanted++;
+          // Its turn has come: what it needs to run is not given to younger work.
+          if (isOverdue) free--;
+        }
+        if (free <= 0) break;
+      }
+    }
+    if (wanted > 0) this.#makeRoom(Math.max(wanted, free), now);
+    this.#keepSpare(now);
+  }
+
+  /** False: no child is free for the bundle, or nothing waits for it. */
+  #place(key: string, now: number): boolean {
+    const kept = new Set(this.#binding.values());
+    const idle = [...this.#children.values()].filter((child) => child.state === 'idle' && !kept.has(child));
+    const child = idle.find((one) => one.key === key) ?? idle.find((one) => one.key === undefined);
+    const work = child === undefined ? undefined : this.#queue.takeOldest(key);
+    if (child === undefined || work === undefined) return false;
+    if (child.key === key) this.#hand(child, work, now);
+    else this.#bind(child, work, now);
+    return true;
+  }
+
+  /** Starts children for waiting work, in place of the least recently used idle one where there are enough. */
+  #makeRoom(wanted: number, now: number): void {
+    const children = [...this.#children.values()];
+    let missing = Math.min(wanted, this.#queue.size) - children.filter(({ state, current }) => state === 'starting' || (state === 'ending' && current === undefined)).length;
+    const idle = children.filter(({ state, key }) => state === 'idle' && key !== undefined).sort((a, b) => a.lastUsed - b.lastUsed);
+    for (; missing > 0; missing--) if (!this.#start(now)) idle.shift()?.kill('SIGKILL');
+  }
+
+  /** While there is room, one child without a bundle stands ready for the next bundle. */
+  #keepSpare(now: number): void {
+    const children = [...this.#children.values()];
+    const isSpare = ({ key, state }: Child): boolean => key === undefined && (state === 'idle' || state === 'starting');
+    if (children.length > 0 && !children.some(isSpare)) this.#start(now);
+  }
+
+  /** False: there is no room, or starting has just failed. */
+  #start(now: number): boolean {
+    if (this.#isStopping || this.#children.size >= this.#limits.maxChildren) return false;
+    if (now < this.#mayStartAt) {
+      this.#alarm.by(this.#mayStartAt, now);
+      return false;
+    }
+    const { launcher, secrets, outbox } = this.#options;
+    const child = new Child(launcher, this, this.#delivery.backlog, secrets, now);
+    this.#children.set(child.pid, child);
+    if (child.pid !== 0) this.#journal(() => outbox.childStarted(recordOf(child.pid)));
+    return true;
+  }
+
+  #bind(child: Child, work: Work, now: number): void {
+    const { hash } = work.bundle;
+    const folder = this.#folders.get(hash);
+    if (folder !== undefined) {
+      child.bind(work.bundle, folder);
+      return this.#hand(child, work, now);
+    }
+    this.#binding.set(work.id, child);
+    const settle = (use: () => void): void => {
+      // Else it was cancelled meanwhile.
+      if (this.#binding.delete(work.id)) use();
+      this.#commit();
+      this.#pump();
+    };
+    this.#options.materialise(hash).then(
+      (path) => {
+        this.#folders.set(hash, path);
+        settle(() => (child.state === 'idle' ? this.#bind(child, work, performance.now()) : this.#queue.push(work, performance.now())));
+      },
+      (error: unknown) => settle(() => this.#delivery.refused(failure(work, { kind: 'load', message: `the bundle ${hash} could not be unpacked: ${String(error)}` }, true, false))),
+    );
+  }
+
+  #hand(child: Child, work: Work, now: number): void {
+    failPoint('dispatch:before');
+    if (work.kind === 'attempt') this.#options.outbox.begin(work.id);
+    if (!this.#commit()) return this.#queue.push(work, now);
+    const running = new Running(work, child.pid, now, work.kind === 'callback' ? this.#limits.callbackTimeoutMs : work.timeoutMs);
+    this.#running.set(work.id, child);
+    child.hand(running);
+    failPoint('dispatch:after');
+    this.#alarm.by(now + this.#limits.startedAfterMs, now);
+  }
+
+  /** Never begun: nothing that a restart would have to know. */
+  #reportCancelled(id: string, reason: string): void {
+    const report = failure({ id, kind: 'attempt' }, { kind: 'cancelled', message: reason }, false);
+    this.#events.onReport(id, JSON.stringify(report));
+  }
+
+  #isWorn(child: Child, now: number): boolean {
+    const { maxAttempts, recycleAgeMs, maxRssMiB } = this.#limits;
+    if (child.served >= maxAttempts && now - child.startedAt >= recycleAgeMs) return true;
+    if (now - child.lastSampled < SAMPLE_MS) return false;
+    child.lastSampled = now;
+    return (residentMiB(child.pid) ?? 0) > maxRssMiB;
+  }
+
+  /** False: the journal cannot be written, so that nothing may be begun. */
+  #commit(): boolean {
+    return this.#journal(() => this.#options.outbox.commit());
+  }
+
+  #journal(write: () => void): boolean {
+    try {
+      write();
+      this.#isJournalBroken = false;
+    } catch (error) {
+      if (!this.#isJournalBroken) this.#events.onNotice(`the worker's journal cannot be written, so that no attempt is begun: ${String(error)}`);
+      this.#isJournalBroken = true;
+      const now = performance.now();
+      this.#alarm.by(now + RETRY_MS, now);
+    }
+    return !this.#isJournalBroken;
+  }
+
+  #onFailedStart({ code, signal, exiting }: ChildEnd): void {
+    const now = performance.now();
+    this.#mayStartAt = now + RETRY_MS;
+    this.#alarm.by(this.#mayStartAt, now);
+    const how = exiting?.where ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
+    this.#events.onNotice(`a child process could not be started: ${how}`);
+    if (++this.#failedStarts < MAX_FAILED_STARTS) return;
+    const error = { kind: 'exit', message: `no child process could be started: ${how}` } as const;
+    for (const work of this.#queue.clear()) this.#delivery.refused(failure(work, error, true, false));
+  }
+
+  /** All that happens by time: `started` reports, deadlines, the steps of an end, children that do not settle. */
+  #sweep(): void {
+    const now = performance.now();
+    let next = Infinity;
+    for (const child of this.#children.values()) next = Math.min(next, sweepChild(child, this.#limits, now, this.#events.onReport));
+    this.#alarm.by(next, now);
+    if (this.#isJournalBroken && !this.#commit()) return;
+    if (this.#queue.size > 0) this.#pump();
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,121 @@
+import type { AttemptRef, BundleRef } from '@rondo/domain';
+
+/** Something for a child to do. `json` is the assignment as the child gets it: the worker itself does not read it. */
+export interface Work {
+  readonly id: string;
+  readonly kind: 'attempt' | 'callback';
+  readonly bundle: BundleRef;
+  readonly timeoutMs?: number;
+  /** Whose log takes what is printed. Absent: a callback of a DAG, whose output goes to the worker's notices. */
+  readonly attempt?: AttemptRef;
+  readonly json: string;
+}
+
+export function bundleKey({ hash, file }: BundleRef): string {
+  return `${hash}/${file}`;
+}
+
+interface Entry {
+  readonly work: Work;
+  readonly at: number;
+  readonly number: number;
+  isTaken: boolean;
+}
+
+/**
+ * Work that waits for a child: in order, but a child goes on with its own bundle while the oldest of the others has not
+ * waited longer than the patience, since changing bundles means changing processes. Every operation takes constant time.
+ */
+export class WorkQueue {
+  readonly #patienceMs: number;
+  readonly #byId = new Map<string, Entry>();
+  readonly #byBundle = new Map<string, Fifo>();
+  readonly #all = new Fifo();
+  #count = 0;
+
+  constructor(patienceMs = 250) {
+    this.#patienceMs = patienceMs;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  has(id: string): boolean {
+    return this.#byId.has(id);
+  }
+
+  push(work: Work, now: number): void {
+    const entry: Entry = { work, at: now, number: ++this.#count, isTaken: false };
+    this.#byId.set(work.id, entry);
+    this.#all.push(entry);
+    const key = bundleKey(work.bundle);
+    let own = this.#byBundle.get(key);
+    if (own === undefined) this.#byBundle.set(key, (own = new Fifo()));
+    own.push(entry);
+  }
+
+  hasBundle(key: string): boolean {
+    return this.#byBundle.has(key);
+  }
+
+  remove(id: string): Work | undefined {
+    const entry = this.#byId.get(id);
+    return entry === undefined ? undefined : this.#take(entry);
+  }
+
+  /** What a child of this bundle should do next; undefined when another bundle's turn has come, or nothing waits for it. */
+  takeFor(key: string, now: number): Work | undefined {
+    const own = this.#byBundle.get(key)?.first();
+    if (own === undefined) return undefined;
+    const oldest = this.#all.first()!;
+    if (oldest !== own && now - oldest.at > this.#patienceMs && bundleKey(oldest.work.bundle) !== key) return undefined;
+    return this.#take(own);
+  }
+
+  /** The oldest of a bundle. */
+  takeOldest(key: string): Work | undefined {
+    const own = this.#byBundle.get(key)?.first();
+    return own === undefined ? undefined : this.#take(own);
+  }
+
+  /** Bundles for which work waits, the one that has waited longest first; `isOverdue`: longer than the patience. */
+  bundles(now: number): { readonly key: string; readonly isOverdue: boolean }[] {
+    const heads = [...this.#byBundle].map(([key, fifo]) => ({ key, head: fifo.first()! }));
+    heads.sort((a, b) => a.head.number - b.head.number);
+    return heads.map(({ key, head }) => ({ key, isOverdue: now - head.at > this.#patienceMs }));
+  }
+
+  clear(): Work[] {
+    const left = [...this.#byId.values()].map(({ work }) => work);
+    for (const { id } of left) this.remove(id);
+    return left;
+  }
+
+  #take(entry: Entry): Work {
+    entry.isTaken = true;
+    this.#byId.delete(entry.work.id);
+    const key = bundleKey(entry.work.bundle);
+    if (this.#byBundle.get(key)?.first() === undefined) this.#byBundle.delete(key);
+    return entry.work;
+  }
+}
+
+/** First in, first out; what was taken elsewhere is dropped when it comes to the front. */
+class Fifo {
+  #entries: Entry[] = [];
+  #head = 0;
+
+  push(entry: Entry): void {
+    this.#entries.push(entry);
+  }
+
+  first(): Entry | undefined {
+    while (this.#head < this.#entries.length && this.#entries[this.#head]!.isTaken) this.#head++;
+    if (this.#head > 1_024 && this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head);
+      this.#head = 0;
+    }
+    return this.#entries[this.#head];
+  }
+}

@@ -1,0 +1,161 @@
+import { Worker } from 'node:worker_threads';
+import type { Assignment, AttemptServices, CallbackAssignment, ParseRequest, ParseResult, WorkerEvents, WorkerReport, WorkerSession } from '@rondo/ports';
+import type { AnswerFrame, CallFrame } from './child/frames.ts';
+import { threadOptions, type WorkerOptions } from './options.ts';
+import type { Work } from './pool/work.ts';
+import type { FromThread, ThreadOptions, ToThread } from './thread/messages.ts';
+
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const ENTRY = new URL(`./thread/main.${extension}`, import.meta.url);
+
+/** A worker in a thread of this process. The thread starts with `start()`. */
+export function startWorkerThread(options: WorkerOptions): WorkerSession {
+  return new ThreadSession(threadOptions(options), options);
+}
+
+class ThreadSession implements WorkerSession {
+  readonly #threadOptions: ThreadOptions;
+  readonly #options: WorkerOptions;
+  readonly #parses = new Map<string, (result: ParseResult) => void>();
+  #thread: Worker | undefined;
+  #events: WorkerEvents | undefined;
+  #outgoing: ToThread[] = [];
+  #onHello: (() => void) | undefined;
+  #onStopped: (() => void) | undefined;
+  #parseNumber = 0;
+
+  constructor(options: ThreadOptions, workerOptions: WorkerOptions) {
+    this.#threadOptions = options;
+    this.#options = workerOptions;
+  }
+
+  /** Resolves when the worker has said hello. */
+  async start(events: WorkerEvents): Promise<void> {
+    if (this.#thread !== undefined) throw new Error('the worker is started already');
+    this.#events = events;
+    // No flags of this process: the thread's own code needs neither loaders nor source maps.
+    const thread = new Worker(ENTRY, { workerData: this.#threadOptions, execArgv: [], name: 'rondo-worker' });
+    this.#thread = thread;
+    const greeted = new Promise<void>((resolve, reject) => {
+      this.#onHello = resolve;
+      thread.once('error', reject);
+    });
+    thread.on('message', (messages: readonly FromThread[]) => {
+      for (const message of messages) this.#receive(message);
+    });
+    thread.on('error', (error) => this.#onFailure(error));
+    await greeted;
+  }
+
+  assign(assignments: readonly Assignment[]): void {
+    if (assignments.length > 0) this.#post({ kind: 'assign', works: assignments.map(attemptWork) });
+  }
+
+  runCallbacks(callbacks: readonly CallbackAssignment[]): void {
+    if (callbacks.length > 0) this.#post({ kind: 'assign', works: callbacks.map(callbackWork) });
+  }
+
+  cancel(ids: readonly string[], reason: string): void {
+    if (ids.length > 0) this.#post({ kind: 'cancel', ids, reason });
+  }
+
+  acknowledge(ids: readonly string[]): void {
+    if (ids.length > 0) this.#post({ kind: 'acknowledge', ids });
+  }
+
+  async parse(request: ParseRequest): Promise<ParseResult> {
+    // Two requests may bear one id.
+    const id = String(++this.#parseNumber);
+    const answer = new Promise<ParseResult>((resolve) => this.#parses.set(id, resolve));
+    this.#post({ kind: 'parse', request: { ...request, id } });
+    return { ...(await answer), id: request.id };
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    this.#thread = undefined;
+    const stopped = new Promise<void>((resolve) => (this.#onStopped = resolve));
+    const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
+    this.#outgoing.push({ kind: 'stop', graceMs });
+    thread.postMessage(this.#outgoing.splice(0));
+    await Promise.race([stopped, exited]);
+    await thread.terminate();
+  }
+
+  #receive(message: FromThread): void {
+    switch (message.kind) {
+      case 'reports':
+        return this.#events?.onReports(message.reports.map((report) => JSON.parse(report) as WorkerReport));
+      case 'call':
+        return void this.#serve(message.attemptId, message.child, message.call);
+      case 'hello':
+        this.#events?.onHello(message.hello);
+        return this.#onHello?.();
+      case 'parsed':
+        this.#parses.get(message.result.id)?.(message.result);
+        this.#parses.delete(message.result.id);
+        return;
+      case 'notice':
+        return (this.#options.onNotice ?? ((text) => process.stderr.write(`worker: ${text}\n`)))(message.text);
+      case 'stopped':
+        return this.#onStopped?.();
+    }
+  }
+
+  async #serve(attemptId: string, child: number, { n, method, args }: CallFrame): Promise<void> {
+    let frame: AnswerFrame;
+    try {
+      const value = await callService(this.#options.services, attemptId, method, args);
+      frame = value === undefined ? { n } : { n, value };
+    } catch (error) {
+      frame = { n, error: error instanceof Error ? error.message : String(error) };
+    }
+    this.#post({ kind: 'answer', child, attemptId, method, frame });
+  }
+
+  /** Whatever one turn of the loop brings crosses to the thread as one message. */
+  #post(message: ToThread): void {
+    if (this.#outgoing.push(message) === 1) queueMicrotask(() => this.#thread?.postMessage(this.#outgoing.splice(0)));
+  }
+
+  #onFailure(error: Error): void {
+    const { onFailure } = this.#options;
+    if (onFailure === undefined) throw error;
+    onFailure(error);
+  }
+}
+
+/** Arguments come from a child: they are what its client sends, or the service refuses them. */
+async function callService(services: AttemptServices, attemptId: string, method: CallFrame['method'], args: readonly unknown[]): Promise<unknown> {
+  const [first] = args;
+  switch (method) {
+    case 'variable':
+      return services.variable(attemptId, textOf(first));
+    case 'connection':
+      return services.connection(attemptId, textOf(first));
+    case 'xcom':
+      return services.xcom(attemptId, first as Parameters<AttemptServices['xcom']>[1]);
+    case 'putBlob':
+      return services.putBlob(attemptId, Buffer.from(textOf((first as { readonly base64?: unknown }).base64), 'base64'));
+    case 'getBlob': {
+      const bytes = await services.getBlob(attemptId, textOf(first));
+      return bytes === undefined ? undefined : { base64: Buffer.from(bytes).toString('base64') };
+    }
+  }
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError(`a text is expected, not ${JSON.stringify(value)}`);
+  return value;
+}
+
+function attemptWork(assignment: Assignment): Work {
+  const { id, bundle, attempt, executionTimeoutMs } = assignment;
+  return { id, kind: 'attempt', bundle, attempt, json: JSON.stringify(assignment), ...(executionTimeoutMs === undefined ? {} : { timeoutMs: executionTimeoutMs }) };
+}
+
+function callbackWork(callback: CallbackAssignment): Work {
+  const { id, bundle, attempt } = callback;
+  return { id, kind: 'callback', bundle, json: JSON.stringify(callback), ...(attempt === undefined ? {} : { attempt }) };
+}

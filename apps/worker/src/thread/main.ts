@@ -1,0 +1,114 @@
+/** The worker's thread: children, journal and logs, so that neither child I/O nor a disk delays what decides (I9). */
+import { randomUUID } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { failPoint, onFailPoint } from '@rondo/kernel';
+import { Outbox } from '../outbox/outbox.ts';
+import { Launcher, markOf } from '../pool/launcher.ts';
+import { Parser } from '../pool/parser.ts';
+import { ChildPool } from '../pool/pool.ts';
+import { endRecorded } from '../pool/processes.ts';
+import type { FromThread, ThreadOptions, ToThread } from './messages.ts';
+import type { OpenWorkerStores } from './stores.ts';
+
+/** A gateway that was told of a lost journal has written its losses down by then. */
+const SETTLE_JOURNAL_MS = 60_000;
+
+const options = workerData as ThreadOptions;
+const port = parentPort!;
+armFailPoint(options.failPoint);
+
+let outgoing: FromThread[] = [];
+let reports: string[] = [];
+
+const token = randomUUID();
+const outbox = new Outbox({ folder: options.folder, isFresh: options.isFreshDataFolder, token });
+const { groups, token: formerToken } = outbox.leftBehind;
+await endRecorded(groups, formerToken === undefined ? undefined : markOf(formerToken));
+
+const { openWorkerStores } = (await import(options.stores.module)) as { readonly openWorkerStores: OpenWorkerStores };
+const stores = await openWorkerStores(options.stores.options);
+const launcher = new Launcher({ ...options.launch, token });
+const notice = (text: string): void => post({ kind: 'notice', text });
+const pool = new ChildPool(
+  { limits: options.limits, launcher, outbox, logs: stores.logs, secrets: options.secrets, materialise: (hash) => stores.bundles.materialise(hash) },
+  {
+    onReport: (_id, report) => {
+      if (reports.push(report) === 1) schedule();
+    },
+    onCall: (attemptId, child, call) => post({ kind: 'call', attemptId, child, call }),
+    onNotice: notice,
+  },
+);
+const parser = new Parser({
+  launcher,
+  ...options.parse,
+  onStarted: (group) => outbox.childStarted(group),
+  onEnded: (pid) => outbox.childEnded(pid),
+});
+
+port.on('message', (messages: readonly ToThread[]) => {
+  for (const message of messages) receive(message);
+});
+const { worker, queues, limits } = options;
+post({ kind: 'hello', hello: { worker, slots: limits.slots, queues, running: [], interrupted: outbox.interrupted, journalIntact: outbox.isIntact } });
+for (const report of outbox.unacknowledged()) if (reports.push(report) === 1) schedule();
+pool.prestart(options.prestart);
+if (!outbox.isIntact) setTimeout(() => outbox.settle(), SETTLE_JOURNAL_MS).unref();
+
+function receive(message: ToThread): void {
+  switch (message.kind) {
+    case 'assign':
+      return pool.submit(message.works);
+    case 'acknowledge':
+      return outbox.acknowledge(message.ids);
+    case 'cancel':
+      return pool.cancel(message.ids, message.reason);
+    case 'answer':
+      return pool.answer(message.child, message.attemptId, message.method, message.frame);
+    case 'parse':
+      return void parser.parse(message.request).then((result) => post({ kind: 'parsed', result }));
+    case 'stop':
+      return void stop(message.graceMs);
+  }
+}
+
+async function stop(graceMs: number): Promise<void> {
+  parser.stop();
+  await pool.stop(graceMs);
+  outbox.close();
+  await stores.logs.close();
+  await stores.close?.();
+  post({ kind: 'stopped' });
+  flush();
+  port.close();
+}
+
+function post(message: FromThread): void {
+  if (outgoing.push(message) === 1 && reports.length === 0) schedule();
+}
+
+/** Whatever one turn of the loop brings crosses to the main thread as one message. */
+function schedule(): void {
+  setImmediate(flush);
+}
+
+function flush(): void {
+  if (reports.length > 0) {
+    for (let i = 0; i < reports.length; i++) failPoint('report:before');
+    outgoing.push({ kind: 'reports', reports });
+  }
+  const messages = outgoing;
+  const sent = reports.length;
+  outgoing = [];
+  reports = [];
+  if (messages.length > 0) port.postMessage(messages);
+  for (let i = 0; i < sent; i++) failPoint('report:after');
+}
+
+function armFailPoint(wanted: ThreadOptions['failPoint']): void {
+  if (wanted === undefined) return;
+  let passed = 0;
+  onFailPoint((point) => {
+    if (point === wanted.point && ++passed === wanted.hit) process.kill(process.pid, 'SIGKILL');
+  });
+}
