@@ -41,14 +41,18 @@ const CLOCK = String.raw`(?<hour>\d\d?):(?<minute>\d\d):(?<second>\d\d)`;
 const FRACTION = String.raw`(?:[.,](?<fraction>\d{1,9}))?`;
 const ZONE = String.raw`(?: ?(?<zone>Z|[+-]\d\d:?\d\d))?`;
 const ISO = String.raw`(?<year>\d{4})[-/](?<month>\d\d)[-/](?<day>\d\d)[T ]${CLOCK}${FRACTION}${ZONE}`;
+/** `14-Mar-2026 07:43:06.380`, `14 Mar 2026 07:43:06,380`. */
+const DAY_FIRST = String.raw`(?<day>\d{1,2})[- ](?<monthName>[A-Z][a-z]{2})[- ](?<year>\d{4}) ${CLOCK}${FRACTION}`;
+const TIME = String.raw`\[?(?:${ISO}|${DAY_FIRST})\]?`;
 const SYSLOG_DATE = String.raw`(?<monthName>[A-Z][a-z]{2}) +(?<day>\d{1,2}) ${CLOCK}${FRACTION}`;
 const LEVEL = `(?<level>${capitals})`;
 /** In brackets a level may be in small letters. */
-const BRACKETED = String.raw`\[(?<level>${anyCase})\]`;
-const THREAD = String.raw`\[(?:[^[\]]|\[[^\]]*\])*\]`;
+const BRACKETED = String.raw`\[ *(?<level>${anyCase}) *\]`;
+/** A thread or a place in the code, in brackets or braces. */
+const THREAD = String.raw`(?:\[(?:[^[\]]|\[[^\]]*\])*\]|\{[^}]*\})`;
 const NAME = String.raw`[\w.$@/-]+`;
 /** What follows the level: perhaps a process id, a thread and a logger, then the message. */
-const AFTER_LEVEL = String.raw`:?\s*(?:\d+ ---\s*)?(?:-\s+)?(?:${THREAD}\s*:?\s*)?(?:-\s+)?(?:(?:in )?(?<component>${NAME})(?: ?:| -)\s)?(?<message>.*)`;
+const AFTER_LEVEL = String.raw`:?\s*(?:\d+ ---\s*)?(?:[-|]\s+)?(?:${THREAD}\s*:?\s*)?(?:-\s+)?(?:(?:in )?(?<component>${NAME})(?: ?:| -)\s)?(?<message>.*)`;
 
 interface Format {
   readonly name: string;
@@ -112,11 +116,13 @@ const FORMATS: readonly Format[] = [
   ),
   format('celery', String.raw`\[${ISO}: ${LEVEL}/(?<component>[^\]]+)\] (?<message>.*)`),
   format('python', String.raw`\[?${ISO}\]? [-:|] (?<component>${NAME}) [-:|] ${LEVEL} [-:|] (?<message>.*)`),
-  format('level', String.raw`\[?${ISO}\]?[\s:|-]*(?:${THREAD}[\s:|-]*)?${LEVEL}\b${AFTER_LEVEL}`),
-  format('level-in-brackets', String.raw`\[?${ISO}\]?[\s:|-]*(?:${THREAD}[\s:|-]*)?${BRACKETED}${AFTER_LEVEL}`),
+  format('level', String.raw`${TIME}[\s:|-]*(?:${THREAD}[\s:|-]*)?${LEVEL}\b${AFTER_LEVEL}`),
+  format('level-in-brackets', String.raw`${TIME}[\s:|-]*(?:${THREAD}[\s:|-]*)?${BRACKETED}${AFTER_LEVEL}`),
+  format('level-then-time', String.raw`${LEVEL}\s+(?:${THREAD}\s+)?${TIME}[\s:|-]*${AFTER_LEVEL}`),
+  format('log4j-ttcc', String.raw`\d+ +${THREAD} +${LEVEL} +(?<component>${NAME})(?: [^-]*?)? - (?<message>.*)`),
   format('level-by-clock', String.raw`${CLOCK}[.,](?<fraction>\d{3}) (?:${THREAD}\s*)?${LEVEL}\b${AFTER_LEVEL}`),
   format('syslog-iso', String.raw`${ISO} [\w.-]+ (?<component>[^\s:[]+)(?:\[\d+\])?: (?<message>.*)`),
-  format('time', String.raw`\[?${ISO}\]?[\s:|-]+(?<message>.*)`),
+  format('time', String.raw`${TIME}[\s:|-]+(?<message>.*)`),
   format('python-basic', String.raw`${LEVEL}:(?<component>${NAME}):(?<message>.*)`, { untimed: true }),
   format('level-first', String.raw`(?:${LEVEL}:|\[(?<level>${anyCase})\]) (?<message>.*)`, { untimed: true }),
 ];
