@@ -5,11 +5,13 @@ export { openEmbeddedEventStore, type EmbeddedEventStore, type EmbeddedEventStor
 export { fileBlobStore } from './files/blob-store.ts';
 export { fileBundleStore, type FileBundleStoreOptions } from './files/bundle-store.ts';
 export { fileLogStore } from './files/log-store.ts';
+export { backupDataFolder, restoreDataFolder, type BackupReport } from './folder/backup.ts';
 export { openDataFolder, type DataFolder } from './folder/data-folder.ts';
 export { DataFolderError } from './folder/errors.ts';
 export { FOLDER_MIGRATIONS, type FolderMigration } from './folder/format.ts';
 export { dataPaths, type DataPaths } from './folder/paths.ts';
 export { parseConnection } from './secrets/connection-text.ts';
 export { connectionFromEnvironment, variableFromEnvironment, type Environment } from './secrets/environment.ts';
+export { verifyHistory } from './history/verify.ts';
 export { loadSecretKey, secretBox, SecretError } from './secrets/secret-box.ts';
 export * from './read-models/index.ts';

@@ -1,18 +1,22 @@
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf, sqliteCodeOf } from '../faults.ts';
 
-/** The tables of `events.db`. Positions are dense: a gap is a missing event. */
+/**
+ * The tables of `events.db`. Positions are dense: a gap is a missing event. `mark` ties a row to its place, and `follows` is the
+ * stream of the event before it in the whole history: both prove nothing, but let a check name what is wrong.
+ */
 const EVENTS_SCHEMA = `
 create table if not exists streams(id integer primary key, name text not null unique) strict;
 create table if not exists events(
   position integer primary key,
-  stream integer not null references streams(id),
+  stream integer not null,
   revision integer not null,
   id text not null,
   type text not null,
   data text not null,
   meta text not null,
-  mark integer not null
+  mark integer not null,
+  follows integer not null
 ) strict;
 create unique index if not exists events_of_stream on events(stream, revision);
 create table if not exists commits(time integer primary key, position integer not null) strict;
@@ -30,7 +34,7 @@ export interface DatabaseOptions {
 }
 
 export function openEventsDatabase(file: string, options: DatabaseOptions): DatabaseSync {
-  const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs });
+  const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs, enableForeignKeyConstraints: false });
   db.exec(
     'pragma journal_mode=wal; pragma synchronous=full; pragma wal_autocheckpoint=4000; pragma cache_size=-32000; pragma temp_store=memory',
   );

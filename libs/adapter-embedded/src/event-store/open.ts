@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { FailPoint } from '@rondo/kernel';
 import { StoreUnavailableError, type EventStore } from '@rondo/ports';
+import { threadFile } from '../thread-file.ts';
 import { EventStoreClient } from './client.ts';
 import type { EventStoreWorkerData, ThreadConnection, ThreadStart } from './thread.ts';
 
@@ -86,7 +87,7 @@ export async function openEmbeddedEventStore(options: EmbeddedEventStoreOptions)
     anchorMs: options.anchorMs ?? 5_000,
     failPoint: options.failPoint,
   };
-  const worker = new Worker(new URL(`./thread${extension()}`, import.meta.url), {
+  const worker = new Worker(threadFile('thread', import.meta.url), {
     workerData,
     name: 'event-store',
     execArgv: [],
@@ -98,9 +99,4 @@ export async function openEmbeddedEventStore(options: EmbeddedEventStoreOptions)
   if (!start.ready) throw new StoreUnavailableError(start.message, { retryable: start.retryable });
   worker.removeAllListeners('error');
   return new Embedded(worker, connectTo(worker));
-}
-
-/** The thread's file stands beside this one, as source or built. */
-function extension(): string {
-  return import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 }

@@ -30,7 +30,9 @@ export class EventWriter {
   readonly #now: () => number;
   readonly #streams = new Map<string, StreamState>();
   readonly #sql: Readonly<Record<keyof typeof SQL, StatementSync>>;
-  #head: Position;
+  #head: Position = 0;
+  /** The stream of the event at `#head`. */
+  #lastStream = 0;
   #lastTime: number;
   #open = false;
   #failed = false;
@@ -41,8 +43,14 @@ export class EventWriter {
     this.#db = db;
     this.#now = now;
     this.#sql = prepareAll(db);
-    this.#head = numberOf(this.#sql.head.get(), 'position');
+    this.#readHead();
     this.#lastTime = numberOf(this.#sql.lastTime.get(), 'time');
+  }
+
+  #readHead(): void {
+    const last = this.#sql.head.get();
+    this.#head = last === undefined ? 0 : numberOf(last, 'position');
+    this.#lastStream = last === undefined ? 0 : numberOf(last, 'stream');
   }
 
   /** The position of the last committed event. */
@@ -69,7 +77,7 @@ export class EventWriter {
   /** After a failure nothing that was kept in memory counts. */
   #reload(): void {
     this.#streams.clear();
-    this.#head = numberOf(this.#sql.head.get(), 'position');
+    this.#readHead();
     this.#failed = false;
   }
 
@@ -139,7 +147,18 @@ export class EventWriter {
       const revision = state.revision + 1;
       const position = this.#head + 1;
       const hash = eventHash(stream, revision, id, type, data, meta);
-      this.#sql.insert.run(position, state.id, revision, id, type, data, meta, markOf(hash, position));
+      this.#sql.insert.run(
+        position,
+        state.id,
+        revision,
+        id,
+        type,
+        data,
+        meta,
+        markOf(hash, position),
+        this.#lastStream,
+      );
+      this.#lastStream = state.id;
       if (expected === 'any') this.#sql.insertAnyId.run(state.id, id, revision);
       state.revision = revision;
       state.hash = hash;
@@ -213,7 +232,7 @@ export class EventWriter {
 const SQL = {
   begin: 'begin immediate',
   commit: 'commit',
-  head: 'select coalesce(max(position), 0) as position from events',
+  head: 'select position, stream from events order by position desc limit 1',
   lastTime: 'select coalesce(max(time), 0) as time from commits',
   stream: 'select id from streams where name = ?',
   insertStream: 'insert into streams(name) values(?)',
@@ -221,7 +240,8 @@ const SQL = {
   idAt: 'select id from events where stream = ? and revision = ?',
   positionOf: 'select position from events where stream = ? and revision = ?',
   anyId: 'select revision from any_ids where stream = ? and id = ?',
-  insert: 'insert into events(position, stream, revision, id, type, data, meta, mark) values(?,?,?,?,?,?,?,?)',
+  insert:
+    'insert into events(position, stream, revision, id, type, data, meta, mark, follows) values(?,?,?,?,?,?,?,?,?)',
   insertAnyId: 'insert or ignore into any_ids(stream, id, revision) values(?,?,?)',
   insertCommit:
     'insert into commits(time, position) values(?,?) on conflict(time) do update set position = excluded.position',

@@ -124,8 +124,8 @@ class FileLogStore implements LogStore {
   }
 
   async close(): Promise<void> {
-    for (const stop of [...this.#stops]) stop();
-    await Promise.all([...this.#known.values()].map((known) => known.writing));
+    for (const stop of this.#stops) stop();
+    for (const known of this.#known.values()) await known.writing;
     this.#known.clear();
   }
 

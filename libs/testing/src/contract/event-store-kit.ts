@@ -108,3 +108,22 @@ export class Recorder {
     return this.until(() => this.through >= position);
   }
 }
+
+export const revisions = async (
+  store: EventStore,
+  stream: string,
+  options: Parameters<EventStore['readStream']>[1],
+): Promise<number[]> => (await collect(store.readStream(stream, options))).map((e) => e.revision);
+
+/** Appends `count` events in requests that stay below the size limit. */
+export async function fill(store: EventStore, stream: string, count: number): Promise<number> {
+  let position = 0;
+  for (let at = 0; at < count; at += 1_000) {
+    const events = newEvents(Math.min(1_000, count - at));
+    position = written(await appendOne(store, stream, at === 0 ? 'noStream' : at - 1, events)).position;
+  }
+  return position;
+}
+
+/** A name that no other test uses. */
+export const aPrefix = (): string => `contract-${randomUUID().slice(0, 8)}-`;

@@ -10,7 +10,8 @@ import {
   type EventStoreFactory,
   type EventStoreFixture,
 } from './event-store-kit.ts';
-import { describeReading, describeSubscriptions } from './event-store-reading.ts';
+import { describeReading } from './event-store-reading.ts';
+import { describeSubscriptions } from './event-store-subscriptions.ts';
 
 export type { EventStoreFactory, EventStoreFixture } from './event-store-kit.ts';
 
