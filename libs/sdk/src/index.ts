@@ -1,2 +1,3 @@
+export * from './authoring/index.ts';
 export * from './runtime/index.ts';
 export * from './templates/index.ts';

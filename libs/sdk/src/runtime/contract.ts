@@ -1,46 +1,18 @@
-import type { AttemptOutcome, AttemptRef, BundleRef, Connection, DagDefinition, ImportFailure, Interval, RunType, TaskError } from '@rondo/domain';
+import type {
+  Assignment,
+  AttemptOutcome,
+  CallbackAssignment,
+  Connection,
+  ImportFailure,
+  TaskError,
+} from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { Dag } from '../authoring/dag.ts';
 
-/** The facts of its run that an attempt may see. Dates are epoch milliseconds. */
-export interface AttemptRunContext {
-  readonly runType: RunType;
-  readonly logicalDate: number | null;
-  readonly dataInterval: Interval | null;
-  readonly runAfter: number;
-  readonly startedAt: number;
-  readonly conf: Json;
-  readonly triggeredBy: string;
-}
-
 /** One attempt to execute: the assignment as a worker receives it. */
-export interface AttemptInput {
-  readonly id: string;
-  readonly attempt: AttemptRef;
-  readonly bundle: BundleRef;
-  readonly run: AttemptRunContext;
-  /** Tries that the task may have in all. */
-  readonly maxTries: number;
-  readonly executionTimeoutMs?: number;
-  /** `return_value` of the tasks in `TaskDefinition.inputs`, by task id. */
-  readonly inputs: Readonly<Record<string, { readonly value: Json } | { readonly blob: string }>>;
-  readonly position: number;
-  readonly traceparent: string;
-}
-
+export type AttemptInput = Assignment;
 /** A callback to run apart from an attempt's body. Without `attempt`: the DAG's callback. */
-export interface CallbackInput {
-  readonly id: string;
-  readonly bundle: BundleRef;
-  readonly dagId: string;
-  readonly runId: string;
-  readonly callback: 'onFailure' | 'onRetry' | 'onSuccess';
-  readonly attempt?: AttemptRef;
-  readonly reason: string;
-  readonly error?: TaskError;
-  readonly run: AttemptRunContext;
-  readonly position: number;
-}
+export type CallbackInput = CallbackAssignment;
 
 /** What user code may ask for while it runs, always by the attempt's own id. */
 export interface AttemptServices {
@@ -103,20 +75,4 @@ export interface CallbackResult {
 export interface CollectedDags {
   readonly dags: readonly Dag[];
   readonly errors: readonly ImportFailure[];
-}
-
-/** The functions of the runtime, exported by `@rondo/sdk` under these names. */
-export interface Runtime {
-  /** The DAGs of a module's default export (one or an array), each checked; `file` is relative to the DAG folder, with `/`. Never throws. */
-  collectDags(moduleExports: unknown, file: string): CollectedDags;
-  /** Plain JSON; the same source gives the same bytes. */
-  serialiseDag(dag: Dag): DagDefinition;
-  /** The files of `listing` (relative to the DAG folder, with `/`) that the DAG names, sorted. */
-  referencedFiles(dag: Dag, listing: readonly string[]): readonly string[];
-  /** Runs `load` while "now" is refused to every call from a file under `root` (absolute path). */
-  withStaticClock<T>(root: string, load: () => Promise<T>): Promise<T>;
-  /** What a load threw, as data: message, file, line and column where known. */
-  importFailure(error: unknown, at: { readonly file: string; readonly root: string }): ImportFailure;
-  executeAttempt(options: ExecuteAttemptOptions): Promise<AttemptResult>;
-  runCallback(options: RunCallbackOptions): Promise<CallbackResult>;
 }

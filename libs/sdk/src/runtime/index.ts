@@ -6,4 +6,11 @@
  *   a thrown error becomes data with `importFailure(error, { file, root })`.
  * Running: `executeAttempt(options)` and `runCallback(options)`, neither of which rejects for what user code does.
  */
-export * from './contract.ts';
+export { collectDags, importFailure } from './collect.ts';
+export type * from './contract.ts';
+export { executeAttempt, runCallback } from './execute.ts';
+export { referencedFiles } from './references.ts';
+export { serialiseDag } from './serialise.ts';
+export { FailNow, Skip } from './signals.ts';
+export { withStaticClock } from './static-clock.ts';
+export type * from './task-context.ts';

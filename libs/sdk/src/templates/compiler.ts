@@ -1,4 +1,11 @@
-import { loadNunjucks, loadTransformer, type CompileFrame, type Node, type NodeClass, type Nunjucks } from './nunjucks.ts';
+import {
+  loadNunjucks,
+  loadTransformer,
+  type CompileFrame,
+  type Node,
+  type NodeClass,
+  type Nunjucks,
+} from './nunjucks.ts';
 
 /**
  * Templates as Jinja understands them, on nunjucks' lexer, parser and code generator: Python's values, operators and
@@ -29,12 +36,26 @@ export function createCompiler(): TemplateCompiler {
 }
 
 function isLoneExpression(root: Node): boolean {
-  const [only, ...more] = root.children.flatMap((node) => (node.typename === 'Output' ? node.children : [node])).filter((node) => node.typename !== 'TemplateData' || node.value !== '');
-  return only !== undefined && more.length === 0 && only.typename !== 'TemplateData' && root.children.some((node) => node.typename === 'Output');
+  const [only, ...more] = root.children
+    .flatMap((node) => (node.typename === 'Output' ? node.children : [node]))
+    .filter((node) => node.typename !== 'TemplateData' || node.value !== '');
+  return (
+    only !== undefined &&
+    more.length === 0 &&
+    only.typename !== 'TemplateData' &&
+    root.children.some((node) => node.typename === 'Output')
+  );
 }
 
 function parserClass({ parser, nodes }: Nunjucks, Slice: NodeClass) {
-  const infix = { '+': nodes['Add']!, '-': nodes['Sub']!, '*': nodes['Mul']!, '/': nodes['Div']!, '//': nodes['FloorDiv']!, '%': nodes['Mod']! };
+  const infix = {
+    '+': nodes['Add']!,
+    '-': nodes['Sub']!,
+    '*': nodes['Mul']!,
+    '/': nodes['Div']!,
+    '//': nodes['FloorDiv']!,
+    '%': nodes['Mod']!,
+  };
   return class extends parser.Parser {
     /** Sums and products from left to right, as Python has them. */
     override parseConcat(): Node {
@@ -43,7 +64,8 @@ function parserClass({ parser, nodes }: Nunjucks, Slice: NodeClass) {
 
     parseTilde(): Node {
       let node = this.parseProduct();
-      while (this.skipValue('tilde', '~')) node = new nodes['Concat']!(node.lineno, node.colno, node, this.parseProduct());
+      while (this.skipValue('tilde', '~'))
+        node = new nodes['Concat']!(node.lineno, node.colno, node, this.parseProduct());
       return node;
     }
 
@@ -53,7 +75,9 @@ function parserClass({ parser, nodes }: Nunjucks, Slice: NodeClass) {
 
     parsePower(): Node {
       const node = this.parseUnary();
-      return this.skipValue('operator', '**') ? new nodes['Pow']!(node.lineno, node.colno, node, this.parsePower()) : node;
+      return this.skipValue('operator', '**')
+        ? new nodes['Pow']!(node.lineno, node.colno, node, this.parsePower())
+        : node;
     }
 
     leftToRight(operators: readonly (keyof typeof infix)[], operand: () => Node): Node {
@@ -68,13 +92,15 @@ function parserClass({ parser, nodes }: Nunjucks, Slice: NodeClass) {
     override parsePostfix(start: Node): Node {
       let node = start;
       for (let token = this.peekToken(); token; token = this.peekToken()) {
-        if (token.type === 'left-paren') node = new nodes['FunCall']!(token.lineno, token.colno, node, this.parseSignature());
+        if (token.type === 'left-paren')
+          node = new nodes['FunCall']!(token.lineno, token.colno, node, this.parseSignature());
         else if (token.type === 'left-bracket') node = this.parseSubscript(node);
         else if (token.type === 'operator' && token.value === '.') {
           this.nextToken();
           const name = this.nextToken();
           const known = name.type === 'symbol' || name.type === 'boolean' || name.type === 'none';
-          if (!known && name.type !== 'int') this.fail(`expected a name after '.', got ${name.value}`, name.lineno, name.colno);
+          if (!known && name.type !== 'int')
+            this.fail(`expected a name after '.', got ${name.value}`, name.lineno, name.colno);
           const key = new nodes['Literal']!(name.lineno, name.colno, known ? name.value : Number(name.value));
           node = new nodes['LookupVal']!(token.lineno, token.colno, node, key);
         } else break;
@@ -92,8 +118,19 @@ function parserClass({ parser, nodes }: Nunjucks, Slice: NodeClass) {
         else this.fail("expected ':' or ']'", open.lineno, open.colno);
       }
       const none = (): Node => new nodes['Literal']!(open.lineno, open.colno, null);
-      if (parts.length === 1) return new nodes['LookupVal']!(open.lineno, open.colno, target, parts[0] ?? this.fail('an index is missing', open.lineno, open.colno));
-      return new nodes['LookupVal']!(open.lineno, open.colno, target, new Slice(open.lineno, open.colno, ...[0, 1, 2].map((i) => parts[i] ?? none())));
+      if (parts.length === 1)
+        return new nodes['LookupVal']!(
+          open.lineno,
+          open.colno,
+          target,
+          parts[0] ?? this.fail('an index is missing', open.lineno, open.colno),
+        );
+      return new nodes['LookupVal']!(
+        open.lineno,
+        open.colno,
+        target,
+        new Slice(open.lineno, open.colno, ...[0, 1, 2].map((i) => parts[i] ?? none())),
+      );
     }
 
     /** `{% do list.append(x) %}`: evaluates, and prints nothing. */
@@ -103,7 +140,13 @@ function parserClass({ parser, nodes }: Nunjucks, Slice: NodeClass) {
       this.nextToken();
       const expression = this.parseExpression();
       this.advanceAfterBlockEnd('do');
-      return new nodes['If']!(tag.lineno, tag.colno, expression, new nodes['NodeList']!(tag.lineno, tag.colno, []), null);
+      return new nodes['If']!(
+        tag.lineno,
+        tag.colno,
+        expression,
+        new nodes['NodeList']!(tag.lineno, tag.colno, []),
+        null,
+      );
     }
   };
 }
@@ -169,23 +212,49 @@ function compilerClass({ compiler }: Nunjucks, Slice: NodeClass, Each: NodeClass
       const { val } = node;
       if (val instanceof Slice) {
         const { start, stop, step } = val as unknown as { start: Node; stop: Node; step: Node };
-        this.call('slice', node, this.part(node.target, frame), this.part(start, frame), this.part(stop, frame), this.part(step, frame));
-      } else this.call('member', node, this.part(node.target, frame), this.part(node.val, frame), this.text(pathOf(node)), this.text(node.lineno + 1), this.text(called));
+        this.call(
+          'slice',
+          node,
+          this.part(node.target, frame),
+          this.part(start, frame),
+          this.part(stop, frame),
+          this.part(step, frame),
+        );
+      } else
+        this.call(
+          'member',
+          node,
+          this.part(node.target, frame),
+          this.part(node.val, frame),
+          this.text(pathOf(node)),
+          this.text(node.lineno + 1),
+          this.text(called),
+        );
     }
 
     compileFunCall(node: Node, frame: CompileFrame): void {
-      const callee = (): void => (node.name.typename === 'LookupVal' ? this.lookupMember(node.name, frame, true) : this.compile(node.name, frame));
-      this.call('call', node, callee, this.text(pathOf(node.name)), () => this._compileAggregate(node.args, frame, '[', ']'));
+      const callee = (): void =>
+        node.name.typename === 'LookupVal' ? this.lookupMember(node.name, frame, true) : this.compile(node.name, frame);
+      this.call('call', node, callee, this.text(pathOf(node.name)), () =>
+        this._compileAggregate(node.args, frame, '[', ']'),
+      );
     }
 
     compileFilter(node: Node, frame: CompileFrame): void {
-      this.call('filter', node, this.text(node.name.value), () => this._emit('context'), () => this._compileAggregate(node.args, frame, '[', ']'));
+      this.call(
+        'filter',
+        node,
+        this.text(node.name.value),
+        () => this._emit('context'),
+        () => this._compileAggregate(node.args, frame, '[', ']'),
+      );
     }
 
     compileIs(node: Node, frame: CompileFrame): void {
       const { right } = node;
       const name = right.name === undefined ? String(right.value ?? 'none') : String(right.name.value);
-      const args = (): void => (right.args === undefined ? this._emit('[]') : this._compileAggregate(right.args, frame, '[', ']'));
+      const args = (): void =>
+        right.args === undefined ? this._emit('[]') : this._compileAggregate(right.args, frame, '[', ']');
       this.call('test', node, this.text(name), this.part(node.left, frame), args);
     }
 
@@ -193,7 +262,13 @@ function compilerClass({ compiler }: Nunjucks, Slice: NodeClass, Each: NodeClass
       const operands = [node.expr, ...node.ops.map((op) => op.expr)];
       node.ops.forEach((op, i) => {
         if (i > 0) this._emit(' && ');
-        this.call('compare', node, this.part(operands[i]!, frame), this.text(op.type), this.part(operands[i + 1]!, frame));
+        this.call(
+          'compare',
+          node,
+          this.part(operands[i]!, frame),
+          this.text(op.type),
+          this.part(operands[i + 1]!, frame),
+        );
       });
     }
 
@@ -288,7 +363,11 @@ function pathOf(node: Node): string {
     case 'Symbol':
       return String(node.value);
     case 'LookupVal':
-      return node.val.typename === 'Literal' ? (typeof node.val.value === 'string' ? `${pathOf(node.target)}.${node.val.value}` : `${pathOf(node.target)}[${String(node.val.value)}]`) : `${pathOf(node.target)}[…]`;
+      return node.val.typename === 'Literal'
+        ? typeof node.val.value === 'string'
+          ? `${pathOf(node.target)}.${node.val.value}`
+          : `${pathOf(node.target)}[${String(node.val.value)}]`
+        : `${pathOf(node.target)}[…]`;
     case 'FunCall':
       return `${pathOf(node.name)}()`;
     case 'Literal':

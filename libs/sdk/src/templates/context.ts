@@ -76,7 +76,10 @@ export function templateContext(input: TemplateContextInput): Record<string, unk
     task_instance_key_str: `${dagId}__${taskId}__${dates?.ds_nodash ?? runId}`,
     test_mode: false,
     macros,
-    var: { value: new Members((key) => input.variable?.(key)), json: new Members((key) => parsed(input.variable?.(key), key)) },
+    var: {
+      value: new Members((key) => input.variable?.(key)),
+      json: new Members((key) => parsed(input.variable?.(key), key)),
+    },
     conn: new Members((connId) => connectionMembers(input.connection?.(connId))),
     ...(input.reason === undefined ? {} : { reason: input.reason }),
     ...(input.exception === undefined ? {} : { exception: input.exception }),
@@ -116,15 +119,32 @@ function taskInstance(input: TemplateContextInput, task: object, dagRun: object)
     /** -1: not mapped. */
     map_index: mapIndex.length === 0 ? -1 : mapIndex.length === 1 ? mapIndex[0] : mapIndex.join('.'),
     key: attemptId({ dagId, runId, taskId, mapIndex, tryNumber, leg: 1 }),
-    xcom_pull: (...args: unknown[]) => pull(input, bind(['task_ids', 'dag_id', 'key', 'include_prior_dates', 'session', 'map_indexes', 'default', 'run_id'], args)),
+    xcom_pull: (...args: unknown[]) =>
+      pull(
+        input,
+        bind(['task_ids', 'dag_id', 'key', 'include_prior_dates', 'session', 'map_indexes', 'default', 'run_id'], args),
+      ),
   };
 }
 
 /** One task id gives its value, a list of them a list; what was never pushed is None, or `default`. */
 function pull(input: TemplateContextInput, named: Readonly<Record<string, unknown>>): unknown {
-  const { task_ids: ids, key = 'return_value', dag_id: dagId, run_id: runId, map_indexes: mapIndexes, default: fallback = null } = named;
+  const {
+    task_ids: ids,
+    key = 'return_value',
+    dag_id: dagId,
+    run_id: runId,
+    map_indexes: mapIndexes,
+    default: fallback = null,
+  } = named;
   const one = (taskId: string, mapIndex?: unknown): unknown => {
-    const query = { taskId, key: str(key), ...(mapIndex === undefined || mapIndex === null ? {} : { mapIndex: str(mapIndex) }), ...(dagId ? { dagId: str(dagId) } : {}), ...(runId ? { runId: str(runId) } : {}) };
+    const query = {
+      taskId,
+      key: str(key),
+      ...(mapIndex === undefined || mapIndex === null ? {} : { mapIndex: str(mapIndex) }),
+      ...(dagId ? { dagId: str(dagId) } : {}),
+      ...(runId ? { runId: str(runId) } : {}),
+    };
     const found = input.xcom?.(query);
     return found === undefined ? fallback : found.value;
   };

@@ -9,19 +9,29 @@ export class DateTime {
   }
 
   /** Of a number (epoch milliseconds), a Date, an ISO text (UTC unless it says else) or another moment. */
-  static from(value: DateTime | Date | number | string | Temporal.Instant | Temporal.ZonedDateTime, timezone = 'UTC'): DateTime {
+  static from(
+    value: DateTime | Date | number | string | Temporal.Instant | Temporal.ZonedDateTime,
+    timezone = 'UTC',
+  ): DateTime {
     if (value instanceof DateTime) return value;
     if (value instanceof Temporal.ZonedDateTime) return new DateTime(value);
     if (value instanceof Temporal.Instant) return new DateTime(value.toZonedDateTimeISO(timezone));
     if (typeof value === 'string') return DateTime.parse(value, timezone);
-    return new DateTime(Temporal.Instant.fromEpochMilliseconds(value instanceof Date ? value.getTime() : value).toZonedDateTimeISO(timezone));
+    return new DateTime(
+      Temporal.Instant.fromEpochMilliseconds(value instanceof Date ? value.getTime() : value).toZonedDateTimeISO(
+        timezone,
+      ),
+    );
   }
 
   static parse(text: string, timezone = 'UTC'): DateTime {
     const iso = text.trim().replace(/^(\d{4}-\d{2}-\d{2}) (?=\d)/, '$1T');
     const offset = /(?:Z|([+-]\d{2}):?(\d{2}))$/i.exec(iso);
-    if (offset === null || !iso.includes('T')) return new DateTime(Temporal.PlainDateTime.from(iso).toZonedDateTime(timezone));
-    return new DateTime(Temporal.Instant.from(iso).toZonedDateTimeISO(offset[1] === undefined ? 'UTC' : `${offset[1]}:${offset[2]}`));
+    if (offset === null || !iso.includes('T'))
+      return new DateTime(Temporal.PlainDateTime.from(iso).toZonedDateTime(timezone));
+    return new DateTime(
+      Temporal.Instant.from(iso).toZonedDateTimeISO(offset[1] === undefined ? 'UTC' : `${offset[1]}:${offset[2]}`),
+    );
   }
 
   get zoned(): Temporal.ZonedDateTime {
@@ -81,7 +91,11 @@ export class DateTime {
     return strftime(this.#z, format);
   }
   isoformat(separator = 'T'): string {
-    return this.strftime(`%Y-%m-%d${separator}%H:%M:%S`) + (this.microsecond === 0 ? '' : this.strftime('.%f')) + this.#z.offset;
+    return (
+      this.strftime(`%Y-%m-%d${separator}%H:%M:%S`) +
+      (this.microsecond === 0 ? '' : this.strftime('.%f')) +
+      this.#z.offset
+    );
   }
   date(): DateTime {
     return this.start_of('day');
@@ -106,7 +120,17 @@ export class DateTime {
   }
   replace(parts: Readonly<Record<string, number>> = {}): DateTime {
     const { year, month, day, hour, minute, second, microsecond } = parts;
-    const fields = { year, month, day, hour, minute, second, ...(microsecond === undefined ? {} : { millisecond: Math.floor(microsecond / 1000), microsecond: microsecond % 1000 }) };
+    const fields = {
+      year,
+      month,
+      day,
+      hour,
+      minute,
+      second,
+      ...(microsecond === undefined
+        ? {}
+        : { millisecond: Math.floor(microsecond / 1000), microsecond: microsecond % 1000 }),
+    };
     return new DateTime(this.#z.with(Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined))));
   }
   start_of(unit: string): DateTime {
@@ -144,7 +168,17 @@ export class DateTime {
 
 export type DurationKwargs = Readonly<Record<string, unknown>>;
 
-const UNITS = ['years', 'months', 'weeks', 'days', 'hours', 'minutes', 'seconds', 'milliseconds', 'microseconds'] as const;
+const UNITS = [
+  'years',
+  'months',
+  'weeks',
+  'days',
+  'hours',
+  'minutes',
+  'seconds',
+  'milliseconds',
+  'microseconds',
+] as const;
 
 /** A length of time: exact, or with months and years that depend on where they are added. */
 export class TimeDelta {
@@ -161,7 +195,9 @@ export class TimeDelta {
       const whole = Math.trunc(amount);
       const calendar = unit === 'years' || unit === 'months';
       const rest = calendar ? 0 : Math.round((amount - whole) * MS[unit]);
-      total = Temporal.Duration.from(merge(total, { [unit]: whole, milliseconds: rest + (unit === 'milliseconds' ? whole : 0) }));
+      total = Temporal.Duration.from(
+        merge(total, { [unit]: whole, milliseconds: rest + (unit === 'milliseconds' ? whole : 0) }),
+      );
     }
     return new TimeDelta(total);
   }

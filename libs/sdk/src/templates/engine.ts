@@ -22,11 +22,20 @@ export class TemplateEngine {
   #captured: { value: unknown } | undefined;
 
   constructor() {
-    this.#filters = filtersWith((name) => (value, ...args) => this.#filter(name, undefined, [value, ...args]), (name) => this.#test(name));
+    this.#filters = filtersWith(
+      (name) =>
+        (value, ...args) =>
+          this.#filter(name, undefined, [value, ...args]),
+      (name) => this.#test(name),
+    );
   }
 
   /** `native`: a template that is one expression gives its value, not a text. */
-  render(source: string, context: Readonly<Record<string, unknown>>, options: { readonly native: boolean; readonly searchPath: readonly string[]; readonly name: string }): unknown {
+  render(
+    source: string,
+    context: Readonly<Record<string, unknown>>,
+    options: { readonly native: boolean; readonly searchPath: readonly string[]; readonly name: string },
+  ): unknown {
     const { native, searchPath, name } = options;
     try {
       const obj = this.#compile(source, name, native);
@@ -58,7 +67,13 @@ export class TemplateEngine {
       cache: {},
       getSource: (name: string) => {
         const path = findFile(name, searchPath);
-        return path === undefined ? null : { src: { type: 'code', obj: this.#compile(readFileSync(path, 'utf8'), name, false) }, path: name, noCache: true };
+        return path === undefined
+          ? null
+          : {
+              src: { type: 'code', obj: this.#compile(readFileSync(path, 'utf8'), name, false) },
+              path: name,
+              noCache: true,
+            };
       },
     });
     const environment = new this.#nunjucks.Environment([loader], { autoescape: false, dev: true });
@@ -87,7 +102,8 @@ export class TemplateEngine {
 
   #test(name: string): (value: unknown, ...args: unknown[]) => boolean {
     const test = Object.hasOwn(TESTS, name) ? TESTS[name] : undefined;
-    if (test === undefined) throw new TemplateError(`there is no test '${name}'; known: ${Object.keys(TESTS).join(', ')}`);
+    if (test === undefined)
+      throw new TemplateError(`there is no test '${name}'; known: ${Object.keys(TESTS).join(', ')}`);
     return LENIENT.has(name) ? test : (value, ...args) => test(strict(value) as unknown, ...args);
   }
 }

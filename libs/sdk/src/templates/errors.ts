@@ -6,7 +6,10 @@ export class TemplateError extends Error {
   /** 1-based line in the template. */
   readonly line: number | undefined;
 
-  constructor(reason: string, place: { readonly line?: number | undefined; readonly template?: string; readonly field?: string } = {}) {
+  constructor(
+    reason: string,
+    place: { readonly line?: number | undefined; readonly template?: string; readonly field?: string } = {},
+  ) {
     super(describe(reason, place));
     this.reason = reason;
     this.line = place.line;
@@ -23,20 +26,29 @@ export class TemplateError extends Error {
   }
 }
 
-function describe(reason: string, { line, template, field }: { readonly line?: number | undefined; readonly template?: string; readonly field?: string }): string {
-  const where = [field === undefined ? undefined : `field ${field}`, template === undefined ? undefined : `template ${template}`, line === undefined ? undefined : `line ${line}`].filter(
-    (part) => part !== undefined,
-  );
+function describe(
+  reason: string,
+  {
+    line,
+    template,
+    field,
+  }: { readonly line?: number | undefined; readonly template?: string; readonly field?: string },
+): string {
+  const where = [
+    field === undefined ? undefined : `field ${field}`,
+    template === undefined ? undefined : `template ${template}`,
+    line === undefined ? undefined : `line ${line}`,
+  ].filter((part) => part !== undefined);
   return where.length === 0 ? reason : `${where.join(', ')}: ${reason}`;
 }
 
 /** A template needs a value that must be fetched first. The renderer fetches it and renders again. */
 export class PendingLookup extends Error {
   override readonly name = 'PendingLookup';
-  readonly key: string;
+  readonly fetch: () => Promise<void>;
 
-  constructor(key: string) {
-    super(`${key} has not been fetched`);
-    this.key = key;
+  constructor(what: string, fetch: () => Promise<void>) {
+    super(`${what} has not been fetched`);
+    this.fetch = fetch;
   }
 }

@@ -4,20 +4,38 @@ import { formatPercent } from './format.ts';
 import { pythonJson, toDateTime } from './macros.ts';
 import { TEXT_METHODS } from './methods.ts';
 import { contains, member } from './operations.ts';
-import { bind, equal, isPlainObject, isText, iterate, order, splitArgs, str, truthy, typeName, Undefined } from './values.ts';
+import {
+  bind,
+  equal,
+  isPlainObject,
+  isText,
+  iterate,
+  order,
+  splitArgs,
+  str,
+  truthy,
+  typeName,
+  Undefined,
+} from './values.ts';
 
 type Filter = (value: unknown, ...args: unknown[]) => unknown;
 type Test = (value: unknown, ...args: unknown[]) => boolean;
 
-const orNone = (format: (moment: DateTime) => string): Filter => (value) => (value === null ? null : format(toDateTime(value)));
+const orNone =
+  (format: (moment: DateTime) => string): Filter =>
+  (value) =>
+    value === null ? null : format(toDateTime(value));
 
 export const TIMESTAMPS = { ds: '%Y-%m-%d', ds_nodash: '%Y%m%d', ts_nodash: '%Y%m%dT%H%M%S' } as const;
 
 /** `2024-12-01T01:00:00+00:00` → `20241201T010000+0000`. */
-export const nodashWithTz = (moment: DateTime): string => moment.isoformat().replaceAll('-', '').replaceAll(':', '').replace(/\.\d+/, '');
+export const nodashWithTz = (moment: DateTime): string =>
+  moment.isoformat().replaceAll('-', '').replaceAll(':', '').replace(/\.\d+/, '');
 
 function attribute(item: unknown, path: unknown): unknown {
-  return str(path).split('.').reduce<unknown>((at, key) => member(at, /^\d+$/.test(key) ? Number(key) : key, str(path), 1, false), item);
+  return str(path)
+    .split('.')
+    .reduce<unknown>((at, key) => member(at, /^\d+$/.test(key) ? Number(key) : key, str(path), 1, false), item);
 }
 
 function keyed(attr: unknown): (item: unknown) => unknown {
@@ -28,7 +46,9 @@ function extreme(direction: 1 | -1): Filter {
   return (value, ...args) => {
     const key = keyed(bind(['case_sensitive', 'attribute'], args)['attribute']);
     const items = iterate(value);
-    return items.length === 0 ? new Undefined('the least or greatest of an empty list') : items.reduce((best, item) => (order(key(item), key(best)) * direction < 0 ? item : best));
+    return items.length === 0
+      ? new Undefined('the least or greatest of an empty list')
+      : items.reduce((best, item) => (order(key(item), key(best)) * direction < 0 ? item : best));
   };
 }
 
@@ -43,16 +63,24 @@ function unique(value: unknown, ...args: unknown[]): unknown[] {
 }
 
 /** Filters that nunjucks lacks, or has with JavaScript's idea of values. `filter` and `test` find others by name. */
-export function filtersWith(filter: (name: string) => Filter, test: (name: string) => Test): Readonly<Record<string, Filter>> {
-  const pick = (keep: boolean, byAttribute: boolean): Filter => (value, ...args) => {
-    const { positional } = splitArgs(args);
-    const [attr, name, ...rest] = byAttribute ? positional : [undefined, ...positional];
-    const key = keyed(attr);
-    return iterate(value).filter((item) => (name === undefined ? truthy(definedOr(key(item))) : test(str(name))(key(item), ...rest)) === keep);
-  };
+export function filtersWith(
+  filter: (name: string) => Filter,
+  test: (name: string) => Test,
+): Readonly<Record<string, Filter>> {
+  const pick =
+    (keep: boolean, byAttribute: boolean): Filter =>
+    (value, ...args) => {
+      const { positional } = splitArgs(args);
+      const [attr, name, ...rest] = byAttribute ? positional : [undefined, ...positional];
+      const key = keyed(attr);
+      return iterate(value).filter(
+        (item) => (name === undefined ? truthy(definedOr(key(item))) : test(str(name))(key(item), ...rest)) === keep,
+      );
+    };
   const map: Filter = (value, ...args) => {
     const { positional, kwargs } = splitArgs(args);
-    if ('attribute' in kwargs) return iterate(value).map((item) => withDefault(attribute(item, kwargs['attribute']), kwargs['default']));
+    if ('attribute' in kwargs)
+      return iterate(value).map((item) => withDefault(attribute(item, kwargs['attribute']), kwargs['default']));
     return iterate(value).map((item) => filter(str(positional[0]))(item, ...positional.slice(1)));
   };
   return {
@@ -66,7 +94,9 @@ export function filtersWith(filter: (name: string) => Filter, test: (name: strin
     format: (value, ...args) => formatPercent(str(value), args.length === 1 && isPlainObject(args[0]) ? args[0] : args),
     join: (value, ...args) => {
       const { d = '', attribute: attr } = bind(['d', 'attribute'], args);
-      return iterate(value).map((item) => str(keyed(attr)(item))).join(str(d));
+      return iterate(value)
+        .map((item) => str(keyed(attr)(item)))
+        .join(str(d));
     },
     length: size,
     count: size,
@@ -79,12 +109,20 @@ export function filtersWith(filter: (name: string) => Filter, test: (name: strin
     max: extreme(-1),
     unique,
     sort: (value, ...args) => {
-      const { reverse = false, attribute: attr, case_sensitive = false } = bind(['reverse', 'case_sensitive', 'attribute'], args);
+      const {
+        reverse = false,
+        attribute: attr,
+        case_sensitive = false,
+      } = bind(['reverse', 'case_sensitive', 'attribute'], args);
       const fold = (v: unknown): unknown => (isText(v) && !truthy(case_sensitive) ? String(v).toLowerCase() : v);
       const sorted = [...iterate(value)].sort((a, b) => order(fold(keyed(attr)(a)), fold(keyed(attr)(b))));
       return truthy(reverse) ? sorted.reverse() : sorted;
     },
-    sum: (value, ...args) => iterate(value).reduce((total: number, item) => total + Number(keyed(bind(['attribute', 'start'], args)['attribute'])(item)), Number(bind(['attribute', 'start'], args)['start'] ?? 0)),
+    sum: (value, ...args) =>
+      iterate(value).reduce(
+        (total: number, item) => total + Number(keyed(bind(['attribute', 'start'], args)['attribute'])(item)),
+        Number(bind(['attribute', 'start'], args)['start'] ?? 0),
+      ),
     int: (value, ...args) => {
       const number = isText(value) ? Number.parseFloat(String(value)) : Number(value);
       return Number.isNaN(number) ? Number(bind(['default'], args)['default'] ?? 0) : Math.trunc(number);
@@ -106,12 +144,14 @@ export function filtersWith(filter: (name: string) => Filter, test: (name: strin
 
 function size(value: unknown): number {
   if (isText(value)) return [...String(value)].length;
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') throw new TemplateError(`${typeName(value)} has no length`);
+  if (value === null || typeof value === 'number' || typeof value === 'boolean')
+    throw new TemplateError(`${typeName(value)} has no length`);
   return iterate(value).length;
 }
 
 const definedOr = (value: unknown): unknown => (value instanceof Undefined ? null : value);
-const withDefault = (value: unknown, fallback: unknown): unknown => (value instanceof Undefined && fallback !== undefined ? fallback : value);
+const withDefault = (value: unknown, fallback: unknown): unknown =>
+  value instanceof Undefined && fallback !== undefined ? fallback : value;
 
 const defaultFilter: Filter = (value, ...args) => {
   const { default_value = '', boolean = false } = bind(['default_value', 'boolean'], args);

@@ -2,16 +2,25 @@ import { TemplateError } from './errors.ts';
 import { isPlainObject, repr, str, strict, type Kwargs } from './values.ts';
 
 /** `'{} of {n:03d}'.format(...)`: positions, names, members, and the format specification of numbers and texts. */
-export function formatText(text: string, { positional, kwargs }: { readonly positional: readonly unknown[]; readonly kwargs: Kwargs }): string {
+export function formatText(
+  text: string,
+  { positional, kwargs }: { readonly positional: readonly unknown[]; readonly kwargs: Kwargs },
+): string {
   let next = 0;
-  return text.replaceAll(/\{\{|\}\}|\{([^{}!:]*)(?:!([rs]))?(?::([^{}]*))?\}/g, (whole, field: string | undefined, conversion: string | undefined, spec: string | undefined) => {
-    if (field === undefined) return whole.charAt(0);
-    const [, head = '', path = ''] = /^([^.[]*)(.*)$/.exec(field) ?? [];
-    const first = head === '' ? positional[next++] : /^\d+$/.test(head) ? positional[Number(head)] : kwargs[head];
-    const value = [...path.matchAll(/\.(\w+)|\[([^\]]+)\]/g)].reduce<unknown>((at, m) => member(at, m[1] ?? m[2]!), first);
-    if (value === undefined) throw new TemplateError(`no argument for '{${field}}' in '${text}'`);
-    return applySpec(conversion === 'r' ? repr(value) : value, spec ?? '');
-  });
+  return text.replaceAll(
+    /\{\{|\}\}|\{([^{}!:]*)(?:!([rs]))?(?::([^{}]*))?\}/g,
+    (whole, field: string | undefined, conversion: string | undefined, spec: string | undefined) => {
+      if (field === undefined) return whole.charAt(0);
+      const [, head = '', path = ''] = /^([^.[]*)(.*)$/.exec(field) ?? [];
+      const first = head === '' ? positional[next++] : /^\d+$/.test(head) ? positional[Number(head)] : kwargs[head];
+      const value = [...path.matchAll(/\.(\w+)|\[([^\]]+)\]/g)].reduce<unknown>(
+        (at, m) => member(at, m[1] ?? m[2]!),
+        first,
+      );
+      if (value === undefined) throw new TemplateError(`no argument for '{${field}}' in '${text}'`);
+      return applySpec(conversion === 'r' ? repr(value) : value, spec ?? '');
+    },
+  );
 }
 
 function member(value: unknown, key: string): unknown {
@@ -26,14 +35,20 @@ function applySpec(value: unknown, spec: string): string {
   if (match === null) throw new TemplateError(`'${spec}' is not a format`);
   const [, fill, align, sign = '-', zero, width, comma, precision, type] = match;
   const numeric = typeof value === 'number';
-  let text = numeric ? formatNumber(value, type, precision, comma !== undefined) : precision === undefined ? str(value) : str(value).slice(0, Number(precision));
+  let text = numeric
+    ? formatNumber(value, type, precision, comma !== undefined)
+    : precision === undefined
+      ? str(value)
+      : str(value).slice(0, Number(precision));
   if (numeric && value >= 0 && sign !== '-') text = sign + text;
   const size = Number(width ?? 0);
-  if (zero !== undefined && align === undefined) return text.startsWith('-') ? `-${text.slice(1).padStart(size - 1, '0')}` : text.padStart(size, '0');
+  if (zero !== undefined && align === undefined)
+    return text.startsWith('-') ? `-${text.slice(1).padStart(size - 1, '0')}` : text.padStart(size, '0');
   const side = align ?? (numeric ? '>' : '<');
   const pad = fill ?? ' ';
   if (side === '<') return text.padEnd(size, pad);
-  if (side === '^') return text.padStart(text.length + Math.floor(Math.max(0, size - text.length) / 2), pad).padEnd(size, pad);
+  if (side === '^')
+    return text.padStart(text.length + Math.floor(Math.max(0, size - text.length) / 2), pad).padEnd(size, pad);
   return text.padStart(size, pad);
 }
 
@@ -61,7 +76,9 @@ function formatNumber(value: number, type: string | undefined, precision: string
     case 'd':
       return group(String(Math.trunc(value)));
     default:
-      return precision === undefined ? group(String(value)) : String(Number(value.toPrecision(Math.max(1, Number(precision)))));
+      return precision === undefined
+        ? group(String(value))
+        : String(Number(value.toPrecision(Math.max(1, Number(precision)))));
   }
 }
 
@@ -69,13 +86,30 @@ function formatNumber(value: number, type: string | undefined, precision: string
 export function formatPercent(text: string, argument: unknown): string {
   const args = Array.isArray(argument) ? argument : [argument];
   let next = 0;
-  return text.replaceAll(/%(?:\((\w+)\))?([-+ 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])/g, (_code, name: string | undefined, flags: string, width: string | undefined, precision: string | undefined, type: string) => {
-    if (type === '%') return '%';
-    const value = strict(name === undefined ? args[next++] : isPlainObject(argument) ? argument[name] : undefined);
-    if (value === undefined) throw new TemplateError(`not enough arguments for '${text}'`);
-    const body = type === 's' ? str(value) : type === 'r' ? repr(value) : formatNumber(Number(value), type === 'i' ? 'd' : type, precision, false);
-    const size = Number(width ?? 0);
-    if (flags.includes('-')) return body.padEnd(size);
-    return flags.includes('0') && type !== 's' ? applySpec(Number(body), `0${size}`).padStart(size, '0') : body.padStart(size);
-  });
+  return text.replaceAll(
+    /%(?:\((\w+)\))?([-+ 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])/g,
+    (
+      _code,
+      name: string | undefined,
+      flags: string,
+      width: string | undefined,
+      precision: string | undefined,
+      type: string,
+    ) => {
+      if (type === '%') return '%';
+      const value = strict(name === undefined ? args[next++] : isPlainObject(argument) ? argument[name] : undefined);
+      if (value === undefined) throw new TemplateError(`not enough arguments for '${text}'`);
+      const body =
+        type === 's'
+          ? str(value)
+          : type === 'r'
+            ? repr(value)
+            : formatNumber(Number(value), type === 'i' ? 'd' : type, precision, false);
+      const size = Number(width ?? 0);
+      if (flags.includes('-')) return body.padEnd(size);
+      return flags.includes('0') && type !== 's'
+        ? applySpec(Number(body), `0${size}`).padStart(size, '0')
+        : body.padStart(size);
+    },
+  );
 }

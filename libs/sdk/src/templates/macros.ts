@@ -14,7 +14,11 @@ export function dsFormat(ds: string, inputFormat: string, outputFormat: string):
   return new DateTime(strptime(ds, inputFormat)).strftime(outputFormat);
 }
 
-const NEARLY: readonly (readonly [unit: string, of: (d: Temporal.Duration) => number, next?: (d: Temporal.Duration) => boolean])[] = [
+const NEARLY: readonly (readonly [
+  unit: string,
+  of: (d: Temporal.Duration) => number,
+  next?: (d: Temporal.Duration) => boolean,
+])[] = [
   ['year', (d) => d.years],
   ['month', (d) => d.months, (d) => d.weeks * 7 + d.days >= 27],
   ['week', (d) => d.weeks, (d) => d.days > 3],
@@ -25,13 +29,18 @@ const NEARLY: readonly (readonly [unit: string, of: (d: Temporal.Duration) => nu
 ];
 
 /** `'1 day before'`, `'2 weeks after'`; against the present moment (no `since`) `'… ago'` and `'in …'`. */
-export function datetimeDiffForHumans(moment: DateTime | Date | string, since?: DateTime | Date | string | null): string {
+export function datetimeDiffForHumans(
+  moment: DateTime | Date | string,
+  since?: DateTime | Date | string | null,
+): string {
   const from = toDateTime(moment);
   const relative = since === undefined || since === null;
   const to = relative ? DateTime.from(Date.now()) : toDateTime(since);
   const past = from.ms < to.ms;
   const [early, late] = past ? [from, to] : [to, from];
-  const gap = early.zoned.withTimeZone('UTC').until(late.zoned.withTimeZone('UTC'), { largestUnit: 'years', smallestUnit: 'seconds' });
+  const gap = early.zoned
+    .withTimeZone('UTC')
+    .until(late.zoned.withTimeZone('UTC'), { largestUnit: 'years', smallestUnit: 'seconds' });
   const words = describe(splitWeeks(gap));
   if (relative) return past ? `${words} ago` : `in ${words}`;
   return `${words} ${past ? 'before' : 'after'}`;
@@ -72,7 +81,11 @@ export function pythonJson(value: unknown, indent?: unknown): string {
   if (indent !== undefined && indent !== null) return JSON.stringify(value, null, Number(indent));
   const walk = (v: unknown): string => {
     if (Array.isArray(v)) return `[${v.map(walk).join(', ')}]`;
-    if (typeof v === 'object' && v !== null && !('toJSON' in v)) return `{${Object.entries(v).filter(([, e]) => e !== undefined).map(([k, e]) => `${JSON.stringify(k)}: ${walk(e)}`).join(', ')}}`;
+    if (typeof v === 'object' && v !== null && !('toJSON' in v))
+      return `{${Object.entries(v)
+        .filter(([, e]) => e !== undefined)
+        .map(([k, e]) => `${JSON.stringify(k)}: ${walk(e)}`)
+        .join(', ')}}`;
     return JSON.stringify(v) ?? 'null';
   };
   return walk(value);
@@ -82,7 +95,19 @@ function datetime(...args: unknown[]): DateTime {
   const parts = bind(['year', 'month', 'day', 'hour', 'minute', 'second', 'microsecond'], args);
   const field = (name: string, fallback: number): number => Number(parts[name] ?? fallback);
   return new DateTime(
-    Temporal.ZonedDateTime.from({ timeZone: 'UTC', year: field('year', 1970), month: field('month', 1), day: field('day', 1), hour: field('hour', 0), minute: field('minute', 0), second: field('second', 0), millisecond: Math.floor(field('microsecond', 0) / 1000) }, { overflow: 'reject' }),
+    Temporal.ZonedDateTime.from(
+      {
+        timeZone: 'UTC',
+        year: field('year', 1970),
+        month: field('month', 1),
+        day: field('day', 1),
+        hour: field('hour', 0),
+        minute: field('minute', 0),
+        second: field('second', 0),
+        millisecond: Math.floor(field('microsecond', 0) / 1000),
+      },
+      { overflow: 'reject' },
+    ),
   );
 }
 
@@ -129,5 +154,8 @@ export const macros = {
   time: { time: () => Date.now() / 1000 },
   uuid: { uuid4: () => randomUUID() },
   random,
-  json: { dumps: (...args: unknown[]) => pythonJson(splitArgs(args).positional[0], splitArgs(args).kwargs['indent']), loads: (text: unknown) => JSON.parse(str(text)) as unknown },
+  json: {
+    dumps: (...args: unknown[]) => pythonJson(splitArgs(args).positional[0], splitArgs(args).kwargs['indent']),
+    loads: (text: unknown) => JSON.parse(str(text)) as unknown,
+  },
 };

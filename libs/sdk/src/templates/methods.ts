@@ -4,8 +4,13 @@ import { bind, equal, isPlainObject, iterate, order, splitArgs, str, strict, tru
 type Method<T> = (self: T, ...args: unknown[]) => unknown;
 
 const escapeClass = (chars: string): string => chars.replaceAll(/[\\\]^-]/g, String.raw`\$&`);
-const edge = (chars: unknown): string => (chars === undefined || chars === null ? String.raw`\s` : `[${escapeClass(str(chars))}]`);
-const words = (text: string): string[] => text.trim().split(/\s+/).filter((word) => word !== '');
+const edge = (chars: unknown): string =>
+  chars === undefined || chars === null ? String.raw`\s` : `[${escapeClass(str(chars))}]`;
+const words = (text: string): string[] =>
+  text
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== '');
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1).toLowerCase();
 
 function split(text: string, fromRight: boolean, args: readonly unknown[]): string[] {
@@ -19,7 +24,8 @@ function split(text: string, fromRight: boolean, args: readonly unknown[]): stri
     : [...parts.slice(0, limit), parts.slice(limit).join(joint)];
 }
 
-const anyOf = (needle: unknown, test: (text: string) => boolean): boolean => (Array.isArray(needle) ? needle.some((n) => test(str(n))) : test(str(needle)));
+const anyOf = (needle: unknown, test: (text: string) => boolean): boolean =>
+  Array.isArray(needle) ? needle.some((n) => test(str(n))) : test(str(needle));
 
 /** Python's methods of texts. */
 export const TEXT_METHODS: Readonly<Record<string, Method<string>>> = {
@@ -35,8 +41,14 @@ export const TEXT_METHODS: Readonly<Record<string, Method<string>>> = {
   split: (s, ...args) => split(s, false, args),
   rsplit: (s, ...args) => split(s, true, args),
   splitlines: (s) => s.replace(/\r?\n$/, '').split(/\r?\n/),
-  partition: (s, sep) => (s.includes(str(sep)) ? [s.slice(0, s.indexOf(str(sep))), str(sep), s.slice(s.indexOf(str(sep)) + str(sep).length)] : [s, '', '']),
-  rpartition: (s, sep) => (s.includes(str(sep)) ? [s.slice(0, s.lastIndexOf(str(sep))), str(sep), s.slice(s.lastIndexOf(str(sep)) + str(sep).length)] : ['', '', s]),
+  partition: (s, sep) =>
+    s.includes(str(sep))
+      ? [s.slice(0, s.indexOf(str(sep))), str(sep), s.slice(s.indexOf(str(sep)) + str(sep).length)]
+      : [s, '', ''],
+  rpartition: (s, sep) =>
+    s.includes(str(sep))
+      ? [s.slice(0, s.lastIndexOf(str(sep))), str(sep), s.slice(s.lastIndexOf(str(sep)) + str(sep).length)]
+      : ['', '', s],
   replace: (s, from, to, count) => {
     const parts = s.split(str(from));
     const limit = count === undefined ? parts.length : Number(count);
@@ -51,10 +63,14 @@ export const TEXT_METHODS: Readonly<Record<string, Method<string>>> = {
   find: (s, part) => s.indexOf(str(part)),
   rfind: (s, part) => s.lastIndexOf(str(part)),
   count: (s, part) => s.split(str(part)).length - 1,
-  zfill: (s, width) => (/^[+-]/.test(s) ? s.charAt(0) + s.slice(1).padStart(Number(width) - 1, '0') : s.padStart(Number(width), '0')),
+  zfill: (s, width) =>
+    /^[+-]/.test(s) ? s.charAt(0) + s.slice(1).padStart(Number(width) - 1, '0') : s.padStart(Number(width), '0'),
   ljust: (s, width, fill) => s.padEnd(Number(width), fill === undefined ? ' ' : str(fill)),
   rjust: (s, width, fill) => s.padStart(Number(width), fill === undefined ? ' ' : str(fill)),
-  center: (s, width, fill) => s.padStart(s.length + Math.floor((Number(width) - s.length) / 2), fill === undefined ? ' ' : str(fill)).padEnd(Number(width), fill === undefined ? ' ' : str(fill)),
+  center: (s, width, fill) =>
+    s
+      .padStart(s.length + Math.floor((Number(width) - s.length) / 2), fill === undefined ? ' ' : str(fill))
+      .padEnd(Number(width), fill === undefined ? ' ' : str(fill)),
   isdigit: (s) => /^\p{Nd}+$/u.test(s),
   isalpha: (s) => /^\p{L}+$/u.test(s),
   isalnum: (s) => /^[\p{L}\p{N}]+$/u.test(s),
@@ -69,13 +85,22 @@ export const LIST_METHODS: Readonly<Record<string, Method<unknown[]>>> = {
   extend: (list, items) => (list.push(...iterate(items)), null),
   insert: (list, at, item) => (list.splice(Number(at), 0, item), null),
   pop: (list, at) => list.splice(at === undefined ? -1 : Number(at), 1)[0] ?? null,
-  remove: (list, item) => (list.splice(list.findIndex((each) => equal(each, item)), 1), null),
+  remove: (list, item) => (
+    list.splice(
+      list.findIndex((each) => equal(each, item)),
+      1,
+    ),
+    null
+  ),
   index: (list, item) => list.findIndex((each) => equal(each, item)),
   count: (list, item) => list.filter((each) => equal(each, item)).length,
   reverse: (list) => (list.reverse(), null),
   copy: (list) => [...list],
   clear: (list) => (list.splice(0), null),
-  sort: (list, ...args) => (list.sort((a, b) => (truthy(splitArgs(args).kwargs['reverse'] ?? false) ? order(b, a) : order(a, b))), null),
+  sort: (list, ...args) => (
+    list.sort((a, b) => (truthy(splitArgs(args).kwargs['reverse'] ?? false) ? order(b, a) : order(a, b))),
+    null
+  ),
 };
 
 /** Python's methods of dicts. */

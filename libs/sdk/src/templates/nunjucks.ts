@@ -71,12 +71,19 @@ export interface Environment {
 
 export interface Nunjucks {
   readonly Environment: new (loaders: unknown, options: Readonly<Record<string, unknown>>) => Environment;
-  readonly Template: new (source: { readonly type: 'code'; readonly obj: unknown }, env: Environment, path: string, eager: boolean) => { render(context: object): string };
+  readonly Template: new (
+    source: { readonly type: 'code'; readonly obj: unknown },
+    env: Environment,
+    path: string,
+    eager: boolean,
+  ) => { render(context: object): string };
   readonly Loader: new () => object;
   readonly parser: { readonly Parser: new (tokens: unknown) => ParserBase };
   readonly compiler: { readonly Compiler: new (name: string, throwOnUndefined: boolean) => CompilerBase };
   readonly lexer: { lex(source: string, options?: object): unknown };
-  readonly nodes: Readonly<Record<string, NodeClass>> & { readonly Node: NodeClass & { extend(name: string, props: object): NodeClass } };
+  readonly nodes: Readonly<Record<string, NodeClass>> & {
+    readonly Node: NodeClass & { extend(name: string, props: object): NodeClass };
+  };
 }
 
 export interface Transformer {

@@ -2,7 +2,20 @@ import { DateTime, TimeDelta } from './datetime.ts';
 import { TemplateError } from './errors.ts';
 import { formatPercent } from './format.ts';
 import { DICT_METHODS, LIST_METHODS, TEXT_METHODS } from './methods.ts';
-import { equal, isMoment, isPlainObject, isText, iterate, Members, order, str, strict, truthy, typeName, Undefined } from './values.ts';
+import {
+  equal,
+  isMoment,
+  isPlainObject,
+  isText,
+  iterate,
+  Members,
+  order,
+  str,
+  strict,
+  truthy,
+  typeName,
+  Undefined,
+} from './values.ts';
 
 /** The names that a template may use. */
 interface Scope {
@@ -20,7 +33,16 @@ export function lookup(context: Scope, frame: Scope, name: string, line: number)
   return name in LITERALS ? LITERALS[name] : new Undefined(name, line, missingHint(name));
 }
 
-const LOGICAL = new Set(['ds', 'ds_nodash', 'ts', 'ts_nodash', 'ts_nodash_with_tz', 'logical_date', 'data_interval_start', 'data_interval_end']);
+const LOGICAL = new Set([
+  'ds',
+  'ds_nodash',
+  'ts',
+  'ts_nodash',
+  'ts_nodash_with_tz',
+  'logical_date',
+  'data_interval_start',
+  'data_interval_end',
+]);
 const missingHint = (name: string): string => (LOGICAL.has(name) ? ' (the run has no logical date)' : '');
 
 /** `target.key` and `target[key]`. `call` is true where the member is called at once: there a method comes before a key. */
@@ -29,9 +51,13 @@ export function member(target: unknown, key: unknown, path: string, line: number
   const missing = (hint = ''): Undefined => new Undefined(path, line, hint);
   if (target === null || target === undefined) return missing(`: there is no member of None`);
   if (isText(target)) return textMember(String(target), key, missing);
-  if (target instanceof Members) return call && key === 'get' ? target.get.bind(target) : (target.find(str(key)) ?? missing());
+  if (target instanceof Members)
+    return call && key === 'get' ? target.get.bind(target) : (target.find(str(key)) ?? missing());
   if (Array.isArray(target)) {
-    if (typeof key === 'number') return key < -target.length || key >= target.length ? missing(`: the list has ${target.length} items`) : target.at(key);
+    if (typeof key === 'number')
+      return key < -target.length || key >= target.length
+        ? missing(`: the list has ${target.length} items`)
+        : target.at(key);
     return method(LIST_METHODS, target, key) ?? missing();
   }
   const name = str(key);
@@ -41,7 +67,10 @@ export function member(target: unknown, key: unknown, path: string, line: number
     if (call && typeof own !== 'function') return method(DICT_METHODS, target, name) ?? own ?? missing();
     return own ?? (Object.hasOwn(target, name) ? null : (method(DICT_METHODS, target, name) ?? missing()));
   }
-  const value: unknown = target instanceof Map ? target.get(key) : ((target instanceof Date ? DateTime.from(target) : target) as Record<string, unknown>)[name];
+  const value: unknown =
+    target instanceof Map
+      ? target.get(key)
+      : ((target instanceof Date ? DateTime.from(target) : target) as Record<string, unknown>)[name];
   if (typeof value === 'function') return value.bind(target instanceof Date ? DateTime.from(target) : target);
   return value === undefined ? missing() : value;
 }
@@ -51,7 +80,11 @@ function textMember(text: string, key: unknown, missing: () => Undefined): unkno
   return method(TEXT_METHODS, text, key) ?? missing();
 }
 
-function method<T>(table: Readonly<Record<string, (self: T, ...args: unknown[]) => unknown>>, self: T, key: unknown): unknown {
+function method<T>(
+  table: Readonly<Record<string, (self: T, ...args: unknown[]) => unknown>>,
+  self: T,
+  key: unknown,
+): unknown {
   const found = typeof key === 'string' && Object.hasOwn(table, key) ? table[key] : undefined;
   return found === undefined ? undefined : (...args: unknown[]) => found(self, ...args);
 }
@@ -91,7 +124,12 @@ export function add(left: unknown, right: unknown): unknown {
 export function sub(left: unknown, right: unknown): unknown {
   const [a, b] = [strict(left), strict(right)];
   if (isNumber(a) && isNumber(b)) return Number(a) - Number(b);
-  if (isMoment(a)) return b instanceof TimeDelta ? DateTime.from(a).minus(b) : isMoment(b) ? DateTime.from(a).minus(DateTime.from(b)) : refuse('-', a, b);
+  if (isMoment(a))
+    return b instanceof TimeDelta
+      ? DateTime.from(a).minus(b)
+      : isMoment(b)
+        ? DateTime.from(a).minus(DateTime.from(b))
+        : refuse('-', a, b);
   if (a instanceof TimeDelta && b instanceof TimeDelta) return a.plus(b.negated());
   return refuse('-', a, b);
 }
@@ -114,7 +152,8 @@ function divisor(operator: string, a: unknown, b: unknown): number {
 
 export function div(left: unknown, right: unknown): unknown {
   const [a, b] = [strict(left), strict(right)];
-  if (a instanceof TimeDelta) return b instanceof TimeDelta ? a.total_seconds() / b.total_seconds() : a.times(1 / divisor('/', 1, b));
+  if (a instanceof TimeDelta)
+    return b instanceof TimeDelta ? a.total_seconds() / b.total_seconds() : a.times(1 / divisor('/', 1, b));
   return Number(a) / divisor('/', a, b);
 }
 

@@ -22,14 +22,22 @@ let engine: TemplateEngine | undefined;
  * Renders every text in a value; lists, sets and the values of objects are gone through, keys are not rendered, anything else
  * stays as it is. Throws a TemplateError that names field, template, line and what is undefined.
  */
-export function renderTemplate(value: unknown, context: Readonly<Record<string, unknown>>, options: RenderOptions = {}): unknown {
+export function renderTemplate(
+  value: unknown,
+  context: Readonly<Record<string, unknown>>,
+  options: RenderOptions = {},
+): unknown {
   const replaced = options.replace?.(value);
   if (replaced !== undefined) return replaced.value;
   if (typeof value === 'string') return renderText(value, context, options);
   if (Array.isArray(value)) return value.map((item) => renderTemplate(item, context, options));
   if (value instanceof Set) return new Set([...value].map((item) => renderTemplate(item, context, options)));
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, renderTemplate(item, context, options)]));
-  if (isPlainObject(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renderTemplate(item, context, options)]));
+  if (value instanceof Map)
+    return new Map([...value].map(([key, item]) => [key, renderTemplate(item, context, options)]));
+  if (isPlainObject(value))
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, renderTemplate(item, context, options)]),
+    );
   return value;
 }
 
@@ -41,20 +49,35 @@ function renderText(text: string, context: Readonly<Record<string, unknown>>, op
   if (!hasTags(source)) return file ? source.replace(/\r?\n$/, '') : source;
   engine ??= new TemplateEngine();
   try {
-    return engine.render(source, context, { native: options.native ?? false, searchPath: options.searchPath ?? [], name: file ? text : 'inline' });
+    return engine.render(source, context, {
+      native: options.native ?? false,
+      searchPath: options.searchPath ?? [],
+      name: file ? text : 'inline',
+    });
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    throw error.at({ template: file ? text : shorten(text), ...(options.field === undefined ? {} : { field: options.field }) });
+    throw error.at({
+      template: file ? text : shorten(text),
+      ...(options.field === undefined ? {} : { field: options.field }),
+    });
   }
 }
 
 export function namesFile(text: string, extensions: readonly string[]): boolean {
-  return !text.includes('\n') && !hasTags(text) && extensions.some((extension) => text.endsWith(extension) && text.length > extension.length);
+  return (
+    !text.includes('\n') &&
+    !hasTags(text) &&
+    extensions.some((extension) => text.endsWith(extension) && text.length > extension.length)
+  );
 }
 
 function readTemplate(name: string, { searchPath = [], field }: RenderOptions): string {
   const path = findFile(name, searchPath);
-  if (path === undefined) throw new TemplateError(`template file '${name}' is in none of: ${searchPath.join(', ') || '(no folder given)'}`, field === undefined ? {} : { field });
+  if (path === undefined)
+    throw new TemplateError(
+      `template file '${name}' is in none of: ${searchPath.join(', ') || '(no folder given)'}`,
+      field === undefined ? {} : { field },
+    );
   return readFileSync(path, 'utf8');
 }
 

@@ -1,6 +1,19 @@
 import { TemplateError } from './errors.ts';
 
-const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
 const DAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
 
 const pad = (n: number, width = 2, fill = '0'): string => String(n).padStart(width, fill);
@@ -41,7 +54,12 @@ const FORMAT: Readonly<Record<string, (z: Temporal.ZonedDateTime) => string>> = 
   U: (z) => pad(weekOfYear(z, 7)),
   W: (z) => pad(weekOfYear(z, 1)),
   z: offsetDigits,
-  Z: (z) => (z.timeZoneId === 'UTC' ? 'UTC' : (new Intl.DateTimeFormat('en', { timeZone: z.timeZoneId, timeZoneName: 'short' }).formatToParts(z.epochMilliseconds).find((p) => p.type === 'timeZoneName')?.value ?? z.offset)),
+  Z: (z) =>
+    z.timeZoneId === 'UTC'
+      ? 'UTC'
+      : (new Intl.DateTimeFormat('en', { timeZone: z.timeZoneId, timeZoneName: 'short' })
+          .formatToParts(z.epochMilliseconds)
+          .find((p) => p.type === 'timeZoneName')?.value ?? z.offset),
   s: (z) => String(Math.floor(z.epochMilliseconds / 1000)),
   D: (z) => strftime(z, '%m/%d/%y'),
   F: (z) => strftime(z, '%Y-%m-%d'),
@@ -59,17 +77,41 @@ const FORMAT: Readonly<Record<string, (z: Temporal.ZonedDateTime) => string>> = 
 export function strftime(z: Temporal.ZonedDateTime, format: string): string {
   return format.replaceAll(/%(-?)([A-Za-z%])/g, (code, bare: string, letter: string) => {
     const part = FORMAT[letter];
-    if (part === undefined) throw new TemplateError(`'${code}' is not a date code; known: ${Object.keys(FORMAT).map((l) => `%${l}`).join(' ')}`);
+    if (part === undefined)
+      throw new TemplateError(
+        `'${code}' is not a date code; known: ${Object.keys(FORMAT)
+          .map((l) => `%${l}`)
+          .join(' ')}`,
+      );
     return bare === '' ? part(z) : part(z).replace(/^[0 ]+(?=.)/, '');
   });
 }
 
 const PARSE: Readonly<Record<string, string>> = {
-  Y: String.raw`\d{4}`, y: String.raw`\d{2}`, m: String.raw`1[0-2]|0?[1-9]`, d: String.raw`3[01]|[12]\d|0?[1-9]`, H: String.raw`2[0-3]|[01]?\d`, I: '1[0-2]|0?[1-9]',
-  M: String.raw`[0-5]?\d`, S: String.raw`6[01]|[0-5]?\d`, f: String.raw`\d{1,6}`, j: String.raw`\d{1,3}`, p: '[AaPp][Mm]', b: MONTHS.map((m) => m.slice(0, 3)).join('|'), B: MONTHS.join('|'),
-  a: DAYS.map((d) => d.slice(0, 3)).join('|'), A: DAYS.join('|'), z: String.raw`Z|[+-]\d{2}:?\d{2}`, Z: '[A-Za-z]{1,5}',
+  Y: String.raw`\d{4}`,
+  y: String.raw`\d{2}`,
+  m: String.raw`1[0-2]|0?[1-9]`,
+  d: String.raw`3[01]|[12]\d|0?[1-9]`,
+  H: String.raw`2[0-3]|[01]?\d`,
+  I: '1[0-2]|0?[1-9]',
+  M: String.raw`[0-5]?\d`,
+  S: String.raw`6[01]|[0-5]?\d`,
+  f: String.raw`\d{1,6}`,
+  j: String.raw`\d{1,3}`,
+  p: '[AaPp][Mm]',
+  b: MONTHS.map((m) => m.slice(0, 3)).join('|'),
+  B: MONTHS.join('|'),
+  a: DAYS.map((d) => d.slice(0, 3)).join('|'),
+  A: DAYS.join('|'),
+  z: String.raw`Z|[+-]\d{2}:?\d{2}`,
+  Z: '[A-Za-z]{1,5}',
 };
-const EXPAND: Readonly<Record<string, string>> = { '%F': '%Y-%m-%d', '%T': '%H:%M:%S', '%D': '%m/%d/%y', '%R': '%H:%M' };
+const EXPAND: Readonly<Record<string, string>> = {
+  '%F': '%Y-%m-%d',
+  '%T': '%H:%M:%S',
+  '%D': '%m/%d/%y',
+  '%R': '%H:%M',
+};
 
 /** Reads a text by C's codes. Without an offset in it, the time is UTC. */
 export function strptime(text: string, format: string): Temporal.ZonedDateTime {
@@ -80,7 +122,12 @@ export function strptime(text: string, format: string): Temporal.ZonedDateTime {
       if (letter === undefined) return token.trim() === '' ? String.raw`\s+` : `\\${token}`;
       if (letter === '%') return '%';
       const part = PARSE[letter];
-      if (part === undefined) throw new TemplateError(`'${token}' cannot be read from a text; codes: ${Object.keys(PARSE).map((l) => `%${l}`).join(' ')}`);
+      if (part === undefined)
+        throw new TemplateError(
+          `'${token}' cannot be read from a text; codes: ${Object.keys(PARSE)
+            .map((l) => `%${l}`)
+            .join(' ')}`,
+        );
       letters.push(letter);
       return `(${part})`;
     });
@@ -91,16 +138,31 @@ export function strptime(text: string, format: string): Temporal.ZonedDateTime {
 
 function assemble(part: Readonly<Record<string, string>>, text: string): Temporal.ZonedDateTime {
   const monthName = (part['B'] ?? part['b'])?.slice(0, 3).toLowerCase();
-  const month = monthName === undefined ? Number(part['m'] ?? 1) : MONTHS.findIndex((m) => m.slice(0, 3).toLowerCase() === monthName) + 1;
+  const month =
+    monthName === undefined
+      ? Number(part['m'] ?? 1)
+      : MONTHS.findIndex((m) => m.slice(0, 3).toLowerCase() === monthName) + 1;
   const short = Number(part['y'] ?? 0);
-  const year = part['Y'] === undefined ? (part['y'] === undefined ? 1900 : short + (short < 69 ? 2000 : 1900)) : Number(part['Y']);
+  const year =
+    part['Y'] === undefined ? (part['y'] === undefined ? 1900 : short + (short < 69 ? 2000 : 1900)) : Number(part['Y']);
   const half = part['p']?.toLowerCase();
   const hour = part['I'] === undefined ? Number(part['H'] ?? 0) : (Number(part['I']) % 12) + (half === 'pm' ? 12 : 0);
   const micros = Number((part['f'] ?? '').padEnd(6, '0'));
-  const zone = part['z'] === undefined || /^z$/i.test(part['z']) ? 'UTC' : part['z'].replace(/^([+-]\d{2}):?(\d{2})$/, '$1:$2');
+  const zone =
+    part['z'] === undefined || /^z$/i.test(part['z']) ? 'UTC' : part['z'].replace(/^([+-]\d{2}):?(\d{2})$/, '$1:$2');
   try {
     const date = Temporal.ZonedDateTime.from(
-      { timeZone: zone, year, month, day: Number(part['d'] ?? 1), hour, minute: Number(part['M'] ?? 0), second: Number(part['S'] ?? 0), millisecond: Math.floor(micros / 1000), microsecond: micros % 1000 },
+      {
+        timeZone: zone,
+        year,
+        month,
+        day: Number(part['d'] ?? 1),
+        hour,
+        minute: Number(part['M'] ?? 0),
+        second: Number(part['S'] ?? 0),
+        millisecond: Math.floor(micros / 1000),
+        microsecond: micros % 1000,
+      },
       { overflow: 'reject' },
     );
     return part['j'] === undefined ? date : date.with({ month: 1, day: 1 }).add({ days: Number(part['j']) - 1 });

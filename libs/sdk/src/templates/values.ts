@@ -64,13 +64,21 @@ export function repr(value: unknown): string {
   if (value instanceof Set) return value.size === 0 ? 'set()' : `{${[...value].map(repr).join(', ')}}`;
   if (value instanceof Date) return DateTime.from(value).toString();
   if (value instanceof Map) return `{${[...value].map(([k, v]) => `${repr(k)}: ${repr(v)}`).join(', ')}}`;
-  if (isPlainObject(value)) return `{${Object.entries(value).map(([k, v]) => `${quote(k)}: ${repr(v)}`).join(', ')}}`;
+  if (isPlainObject(value))
+    return `{${Object.entries(value)
+      .map(([k, v]) => `${quote(k)}: ${repr(v)}`)
+      .join(', ')}}`;
   return String(value);
 }
 
 function quote(text: string): string {
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t').replaceAll(mark, `\\${mark}`);
+  const escaped = text
+    .replaceAll('\\', '\\\\')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r')
+    .replaceAll('\t', '\\t')
+    .replaceAll(mark, `\\${mark}`);
   return `${mark}${escaped}${mark}`;
 }
 
@@ -141,9 +149,13 @@ export interface Kwargs {
 }
 
 /** nunjucks hands keyword arguments over as a marked last argument. */
-export function splitArgs(args: readonly unknown[]): { readonly positional: readonly unknown[]; readonly kwargs: Kwargs } {
+export function splitArgs(args: readonly unknown[]): {
+  readonly positional: readonly unknown[];
+  readonly kwargs: Kwargs;
+} {
   const last = args.at(-1);
-  if (typeof last !== 'object' || last === null || !Object.hasOwn(last, '__keywords')) return { positional: args, kwargs: {} };
+  if (typeof last !== 'object' || last === null || !Object.hasOwn(last, '__keywords'))
+    return { positional: args, kwargs: {} };
   const { __keywords: _, ...kwargs } = last as Record<string, unknown>;
   return { positional: args.slice(0, -1), kwargs };
 }
@@ -151,7 +163,10 @@ export function splitArgs(args: readonly unknown[]): { readonly positional: read
 /** The arguments of a call by the names of its parameters, positional ones first. */
 export function bind(names: readonly string[], args: readonly unknown[]): Record<string, unknown> {
   const { positional, kwargs } = splitArgs(args);
-  return { ...Object.fromEntries(positional.map((value, i) => [names[i] ?? `argument ${i + 1}`, strict(value)])), ...kwargs };
+  return {
+    ...Object.fromEntries(positional.map((value, i) => [names[i] ?? `argument ${i + 1}`, strict(value)])),
+    ...kwargs,
+  };
 }
 
 /** What a `for` loop or a list filter goes through. */

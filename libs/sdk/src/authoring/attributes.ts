@@ -1,0 +1,207 @@
+import { TRIGGER_RULES, WEIGHT_RULES, type TriggerRule, type WeightRule } from '@rondo/domain';
+import { parseDuration, type Duration } from '@rondo/kernel';
+import * as z from 'zod';
+import type { CallbackContext } from '../runtime/task-context.ts';
+import type { ParamsInput } from './params.ts';
+import { show } from './error.ts';
+
+/** Runs in the task's process. What it throws is logged and changes no state. */
+export type Callback = (ctx: CallbackContext) => unknown;
+export type Callbacks = Callback | readonly Callback[];
+
+/** What every task has, whatever it does. */
+export interface TaskAttributes {
+  /** Default `rondo`. */
+  readonly owner?: string;
+  /** How often the task is tried again after a failure. Default 0. */
+  readonly retries?: number;
+  /** Between a failure and the next try. Default 5 minutes. */
+  readonly retryDelay?: Duration;
+  /** Multiplies the delay with every try; `true` is 2. Default 0: the delay stays. */
+  readonly retryExponentialBackoff?: boolean | number;
+  /** The delay never grows above this. Default: a day. */
+  readonly maxRetryDelay?: Duration;
+  /** A try that runs longer fails. Default: no limit. */
+  readonly executionTimeout?: Duration;
+  /** How many attempts may be lost (machine or worker gone) before the task fails. Default 3. */
+  readonly maxLostAttempts?: number;
+  /** Wait for this task in the previous run. Default false. */
+  readonly dependsOnPast?: boolean;
+  /** Wait for the direct downstream of this task in the previous run as well. Default false. */
+  readonly waitForDownstream?: boolean;
+  /** Addresses; several in one text are parted by `,` or `;`. */
+  readonly email?: string | readonly string[];
+  /** Default true. */
+  readonly emailOnFailure?: boolean;
+  /** Default true. */
+  readonly emailOnRetry?: boolean;
+  /** Default `default_pool`. */
+  readonly pool?: string;
+  /** Slots of the pool that one attempt takes. Default 1. */
+  readonly poolSlots?: number;
+  /** Default 1. */
+  readonly priorityWeight?: number;
+  /** Default `downstream`. */
+  readonly weightRule?: WeightRule;
+  /** Which workers may take it. Default `default`. */
+  readonly queue?: string;
+  readonly executor?: string;
+  /** Default `all_success`. */
+  readonly triggerRule?: TriggerRule;
+  readonly params?: ParamsInput;
+  /** Markdown. */
+  readonly doc?: string;
+  readonly onExecute?: Callbacks;
+  readonly onSuccess?: Callbacks;
+  readonly onFailure?: Callbacks;
+  readonly onRetry?: Callbacks;
+  readonly onSkipped?: Callbacks;
+  /** Store each key of a returned object as an XCom of its own as well. Default false. */
+  readonly multipleOutputs?: boolean;
+  /** Store what the task returns as its XCom. Default true. */
+  readonly pushXcom?: boolean;
+}
+
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+
+export const text = (): z.ZodType<string> => z.string().min(1).describe('a text of at least one character');
+export const flag = (): z.ZodType<boolean> => z.boolean().describe('true or false');
+export const wholeNumber = (least: number): z.ZodType<number> =>
+  z.int().min(least).describe(`a whole number of at least ${least}`);
+export const oneOf = <const T extends readonly string[]>(values: T): z.ZodType<T[number]> =>
+  z.enum(values).describe(`one of ${values.join(', ')}`);
+export const callbacks = (): z.ZodType<readonly Callback[]> =>
+  z
+    .unknown()
+    .refine((value) => isFunction(value) || (Array.isArray(value) && value.every(isFunction)))
+    .transform((value) => [value].flat() as Callback[])
+    .describe('a function, or a list of functions');
+
+/** Milliseconds out of a duration. */
+export const duration = (): z.ZodType<number> =>
+  z.unknown().transform((value, ctx): number => {
+    const parsed = parseDuration(value);
+    if (parsed.ok) return parsed.value;
+    ctx.addIssue({ code: 'custom', message: parsed.error, params: { whole: true } });
+    return z.NEVER;
+  });
+
+const emails = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) =>
+    [value].flat().flatMap((each) =>
+      each
+        .split(/[,;]/)
+        .map((address) => address.trim())
+        .filter((address) => address !== ''),
+    ),
+  )
+  .refine((list) => list.every((address) => /^[^\s@]+@[^\s@]+$/.test(address)))
+  .describe('an address such as team@example.org, or a list of them');
+
+const NAME = /^[\p{L}\p{N}_.-]+$/u;
+export const idSchema = (longest = 250): z.ZodType<string> =>
+  z.string().min(1).max(longest).regex(NAME).describe(`1 to ${longest} letters, digits, '_', '-' and '.'`);
+
+const shape = {
+  owner: text(),
+  retries: wholeNumber(0),
+  retryDelay: duration(),
+  retryExponentialBackoff: z
+    .union([z.boolean().transform((on) => (on ? 2 : 0)), z.number().min(0)])
+    .describe('true, false, or a factor of at least 0'),
+  maxRetryDelay: duration(),
+  executionTimeout: duration(),
+  maxLostAttempts: wholeNumber(0),
+  dependsOnPast: flag(),
+  waitForDownstream: flag(),
+  email: emails,
+  emailOnFailure: flag(),
+  emailOnRetry: flag(),
+  pool: text(),
+  poolSlots: wholeNumber(1),
+  priorityWeight: z.int().describe('a whole number'),
+  weightRule: oneOf(WEIGHT_RULES),
+  queue: text(),
+  executor: text(),
+  triggerRule: oneOf(TRIGGER_RULES),
+  params: z.record(z.string(), z.unknown()).describe('an object of params'),
+  doc: z.string().describe('a text'),
+  onExecute: callbacks(),
+  onSuccess: callbacks(),
+  onFailure: callbacks(),
+  onRetry: callbacks(),
+  onSkipped: callbacks(),
+  multipleOutputs: flag(),
+  pushXcom: flag(),
+} satisfies Record<keyof TaskAttributes, z.ZodType>;
+
+type Shape = typeof shape;
+/** Attributes after validation: durations are milliseconds, callbacks and addresses are lists. */
+export type CheckedAttributes = { readonly [K in keyof Shape]?: z.output<Shape[K]> };
+
+export const TASK_KEYS: ReadonlySet<string> = new Set(Object.keys(shape));
+export const attributesSchema = z.object(shape).partial();
+
+/** One refusal for each thing that is wrong: attribute, value, what is allowed. */
+export function problems(error: z.ZodError, input: unknown, schema: z.ZodType): string[] {
+  return error.issues.map((issue) => {
+    const path = issue.path.map(String);
+    const value = path.reduce<unknown>(
+      (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined),
+      input,
+    );
+    if (issue.code === 'custom' && issue.params?.['whole'] === true) return `${path.join('.')}: ${issue.message}`;
+    if (issue.code === 'unrecognized_keys')
+      return unknownKeys(issue.keys, path, Object.keys(shapeOf(schema, path) ?? {}));
+    const allowed = describedAt(schema, path) ?? issue.message;
+    return `${path.join('.') || 'the value'} is ${show(value)}; allowed: ${allowed}`;
+  });
+}
+
+function shapeOf(schema: z.ZodType, path: readonly string[]): Record<string, z.ZodType> | undefined {
+  const at = path.reduce<z.ZodType | undefined>((each, key) => inner(each)?.[key], schema);
+  return inner(at);
+}
+
+function inner(schema: z.ZodType | undefined): Record<string, z.ZodType> | undefined {
+  if (schema instanceof z.ZodOptional) return inner(schema.unwrap() as z.ZodType);
+  return schema instanceof z.ZodObject ? (schema.shape as Record<string, z.ZodType>) : undefined;
+}
+
+/** What the schema says of the innermost place that it says something of. */
+function describedAt(schema: z.ZodType, path: readonly string[]): string | undefined {
+  let found: string | undefined;
+  let at: z.ZodType | undefined = schema;
+  for (const key of path) {
+    at = inner(at)?.[key];
+    if (at === undefined) break;
+    const unwrapped: z.ZodType = at instanceof z.ZodOptional ? (at.unwrap() as z.ZodType) : at;
+    found = unwrapped.description ?? found;
+  }
+  return found;
+}
+
+export function unknownKeys(keys: readonly string[], path: readonly string[], known: readonly string[]): string {
+  const where = path.length === 0 ? '' : `${path.join('.')}.`;
+  return keys.map((key) => `${where}${key} is not an attribute; ${suggestion(key, known)}`).join('; ');
+}
+
+export function suggestion(key: string, known: readonly string[]): string {
+  const near = known
+    .map((each) => [each, distance(key.toLowerCase(), each.toLowerCase())] as const)
+    .sort((a, b) => a[1] - b[1])[0];
+  return near !== undefined && near[1] <= 3 ? `did you mean ${near[0]}?` : `allowed: ${[...known].sort().join(', ')}`;
+}
+
+/** Levenshtein's. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,277 @@
+import { parseSchedule, type ParamDefinition, type TimetableSpec } from '@rondo/domain';
+import * as z from 'zod';
+import {
+  attributesSchema,
+  callbacks,
+  duration,
+  flag,
+  idSchema,
+  problems,
+  text,
+  wholeNumber,
+  type Callback,
+  type Callbacks,
+  type TaskAttributes,
+} from './attributes.ts';
+import { callSite, type CallSite } from './call-site.ts';
+import { parseDate, type DateInput } from './dates.ts';
+import { DagError, show } from './error.ts';
+import { task as functionTask, type FunctionOptions } from './function-task.ts';
+import { paramDefinitions, type ParamsInput } from './params.ts';
+import type { Relation } from './relations.ts';
+import { completeDag } from './resolve.ts';
+import { isCronInterval, type CronIntervalSchedule, type ScheduleInput } from './schedule.ts';
+import { currentScope, isPromise, within } from './scope.ts';
+import type { Task } from './task.ts';
+import { TaskGroup, type TaskGroupOptions } from './task-group.ts';
+import type { Duration } from '@rondo/kernel';
+
+export interface DagOptions {
+  /** Unique among all DAGs. */
+  readonly id: string;
+  readonly description?: string;
+  /** Markdown. */
+  readonly doc?: string;
+  /** A cron expression, a preset, a duration, a list of cron expressions or a timetable; null (default): only when asked to. */
+  readonly schedule?: ScheduleInput | CronIntervalSchedule;
+  /** The first logical date, included. Without an offset: on the clocks of `timezone`. */
+  readonly startDate?: DateInput;
+  /** The last logical date, included. */
+  readonly endDate?: DateInput;
+  /** IANA name. Default: the zone of a zoned `startDate`, else UTC. */
+  readonly timezone?: string;
+  /** Make up for the dates between startDate and now. Default false. */
+  readonly catchup?: boolean;
+  readonly tags?: readonly string[];
+  /** Attributes of all tasks that do not say otherwise. */
+  readonly defaultArgs?: TaskAttributes;
+  /** Default 16. */
+  readonly maxActiveRuns?: number;
+  /** Of one run: scheduled, queued and running together. Default 16. */
+  readonly maxActiveTasks?: number;
+  /** A run that takes longer fails. Default: no limit. */
+  readonly dagrunTimeout?: Duration;
+  /** End a run at its first failure. Default false. */
+  readonly failFast?: boolean;
+  /** Default false. */
+  readonly isPausedUponCreation?: boolean;
+  /** Pause the DAG after so many failed runs in a row. Default 0: never. */
+  readonly maxConsecutiveFailedDagRuns?: number;
+  /** Templates that are one expression give its value instead of a text. Default false. */
+  readonly renderTemplateAsNativeObj?: boolean;
+  /** Folders of template files, relative to the DAG file. */
+  readonly templateSearchPath?: string | readonly string[];
+  readonly params?: ParamsInput;
+  /** Files of the DAG folder that tasks need and that no argument names; globs, relative to the DAG file. */
+  readonly files?: readonly string[];
+  readonly onSuccess?: Callbacks;
+  readonly onFailure?: Callbacks;
+}
+
+const texts = z.array(text()).describe('a list of texts');
+const schema = z.strictObject({
+  id: idSchema(),
+  description: z.string().describe('a text').optional(),
+  doc: z.string().describe('a text').optional(),
+  schedule: z.unknown().optional(),
+  startDate: z.unknown().optional(),
+  endDate: z.unknown().optional(),
+  timezone: text().optional(),
+  catchup: flag().optional(),
+  tags: texts.optional(),
+  defaultArgs: attributesSchema.strict().optional(),
+  maxActiveRuns: wholeNumber(1).optional(),
+  maxActiveTasks: wholeNumber(1).optional(),
+  dagrunTimeout: duration().optional(),
+  failFast: flag().optional(),
+  isPausedUponCreation: flag().optional(),
+  maxConsecutiveFailedDagRuns: wholeNumber(0).optional(),
+  renderTemplateAsNativeObj: flag().optional(),
+  templateSearchPath: z
+    .union([text(), texts])
+    .transform((value) => [value].flat())
+    .describe('a folder, or a list of folders')
+    .optional(),
+  params: z.record(z.string(), z.unknown()).describe('an object of params').optional(),
+  files: texts.optional(),
+  onSuccess: callbacks().optional(),
+  onFailure: callbacks().optional(),
+});
+
+/** Work that a teardown ends. */
+export interface Surround {
+  readonly teardown: Task;
+  readonly inside: readonly Task[];
+}
+
+const DAG = Symbol.for('rondo.Dag');
+
+/**
+ * A pipeline. Tasks that are constructed while the definition runs belong to it, and so do those with the attribute `dag`:
+ *
+ *     export default new Dag({ id: 'etl', schedule: '@daily' }, () => {
+ *       const rows = task('extract', async () => [1, 2, 3]);
+ *       task('load', rows(), async (ctx, numbers) => ctx.log.info(numbers.length));
+ *     });
+ */
+export class Dag {
+  readonly [DAG] = true;
+  readonly dagId: string;
+  readonly at: CallSite | undefined;
+  readonly timezone: string;
+  readonly timetable: TimetableSpec;
+  /** Epoch milliseconds. */
+  readonly startDate: number | undefined;
+  readonly endDate: number | undefined;
+  readonly defaultArgs: TaskAttributes;
+  readonly params: Readonly<Record<string, ParamDefinition>>;
+  readonly options: z.output<typeof schema>;
+  readonly tasks: readonly Task[] = [];
+  readonly groups: readonly TaskGroup[] = [];
+  readonly relations: readonly Relation[] = [];
+  readonly surrounds: readonly Surround[] = [];
+  /** The DAG file, relative to the DAG folder; known once the DAG has been collected from it. */
+  file = '';
+  readonly #byId = new Map<string, Task | TaskGroup>();
+  readonly #declarations: (() => void)[] = [];
+  #problems: readonly DagError[] | undefined;
+
+  constructor(options: DagOptions, define?: (dag: Dag) => unknown) {
+    this.at = callSite();
+    this.dagId = typeof options?.id === 'string' ? options.id : show(options?.id);
+    const parsed = schema.safeParse(options);
+    if (!parsed.success) throw this.error(problems(parsed.error, options, schema).join('; '));
+    this.options = parsed.data;
+    this.defaultArgs = options.defaultArgs ?? {};
+    this.timezone = this.#timezone(options);
+    this.timetable = this.#timetable(options.schedule);
+    this.startDate = this.#date('startDate', options.startDate);
+    this.endDate = this.#date('endDate', options.endDate);
+    if (this.startDate !== undefined && this.endDate !== undefined && this.endDate < this.startDate)
+      throw this.error(`endDate is ${show(options.endDate)}; allowed: a date that is not before startDate`);
+    const params = paramDefinitions(options.params ?? {});
+    if (!params.ok) throw this.error(params.error);
+    this.params = params.value;
+    if (define === undefined) return;
+    const result = within({ dag: this, group: undefined }, () => define(this));
+    if (isPromise(result))
+      throw this.error('the definition is async; allowed: a function that returns when everything is declared');
+  }
+
+  /** True for a DAG of any copy of the SDK. */
+  static is(value: unknown): value is Dag {
+    return typeof value === 'object' && value !== null && DAG in value;
+  }
+
+  /** Declares a function task, as `task()` does inside of a definition. */
+  readonly task: typeof functionTask = ((id: string, ...rest: readonly unknown[]) => {
+    const last = rest.at(-1);
+    const hasOptions = rest.length > 1 && typeof last !== 'function';
+    const options: FunctionOptions = { ...(hasOptions ? (last as FunctionOptions) : {}), dag: this };
+    const call = functionTask as unknown as (...args: readonly unknown[]) => unknown;
+    return call(id, ...(hasOptions ? rest.slice(0, -1) : rest), options);
+  }) as typeof functionTask;
+
+  group<T>(options: Omit<TaskGroupOptions, 'dag'>, define?: (group: TaskGroup) => T): TaskGroup<T> {
+    return new TaskGroup<T>({ ...options, dag: this }, define);
+  }
+
+  /** What is wrong with the whole: cycles, unknown ids, trigger rules that do not fit. Empty: nothing. */
+  complete(): readonly DagError[] {
+    if (this.#problems === undefined) {
+      this.#problems = [];
+      try {
+        for (const declaration of this.#declarations.splice(0)) declaration();
+        this.#problems = completeDag(this);
+      } catch (error) {
+        if (!DagError.is(error)) throw error;
+        this.#problems = [error];
+      }
+    }
+    return this.#problems;
+  }
+
+  whoHas(id: string): Task | TaskGroup | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** `id__1`, or the next number that is free. */
+  freeId(id: string): string {
+    const stem = id.replace(/__\d+$/, '');
+    for (let n = 1; ; n++) if (!this.#byId.has(`${stem}__${n}`)) return `${stem}__${n}`;
+  }
+
+  callbacksOf(name: 'onSuccess' | 'onFailure'): readonly Callback[] {
+    return this.options[name] ?? [];
+  }
+
+  add(task: Task): void {
+    this.#byId.set(task.taskId, task);
+    (this.tasks as Task[]).push(task);
+    this.#problems = undefined;
+  }
+
+  addGroup(group: TaskGroup): void {
+    this.#byId.set(group.groupId, group);
+    (this.groups as TaskGroup[]).push(group);
+  }
+
+  declare(complete: () => void): void {
+    this.#declarations.push(complete);
+    this.#problems = undefined;
+  }
+
+  relate(relation: Relation): void {
+    (this.relations as Relation[]).push(relation);
+    this.#problems = undefined;
+  }
+
+  /** Tasks made by `define` come after the teardown's setups, and the teardown after them. */
+  surround<T>(teardown: Task, define: () => T): T {
+    const inside: Task[] = [];
+    (this.surrounds as Surround[]).push({ teardown, inside });
+    const group = currentScope()?.dag === this ? currentScope()?.group : undefined;
+    return within({ dag: this, group, onTask: (task) => void inside.push(task) }, define);
+  }
+
+  error(reason: string, taskId?: string): DagError {
+    return new DagError(reason, { dagId: this.dagId, taskId, at: this.at });
+  }
+
+  #timezone({ timezone, startDate }: DagOptions): string {
+    const name = timezone ?? (startDate instanceof Temporal.ZonedDateTime ? startDate.timeZoneId : 'UTC');
+    try {
+      return new Temporal.ZonedDateTime(0n, name).timeZoneId;
+    } catch {
+      throw this.error(`timezone is ${show(name)}; allowed: an IANA name such as 'Europe/Berlin'`);
+    }
+  }
+
+  #timetable(schedule: unknown): TimetableSpec {
+    const interval = isCronInterval(schedule);
+    const input = interval
+      ? { cron: schedule.cron, ...(schedule.timezone === undefined ? {} : { timezone: schedule.timezone }) }
+      : schedule;
+    const parsed = parseSchedule(input, this.timezone, { dataIntervals: interval });
+    if (!parsed.ok) throw this.error(`schedule: ${parsed.error}`);
+    return parsed.value;
+  }
+
+  #date(name: string, input: DateInput | undefined): number | undefined {
+    if (input === undefined) return undefined;
+    const parsed = parseDate(input, this.timezone);
+    if (!parsed.ok) throw this.error(`${name} is ${parsed.error}`);
+    return parsed.value;
+  }
+}
+
+/** `dag('etl', { schedule: '@daily' }, () => { … })`. */
+export function dag(id: string, define: (dag: Dag) => unknown): Dag;
+export function dag(id: string, options: Omit<DagOptions, 'id'>, define?: (dag: Dag) => unknown): Dag;
+export function dag(
+  id: string,
+  second: Omit<DagOptions, 'id'> | ((dag: Dag) => unknown),
+  third?: (dag: Dag) => unknown,
+): Dag {
+  return typeof second === 'function' ? new Dag({ id }, second) : new Dag({ ...second, id }, third);
+}

@@ -1,0 +1,31 @@
+export type { Callback, Callbacks, TaskAttributes } from './attributes.ts';
+export { Dag, dag, type DagOptions } from './dag.ts';
+export type { DateInput } from './dates.ts';
+export { DagError } from './error.ts';
+export {
+  declare,
+  FunctionOperator,
+  task,
+  type CallArgs,
+  type FunctionArgs,
+  type FunctionOptions,
+  type TaskFunction,
+} from './function-task.ts';
+export { jsonOf } from './json.ts';
+export { Param, param, resolveParams, type ParamOptions, type ParamsInput } from './params.ts';
+export { chain, Chain, crossDownstream, type Linkable } from './relations.ts';
+export {
+  continuous,
+  cronInterval,
+  cronTrigger,
+  deltaInterval,
+  deltaTrigger,
+  events,
+  multiCron,
+  once,
+  type CronIntervalSchedule,
+  type ScheduleInput,
+} from './schedule.ts';
+export { isSource, Output, type Arg, type Resolved, type Source } from './source.ts';
+export { Operator, Task, type Construction, type OperatorArgs, type TaskOptions } from './task.ts';
+export { TaskGroup, taskGroup, type TaskGroupOptions } from './task-group.ts';

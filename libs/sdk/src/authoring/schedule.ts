@@ -1,0 +1,66 @@
+import type { CronSchedule, EventsSchedule, ScheduleInput, TimetableSpec } from '@rondo/domain';
+import { parseDuration, type Duration } from '@rondo/kernel';
+import { callSite } from './call-site.ts';
+import { DagError } from './error.ts';
+
+export type { ScheduleInput };
+
+/** Runs at each tick of the cron expression. `interval`: the data interval that ends at the tick. Default: none. */
+export function cronTrigger(cron: string, options: Omit<CronSchedule, 'cron'> = {}): CronSchedule {
+  return { cron, ...options };
+}
+
+/** Runs at the end of each interval between two ticks; the logical date is the interval's start. Default zone: the DAG's. */
+export function cronInterval(cron: string, options: { readonly timezone?: string } = {}): CronIntervalSchedule {
+  return { interval: 'cron', cron, ...options };
+}
+
+/** Runs at the ticks of several cron expressions, once where they meet. */
+export function multiCron(crons: readonly string[], options: Omit<CronSchedule, 'cron'> = {}): CronSchedule {
+  return { cron: crons, ...options };
+}
+
+/** Runs every so often, each run at the end of an interval of that length. */
+export function deltaInterval(every: Duration): TimetableSpec {
+  return { kind: 'delta_interval', deltaMs: milliseconds(every) };
+}
+
+/** Runs every so often. `interval`: the data interval that ends at the run. Default: none. */
+export function deltaTrigger(every: Duration, options: { readonly interval?: Duration } = {}): TimetableSpec {
+  return {
+    kind: 'delta_trigger',
+    deltaMs: milliseconds(every),
+    ...(options.interval === undefined ? {} : { intervalMs: milliseconds(options.interval) }),
+  };
+}
+
+/** Runs at the listed moments. */
+export function events(
+  dates: readonly (string | number | Date)[],
+  options: Omit<EventsSchedule, 'events'> = {},
+): EventsSchedule {
+  return { events: dates, ...options };
+}
+
+/** One run. */
+export const once = (): TimetableSpec => ({ kind: 'once' });
+/** One run after the other, without a pause. */
+export const continuous = (): TimetableSpec => ({ kind: 'continuous' });
+
+export interface CronIntervalSchedule {
+  readonly interval: 'cron';
+  readonly cron: string;
+  readonly timezone?: string;
+}
+
+export function isCronInterval(value: unknown): value is CronIntervalSchedule {
+  return (
+    typeof value === 'object' && value !== null && 'interval' in value && value.interval === 'cron' && 'cron' in value
+  );
+}
+
+function milliseconds(duration: Duration): number {
+  const parsed = parseDuration(duration);
+  if (!parsed.ok) throw new DagError(`schedule: ${parsed.error}`, { at: callSite() });
+  return parsed.value;
+}

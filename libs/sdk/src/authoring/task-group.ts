@@ -1,0 +1,126 @@
+import * as z from 'zod';
+import { attributesSchema, flag, idSchema, problems, text, type TaskAttributes } from './attributes.ts';
+import { callSite, type CallSite } from './call-site.ts';
+import type { Dag } from './dag.ts';
+import { DagError, show } from './error.ts';
+import { arrow, NODE, type Chain, type Linkable, type Node } from './relations.ts';
+import { currentScope, isPromise, within } from './scope.ts';
+
+export interface TaskGroupOptions {
+  /** Inside a group, that group's id and a dot come before it. */
+  readonly id: string;
+  /** Default true: the ids of the tasks and groups inside begin with this group's id and a dot. */
+  readonly prefixGroupId?: boolean;
+  /** Attributes of the tasks inside, over those of outer groups and the DAG. */
+  readonly defaultArgs?: TaskAttributes;
+  readonly tooltip?: string;
+  /** True: an id that is taken gets `__1`, `__2`, … Default false: it is refused. */
+  readonly addSuffixOnCollision?: boolean;
+  readonly dag?: Dag;
+  readonly parent?: TaskGroup;
+}
+
+const schema = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[\p{L}\p{N}_-]+$/u)
+    .max(200)
+    .describe("1 to 200 letters, digits, '_' and '-'"),
+  prefixGroupId: flag().optional(),
+  defaultArgs: attributesSchema.strict().optional(),
+  tooltip: text().optional(),
+  addSuffixOnCollision: flag().optional(),
+  dag: z.unknown().optional(),
+  parent: z.unknown().optional(),
+});
+
+/**
+ * Tasks that belong together. An arrow to the group leads to the tasks inside that nothing inside comes before; an arrow from
+ * it begins at those that nothing inside comes after, teardowns left out.
+ */
+export class TaskGroup<out T = unknown> implements Node {
+  readonly [NODE] = true as const;
+  readonly dag: Dag;
+  readonly parent: TaskGroup | undefined;
+  readonly groupId: string;
+  readonly tooltip: string | undefined;
+  readonly at: CallSite | undefined;
+  /** What the definition returned. */
+  readonly result: T;
+  readonly #prefixes: boolean;
+  readonly #defaultArgs: TaskAttributes;
+
+  constructor(options: TaskGroupOptions, define?: (group: TaskGroup) => T) {
+    this.at = callSite();
+    const scope = currentScope();
+    const dag = options.dag ?? options.parent?.dag ?? scope?.dag;
+    if (dag === undefined)
+      throw new DagError(
+        `group ${show(options.id)} is in no DAG; allowed: inside of new Dag({ … }, () => { … }), or with the attribute dag`,
+        { at: this.at },
+      );
+    this.dag = dag;
+    this.parent = options.parent ?? (scope?.dag === dag ? scope.group : undefined);
+    const parsed = schema.safeParse(options);
+    if (!parsed.success)
+      throw this.#error(`group ${show(options.id)}: ${problems(parsed.error, options, schema).join('; ')}`);
+    this.groupId = this.#claim(
+      this.parent === undefined ? options.id : this.parent.childId(options.id),
+      options.addSuffixOnCollision ?? false,
+    );
+    this.tooltip = options.tooltip;
+    this.#prefixes = options.prefixGroupId ?? true;
+    this.#defaultArgs = options.defaultArgs ?? {};
+    dag.addGroup(this);
+    this.result = define === undefined ? (undefined as T) : within({ dag, group: this }, () => define(this));
+    if (isPromise(this.result))
+      throw this.#error(
+        `the definition of group '${this.groupId}' is async; allowed: a function that returns when everything is declared`,
+      );
+  }
+
+  /** The id of a task or group inside. */
+  childId(id: string): string {
+    return this.#prefixes ? `${this.groupId}.${id}` : id;
+  }
+
+  inheritedArgs(): TaskAttributes {
+    return { ...this.parent?.inheritedArgs(), ...this.#defaultArgs };
+  }
+
+  to(...next: Linkable[]): Chain {
+    return arrow(this, next, 'to');
+  }
+
+  from(...previous: Linkable[]): Chain {
+    return arrow(this, previous, 'from');
+  }
+
+  #claim(wanted: string, suffixOnCollision: boolean): string {
+    if (!idSchema(250).safeParse(wanted).success)
+      throw this.#error(`group id is ${show(wanted)}; allowed: ${idSchema().description}`);
+    if (this.dag.whoHas(wanted) === undefined) return wanted;
+    if (suffixOnCollision) return this.dag.freeId(wanted);
+    throw this.#error(`group id '${wanted}' is given twice; allowed: an id that no task or group of the DAG has`);
+  }
+
+  #error(reason: string): DagError {
+    return new DagError(reason, { dagId: this.dag.dagId, at: this.at });
+  }
+}
+
+/** A group whose id gets a suffix where it is taken, so that one function can make it several times. Gives back what `define` does. */
+export function taskGroup<T>(id: string, define: (group: TaskGroup) => T): TaskGroup<T>;
+export function taskGroup<T>(
+  id: string,
+  options: Omit<TaskGroupOptions, 'id'>,
+  define: (group: TaskGroup) => T,
+): TaskGroup<T>;
+export function taskGroup<T>(
+  id: string,
+  second: Omit<TaskGroupOptions, 'id'> | ((group: TaskGroup) => T),
+  third?: (group: TaskGroup) => T,
+): TaskGroup<T> {
+  const [options, define] = typeof second === 'function' ? [{}, second] : [second, third];
+  return new TaskGroup<T>({ addSuffixOnCollision: true, ...options, id }, define);
+}

@@ -1,0 +1,287 @@
+import { statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, isAbsolute, join, relative } from 'node:path';
+import { format } from 'node:util';
+import {
+  attemptId,
+  branchTargets,
+  compileGraph,
+  UNMAPPED,
+  type AttemptRef,
+  type SkipDecision,
+  type TaskGraph,
+  type TriggerRequest,
+} from '@rondo/domain';
+import type { Json, JsonObject } from '@rondo/kernel';
+import type { Dag } from '../authoring/dag.ts';
+import { resolveParams } from '../authoring/params.ts';
+import { SOURCE, type Source } from '../authoring/source.ts';
+import type { Task } from '../authoring/task.ts';
+import { renderTemplate, templateContext } from '../templates/index.ts';
+import type { AttemptHost, AttemptInput, CallbackInput, LogLevel } from './contract.ts';
+import { Lookups, renderFetching } from './lookups.ts';
+import { BranchError } from './task-error.ts';
+import type { FileAccess, PullOptions, TaskContext, TaskLogger } from './task-context.ts';
+import { XComs } from './xcoms.ts';
+
+/** What an attempt, or a callback apart from one, keeps while it runs. */
+export interface Session {
+  readonly host: AttemptHost;
+  /** Undefined for a callback of the DAG. */
+  readonly task: Task | undefined;
+  readonly input: AttemptInput | CallbackInput;
+  readonly attempt: AttemptRef;
+  readonly maxTries: number;
+  readonly lookups: Lookups;
+  readonly xcoms: XComs;
+  readonly flow: { decision: SkipDecision | undefined; trigger: TriggerRequest | undefined };
+  /** Why a callback runs, for its templates. */
+  readonly reason: string | undefined;
+}
+
+export function openSession(host: AttemptHost, input: AttemptInput | CallbackInput, task: Task | undefined): Session {
+  const nobody =
+    'dagId' in input
+      ? { dagId: input.dagId, runId: input.runId, taskId: '', mapIndex: UNMAPPED, tryNumber: 0, leg: 0 }
+      : undefined;
+  const attempt = input.attempt ?? nobody!;
+  return {
+    host,
+    task,
+    input,
+    attempt,
+    maxTries: 'maxTries' in input ? input.maxTries : (task?.attributes.retries ?? 0) + 1,
+    lookups: new Lookups(host.services, input.id),
+    xcoms: new XComs(),
+    flow: { decision: undefined, trigger: undefined },
+    reason: 'reason' in input ? input.reason : undefined,
+  };
+}
+
+/** The context of user code. Whatever costs something is made when it is first asked for. */
+export function taskContext(session: Session): TaskContext {
+  const { host, task, input, attempt, maxTries } = session;
+  const { run } = input;
+  const { dagId, runId, taskId, mapIndex, tryNumber } = attempt;
+  const date = (ms: number): Date => new Date(ms);
+  let params: JsonObject | undefined;
+  return {
+    dag: { dagId, file: host.dag.file },
+    get run() {
+      return {
+        runId,
+        runType: run.runType,
+        runAfter: date(run.runAfter),
+        startedAt: date(run.startedAt),
+        triggeredBy: run.triggeredBy,
+      };
+    },
+    get task() {
+      return {
+        taskId,
+        operator: task?.operator ?? '',
+        owner: task?.attributes.owner ?? '',
+        retries: task?.attributes.retries ?? 0,
+      };
+    },
+    get ti() {
+      return { attemptId: attemptId(attempt), dagId, runId, taskId, mapIndex, tryNumber };
+    },
+    tryNumber,
+    maxTries,
+    mapIndex,
+    conf: run.conf ?? {},
+    get params() {
+      return (params ??= paramsOf(session));
+    },
+    get logicalDate() {
+      return run.logicalDate === null ? null : date(run.logicalDate);
+    },
+    get dataInterval() {
+      return run.dataInterval === null ? null : { start: date(run.dataInterval[0]), end: date(run.dataInterval[1]) };
+    },
+    log: loggerOf(host),
+    signal: host.signal,
+    xcom: xcomAccess(session),
+    variables: variableAccess(session),
+    connections: connectionAccess(session),
+    templates: { render: ((template: unknown) => renderWith(session, template)) as TaskContext['templates']['render'] },
+    get files() {
+      return fileAccess(host);
+    },
+    env: host.env,
+    flow: flowControl(session),
+  };
+}
+
+export function loggerOf({ log }: AttemptHost): TaskLogger {
+  const at =
+    (level: LogLevel) =>
+    (message: unknown, ...more: unknown[]) =>
+      log(level, format(message, ...more));
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+function paramsOf({ host, task, input }: Session): JsonObject {
+  const resolved = resolveParams({ ...host.dag.params, ...task?.params }, input.run.conf);
+  if (!resolved.ok) throw new TypeError(resolved.error);
+  return resolved.value;
+}
+
+/** The folders of template files: the DAG file's, then templateSearchPath. */
+export function searchPath({ dag, root }: AttemptHost): readonly string[] {
+  const home = join(root, dirname(dag.file));
+  return [home, ...(dag.options.templateSearchPath ?? []).map((folder) => join(home, folder))];
+}
+
+function templateNames(session: Session): Record<string, unknown> {
+  const { task, input, attempt, maxTries, lookups, reason } = session;
+  const { run } = input;
+  return templateContext({
+    ...attempt,
+    logicalDate: run.logicalDate,
+    dataInterval: run.dataInterval,
+    runType: run.runType,
+    conf: run.conf,
+    params: paramsOf(session),
+    maxTries,
+    startDate: run.startedAt,
+    ...(task === undefined ? {} : { owner: task.attributes.owner ?? '', operator: task.operator }),
+    ...(reason === undefined ? {} : { reason }),
+    ...lookups.forTemplates,
+  });
+}
+
+export function renderWith(
+  session: Session,
+  value: unknown,
+  options: {
+    readonly field?: string;
+    readonly extensions?: readonly string[];
+    readonly replace?: (value: unknown) => { readonly value: unknown } | undefined;
+  } = {},
+): Promise<unknown> {
+  const context = templateNames(session);
+  const native = session.host.dag.options.renderTemplateAsNativeObj ?? false;
+  return renderFetching(() =>
+    renderTemplate(value, context, { native, searchPath: searchPath(session.host), ...options }),
+  );
+}
+
+function xcomAccess({ lookups, xcoms }: Session): TaskContext['xcom'] {
+  const pull = async (
+    from: string | Source<unknown>,
+    { key = 'return_value', ...where }: PullOptions = {},
+  ): Promise<unknown> => {
+    const taskId = typeof from === 'string' ? from : from[SOURCE].task.taskId;
+    const found = await lookups.xcom({ taskId, key, ...where });
+    return typeof from === 'string' || found === undefined ? found?.value : partOf(found.value, from[SOURCE].path);
+  };
+  return { pull: pull as TaskContext['xcom']['pull'], push: (key, value) => xcoms.push(key, value) };
+}
+
+/** What is found in a value along a path; undefined where it ends early. */
+export function partOf(value: Json | undefined, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string | number, unknown>)[key] : undefined),
+    value,
+  );
+}
+
+function variableAccess({ lookups }: Session): TaskContext['variables'] {
+  const get = async (key: string, ...fallback: readonly unknown[]): Promise<unknown> => {
+    const value = await lookups.variable(key);
+    if (value !== undefined) return value;
+    if (fallback.length > 0) return fallback[0];
+    throw new Error(`there is no variable '${key}'`);
+  };
+  return {
+    get: get as TaskContext['variables']['get'],
+    async getJson(key, ...fallback: readonly (Json | undefined)[]) {
+      const text = await lookups.variable(key);
+      if (text === undefined && fallback[0] !== undefined) return fallback[0];
+      if (text === undefined) throw new Error(`there is no variable '${key}'`);
+      try {
+        return JSON.parse(text) as Json;
+      } catch {
+        throw new TypeError(`variable '${key}' is not JSON`);
+      }
+    },
+  };
+}
+
+function connectionAccess({ lookups }: Session): TaskContext['connections'] {
+  return {
+    async get(connId) {
+      const connection = await lookups.connection(connId);
+      if (connection === undefined) throw new Error(`there is no connection '${connId}'`);
+      return connection;
+    },
+  };
+}
+
+function fileAccess(host: AttemptHost): FileAccess {
+  const bases = [...searchPath(host), host.root];
+  return {
+    root: host.root,
+    cacheFolder: host.cacheFolder ?? join(tmpdir(), 'rondo-cache'),
+    path(name) {
+      const candidates = isAbsolute(name) ? [name] : bases.map((base) => join(base, name));
+      const found = candidates.find(
+        (path) => isInside(host.root, path) && statSync(path, { throwIfNoEntry: false }) !== undefined,
+      );
+      if (found === undefined)
+        throw new Error(
+          `'${name}' is not in the bundle of ${host.dag.file}; allowed: a file beside it, in templateSearchPath, or named in the DAG's files`,
+        );
+      return found;
+    },
+  };
+}
+
+function isInside(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return way === '' || !(way.startsWith('..') || isAbsolute(way));
+}
+
+function flowControl({ host, flow }: Session): TaskContext['flow'] {
+  return {
+    follow(ids) {
+      const targets = branchTargets(graphOf(host.dag), ids);
+      if (!targets.ok) throw new BranchError(targets.error);
+      flow.decision = { kind: 'branch', follow: targets.value };
+    },
+    shortCircuit({ ignoreDownstreamTriggerRules = true } = {}) {
+      flow.decision = { kind: 'shortCircuit', ignoreDownstreamTriggerRules };
+    },
+    triggerRun(request) {
+      flow.trigger = request;
+    },
+    get decision() {
+      return flow.decision;
+    },
+    get trigger() {
+      return flow.trigger;
+    },
+  };
+}
+
+const graphs = new WeakMap<Dag, TaskGraph>();
+
+function graphOf(dag: Dag): TaskGraph {
+  const known = graphs.get(dag);
+  if (known !== undefined) return known;
+  const nodes = dag.tasks.map((task) => ({
+    taskId: task.taskId,
+    upstream: [...task.upstream],
+    ...(task.group === undefined ? {} : { group: task.group.groupId }),
+  }));
+  const groups = dag.groups.map((group) => ({
+    groupId: group.groupId,
+    ...(group.parent === undefined ? {} : { parent: group.parent.groupId }),
+  }));
+  const graph = compileGraph(nodes, groups);
+  if (!graph.ok) throw new Error(graph.error.message);
+  graphs.set(dag, graph.value);
+  return graph.value;
+}

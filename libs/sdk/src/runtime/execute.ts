@@ -1,0 +1,229 @@
+import type { AttemptOutcome, TaskCallback, TaskError } from '@rondo/domain';
+import type { Json, JsonObject } from '@rondo/kernel';
+import { isSource, SOURCE, sourcesIn } from '../authoring/source.ts';
+import { Task } from '../authoring/task.ts';
+import { namesFile, renderTemplate } from '../templates/index.ts';
+import { openSession, partOf, renderWith, taskContext, type Session } from './attempt-context.ts';
+import type {
+  AttemptHost,
+  AttemptResult,
+  CallbackResult,
+  ExecuteAttemptOptions,
+  RunCallbackOptions,
+} from './contract.ts';
+import { displayed } from './serialise.ts';
+import { FailNow, Skip } from './signals.ts';
+import { taskError } from './task-error.ts';
+import type { CallbackContext, TaskContext } from './task-context.ts';
+
+const same = (text: string): string => text;
+const FIELD = 4_096;
+const TOGETHER = 8_192;
+
+/**
+ * Runs one attempt: renders its templates, runs onExecute and the body, stores its XComs, and runs the callback that fits the
+ * outcome. Rejects for nothing that user code does; what the outcome of a body that was aborted means is the caller's to say.
+ */
+export async function executeAttempt(options: ExecuteAttemptOptions): Promise<AttemptResult> {
+  const { input, ...host } = options;
+  const task = taskOf(host, input.attempt.taskId);
+  if (!(task instanceof Task)) return { outcome: { kind: 'failed', retryable: false, error: task } };
+  const session = openSession(host, input, task);
+  const ctx = taskContext(session);
+  let rendered: JsonObject | undefined;
+  let outcome: AttemptOutcome;
+  try {
+    const args = await prepare(session, task, input.inputs);
+    rendered = renderedFields(task, args, host.mask ?? same);
+    if (task.callbacksOf('onExecute').length > 0) await runCallbacks(session, ctx, 'onExecute', '');
+    const value = await task.run(ctx, args);
+    outcome = await succeeded(session, task, value);
+  } catch (thrown) {
+    outcome = await failed(session, thrown);
+  }
+  await afterwards(session, ctx, task, outcome);
+  return { outcome, ...(rendered === undefined ? {} : { rendered }) };
+}
+
+/** Runs a callback of a task or a DAG apart from an attempt. What it throws is logged and reported, and changes nothing. */
+export async function runCallback(options: RunCallbackOptions): Promise<CallbackResult> {
+  const { input, ...host } = options;
+  const task = input.attempt === undefined ? undefined : taskOf(host, input.attempt.taskId);
+  if (task !== undefined && !(task instanceof Task)) return { error: task };
+  const session = openSession(host, input, task);
+  const error = await runCallbacks(session, taskContext(session), input.callback, input.reason, input.error);
+  return error === undefined ? {} : { error };
+}
+
+function taskOf({ dag }: AttemptHost, taskId: string): Task | TaskError {
+  const found = dag.whoHas(taskId);
+  return found instanceof Task
+    ? found
+    : { kind: 'load', message: `DAG '${dag.dagId}' in ${dag.file} has no task '${taskId}'` };
+}
+
+/** The arguments with the outputs of other tasks in their places and templates rendered. */
+async function prepare(
+  session: Session,
+  task: Task,
+  inputs: ExecuteAttemptOptions['input']['inputs'],
+): Promise<Readonly<Record<string, unknown>>> {
+  const { given, templateFields, templateExtensions: extensions } = task;
+  const values = new Map<string, Json | undefined>();
+  for (const taskId of task.inputs) values.set(taskId, await inputOf(session, inputs[taskId], taskId));
+  const replace = (value: unknown): { readonly value: unknown } | undefined => {
+    if (!isSource(value)) return undefined;
+    const { task: source, path } = value[SOURCE];
+    return { value: partOf(values.get(source.taskId), path) };
+  };
+  const args: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (templateFields.includes(name) && isTemplate(value, extensions))
+      args[name] = await renderWith(session, value, { field: name, extensions, replace });
+    else args[name] = task.inputs.length > 0 && sourcesIn(value).length > 0 ? replaceIn(value, replace) : value;
+  }
+  return args;
+}
+
+async function inputOf(
+  session: Session,
+  input: { readonly value: Json } | { readonly blob: string } | undefined,
+  taskId: string,
+): Promise<Json | undefined> {
+  if (input === undefined) return (await session.lookups.xcom({ taskId, key: 'return_value' }))?.value;
+  return 'value' in input ? input.value : session.lookups.blob(input.blob);
+}
+
+/** Without templates nothing is rendered: the walk only puts values in the places of outputs. */
+function replaceIn(value: unknown, replace: (value: unknown) => { readonly value: unknown } | undefined): unknown {
+  return renderTemplate(
+    value,
+    {},
+    { replace: (each) => replace(each) ?? (typeof each === 'string' ? { value: each } : undefined) },
+  );
+}
+
+function isTemplate(value: unknown, extensions: readonly string[]): boolean {
+  if (typeof value === 'string')
+    return value.includes('{{') || value.includes('{%') || value.includes('{#') || namesFile(value, extensions);
+  if (typeof value !== 'object' || value === null || isSource(value)) return false;
+  if (value instanceof Map || value instanceof Set)
+    return [...value.values()].some((each) => isTemplate(each, extensions));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (
+    (Array.isArray(value) || prototype === Object.prototype || prototype === null) &&
+    Object.values(value).some((each) => isTemplate(each, extensions))
+  );
+}
+
+/** For people to read: masked, each text cut at 4,096 characters, together small enough for an event. */
+function renderedFields(
+  task: Task,
+  args: Readonly<Record<string, unknown>>,
+  mask: (text: string) => string,
+): JsonObject | undefined {
+  const fields: Record<string, Json> = {};
+  let left = TOGETHER;
+  for (const name of task.templateFields) {
+    const value = args[name];
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
+    const json = masked(displayed(value), mask);
+    const text = JSON.stringify(json);
+    fields[name] =
+      text.length <= Math.min(left, FIELD)
+        ? json
+        : cut(typeof json === 'string' ? json : text, Math.max(0, Math.min(left, FIELD)));
+    left -= Math.min(text.length, FIELD);
+  }
+  return Object.keys(fields).length === 0 ? undefined : fields;
+}
+
+const cut = (text: string, limit: number): string =>
+  text.length > limit ? `${text.slice(0, Math.max(0, limit - 1))}…` : text;
+
+function masked(value: Json, mask: (text: string) => string): Json {
+  if (typeof value === 'string') return mask(value);
+  if (Array.isArray(value)) return value.map((each) => masked(each as Json, mask));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, masked(each as Json, mask)]));
+  return value;
+}
+
+async function succeeded(session: Session, task: Task, value: unknown): Promise<AttemptOutcome> {
+  const { attributes } = task;
+  if (value !== undefined && value !== null && attributes.pushXcom !== false)
+    session.xcoms.pushReturn(value, attributes.multipleOutputs ?? false);
+  const xcoms = await session.xcoms.store((bytes) => session.lookups.putBlob(bytes));
+  const { trigger, decision } = session.flow;
+  if (trigger !== undefined) return { kind: 'trigger', request: trigger, ...(xcoms === undefined ? {} : { xcoms }) };
+  return {
+    kind: 'success',
+    ...(xcoms === undefined ? {} : { xcoms }),
+    ...(decision === undefined ? {} : { skip: decision }),
+  };
+}
+
+async function failed(session: Session, thrown: unknown): Promise<AttemptOutcome> {
+  const { host, xcoms } = session;
+  const mask = host.mask ?? same;
+  if (Skip.is(thrown)) {
+    host.log('info', `skipped: ${thrown.message}`);
+    return { kind: 'skipped', reason: mask(thrown.message).slice(0, FIELD) };
+  }
+  const error = taskError(thrown, mask);
+  host.log('error', error.stack ?? error.message);
+  const stored = await xcoms
+    .store((bytes) => session.lookups.putBlob(bytes))
+    .catch((reason: unknown) => {
+      host.log('error', `the XComs of the failed attempt could not be stored: ${String(reason)}`);
+      return undefined;
+    });
+  return { kind: 'failed', error, retryable: !FailNow.is(thrown), ...(stored === undefined ? {} : { xcoms: stored }) };
+}
+
+/** The callback that fits the outcome; a triggered run's end decides later, and its callback comes apart. */
+async function afterwards(session: Session, ctx: TaskContext, task: Task, outcome: AttemptOutcome): Promise<void> {
+  if (outcome.kind === 'trigger') return;
+  const isRetried = outcome.kind === 'failed' && outcome.retryable && session.attempt.tryNumber < session.maxTries;
+  const name: TaskCallback =
+    outcome.kind === 'success'
+      ? 'onSuccess'
+      : outcome.kind === 'skipped'
+        ? 'onSkipped'
+        : isRetried
+          ? 'onRetry'
+          : 'onFailure';
+  if (task.callbacksOf(name).length === 0) return;
+  const reason = outcome.kind === 'failed' ? outcome.error.message : outcome.kind === 'skipped' ? outcome.reason : '';
+  await runCallbacks(session, ctx, name, reason, outcome.kind === 'failed' ? outcome.error : undefined);
+}
+
+/** Each in turn, whatever became of the one before. The first error is what is reported. */
+async function runCallbacks(
+  session: Session,
+  ctx: TaskContext,
+  name: TaskCallback,
+  reason: string,
+  error?: TaskError,
+): Promise<TaskError | undefined> {
+  const { host, task, attempt } = session;
+  const callbacks =
+    task === undefined
+      ? name === 'onSuccess' || name === 'onFailure'
+        ? host.dag.callbacksOf(name)
+        : []
+      : task.callbacksOf(name);
+  let first: TaskError | undefined;
+  const about = { callback: name, reason, ...(error === undefined ? {} : { error }) };
+  for (const callback of callbacks) {
+    try {
+      await callback(Object.assign(Object.create(ctx) as CallbackContext, about));
+    } catch (thrown) {
+      const failure = taskError(thrown, host.mask ?? same);
+      first ??= failure;
+      const owner = task === undefined ? `DAG ${attempt.dagId}` : `task ${attempt.taskId}`;
+      host.log('error', `callback ${name} of ${owner} failed: ${failure.stack ?? failure.message}`);
+    }
+  }
+  return first;
+}

@@ -1,0 +1,119 @@
+import {
+  DAG_DEFAULTS,
+  TASK_DEFAULTS,
+  type DagDefinition,
+  type GroupDefinition,
+  type TaskCallback,
+  type TaskDefinition,
+} from '@rondo/domain';
+import type { Json, JsonObject } from '@rondo/kernel';
+import type { Dag } from '../authoring/dag.ts';
+import { isPlain, isSource, Output, SOURCE } from '../authoring/source.ts';
+import type { Task } from '../authoring/task.ts';
+import type { TaskGroup } from '../authoring/task-group.ts';
+
+const CALLBACKS: readonly TaskCallback[] = ['onExecute', 'onSuccess', 'onFailure', 'onRetry', 'onSkipped'];
+
+/** A collected DAG as plain JSON. The same source gives the same bytes: keys stand in a fixed order, tasks in that of declaration. */
+export function serialiseDag(dag: Dag): DagDefinition {
+  const { options } = dag;
+  return {
+    dagId: dag.dagId,
+    ...optional('description', options.description),
+    ...optional('docMd', options.doc),
+    file: dag.file,
+    timetable: dag.timetable,
+    timezone: dag.timezone,
+    ...optional('startDate', dag.startDate),
+    ...optional('endDate', dag.endDate),
+    catchup: options.catchup ?? false,
+    tags: options.tags ?? [],
+    maxActiveRuns: options.maxActiveRuns ?? DAG_DEFAULTS.maxActiveRuns,
+    maxActiveTasks: options.maxActiveTasks ?? DAG_DEFAULTS.maxActiveTasks,
+    ...optional('dagrunTimeoutMs', options.dagrunTimeout),
+    failFast: options.failFast ?? false,
+    isPausedUponCreation: options.isPausedUponCreation ?? false,
+    maxConsecutiveFailedDagRuns: options.maxConsecutiveFailedDagRuns ?? 0,
+    renderTemplateAsNativeObj: options.renderTemplateAsNativeObj ?? false,
+    templateSearchPath: options.templateSearchPath ?? [],
+    params: dag.params,
+    callbacks: (['onSuccess', 'onFailure'] as const).filter((name) => dag.callbacksOf(name).length > 0),
+    tasks: dag.tasks.map((task) => serialiseTask(task, dag.file)),
+    groups: dag.groups.map(serialiseGroup),
+  };
+}
+
+function serialiseTask(task: Task, file: string): TaskDefinition {
+  const { attributes: a } = task;
+  const isHere = task.at !== undefined && task.at.file.replaceAll('\\', '/').endsWith(`/${file}`);
+  return {
+    taskId: task.taskId,
+    operator: task.operator,
+    runs: task.runs,
+    upstream: [...task.upstream].sort(),
+    ...optional('group', task.group?.groupId),
+    triggerRule: task.triggerRule,
+    ...(task.setup ? { setup: true } : {}),
+    ...(task.teardown === undefined ? {} : { teardown: true, onFailureFailDagrun: task.teardown.onFailureFailDagrun }),
+    owner: a.owner ?? TASK_DEFAULTS.owner,
+    retries: a.retries ?? 0,
+    retryDelayMs: a.retryDelay ?? TASK_DEFAULTS.retryDelayMs,
+    retryExponentialBackoff: a.retryExponentialBackoff ?? 0,
+    ...optional('maxRetryDelayMs', a.maxRetryDelay),
+    ...optional('executionTimeoutMs', a.executionTimeout),
+    maxLostAttempts: a.maxLostAttempts ?? TASK_DEFAULTS.maxLostAttempts,
+    // Waiting for the downstream of the previous run is waiting for the previous run.
+    dependsOnPast: (a.dependsOnPast ?? false) || (a.waitForDownstream ?? false),
+    waitForDownstream: a.waitForDownstream ?? false,
+    email: a.email ?? [],
+    emailOnFailure: a.emailOnFailure ?? true,
+    emailOnRetry: a.emailOnRetry ?? true,
+    pool: a.pool ?? TASK_DEFAULTS.pool,
+    poolSlots: a.poolSlots ?? 1,
+    priorityWeight: a.priorityWeight ?? 1,
+    weightRule: a.weightRule ?? 'downstream',
+    queue: a.queue ?? TASK_DEFAULTS.queue,
+    ...optional('executor', a.executor),
+    ...(Object.keys(task.params).length === 0 ? {} : { params: task.params }),
+    ...optional('docMd', a.doc),
+    callbacks: CALLBACKS.filter((name) => task.callbacksOf(name).length > 0),
+    inputs: task.inputs,
+    templateFields: task.templateFields,
+    args: displayed(task.given) as JsonObject,
+    ...(isHere ? { line: task.at!.line } : {}),
+  };
+}
+
+function serialiseGroup(group: TaskGroup): GroupDefinition {
+  return {
+    groupId: group.groupId,
+    ...optional('parent', group.parent?.groupId),
+    ...optional('tooltip', group.tooltip),
+  };
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { readonly [k in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [k in K]?: V });
+}
+
+/** A value for people to read: what is not JSON is told by its kind. */
+export function displayed(value: unknown, ancestors: readonly object[] = []): Json {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+  if (typeof value !== 'object') return typeof value === 'bigint' ? String(value) : `<${typeof value}>`;
+  if (isSource(value)) return new Output(value[SOURCE].task, value[SOURCE].path).toString();
+  if (ancestors.includes(value)) return '<circular>';
+  const inner = [...ancestors, value];
+  if (Array.isArray(value)) return value.map((item) => displayed(item, inner));
+  if (value instanceof Set) return [...value].map((item) => displayed(item, inner));
+  if (value instanceof Map) return displayed(Object.fromEntries(value), inner);
+  if (isPlain(value))
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, item]) => item !== undefined)
+        .map(([key, item]) => [key, displayed(item, inner)]),
+    );
+  if ('toJSON' in value && typeof value.toJSON === 'function')
+    return displayed((value.toJSON as () => unknown)(), inner);
+  return value instanceof RegExp || value instanceof URL ? String(value) : `<${value.constructor?.name ?? 'object'}>`;
+}

@@ -1,0 +1,125 @@
+import type { Connection, MapIndex, RunType, SkipDecision, TaskError, TriggerRequest } from '@rondo/domain';
+import type { Json, JsonObject } from '@rondo/kernel';
+import type { Source } from '../authoring/source.ts';
+import type { LogLevel } from './contract.ts';
+
+/** What a task's body gets: who it is, what it may look up, and how it speaks. */
+export interface TaskContext {
+  readonly dag: { readonly dagId: string; readonly file: string };
+  readonly run: RunInfo;
+  readonly task: {
+    readonly taskId: string;
+    readonly operator: string;
+    readonly owner: string;
+    readonly retries: number;
+  };
+  readonly ti: InstanceInfo;
+  /** From 1. */
+  readonly tryNumber: number;
+  readonly maxTries: number;
+  /** `[]` for a task that is not mapped. */
+  readonly mapIndex: MapIndex;
+  /** What the run was triggered with. Default `{}`. */
+  readonly conf: Json;
+  /** Params of DAG and task, overridden by the run's conf, checked by their schemas. */
+  readonly params: JsonObject;
+  /** Null for a run that stands for no date. */
+  readonly logicalDate: Date | null;
+  readonly dataInterval: { readonly start: Date; readonly end: Date } | null;
+  readonly log: TaskLogger;
+  /** Aborted when the attempt is cancelled or has run too long. */
+  readonly signal: AbortSignal;
+  readonly xcom: XComAccess;
+  readonly variables: VariableAccess;
+  readonly connections: ConnectionAccess;
+  readonly templates: TemplateAccess;
+  readonly files: FileAccess;
+  /** The environment of user code. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly flow: FlowControl;
+}
+
+export interface RunInfo {
+  readonly runId: string;
+  readonly runType: RunType;
+  readonly runAfter: Date;
+  readonly startedAt: Date;
+  readonly triggeredBy: string;
+}
+
+export interface InstanceInfo {
+  /** Unique to this attempt: a good idempotency key. */
+  readonly attemptId: string;
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  readonly mapIndex: MapIndex;
+  readonly tryNumber: number;
+}
+
+export type TaskLogger = { readonly [level in LogLevel]: (message: unknown, ...more: unknown[]) => void };
+
+export interface PullOptions {
+  /** Default `return_value`. */
+  readonly key?: string;
+  /** `'3'` or `'2.5'`. Default: the instance that is not mapped. */
+  readonly mapIndex?: string;
+  /** Another DAG's run; both or neither. */
+  readonly dagId?: string;
+  readonly runId?: string;
+}
+
+export interface XComAccess {
+  /** What a task returned or pushed; undefined if it did neither. */
+  pull<T>(task: Source<T>, options?: PullOptions): Promise<T | undefined>;
+  pull(taskId: string, options?: PullOptions): Promise<Json | undefined>;
+  /** Stored with the attempt's outcome, failed or not. JSON only. */
+  push(key: string, value: unknown): void;
+}
+
+export interface VariableAccess {
+  /** Throws for a variable that does not exist unless there is a fallback. */
+  get(key: string): Promise<string>;
+  get<D>(key: string, fallback: D): Promise<string | D>;
+  getJson(key: string, fallback?: Json): Promise<Json>;
+}
+
+export interface ConnectionAccess {
+  /** Throws for a connection that does not exist. */
+  get(connId: string): Promise<Connection>;
+}
+
+export interface TemplateAccess {
+  /** Renders a text, or every text in a value, with the attempt's template context. */
+  render(template: string): Promise<string>;
+  render(template: unknown): Promise<unknown>;
+}
+
+export interface FileAccess {
+  /** Absolute path of the bundle. */
+  readonly root: string;
+  /** A file of the bundle: relative to the DAG file's folder, then to templateSearchPath, then to the bundle. Throws if there is none. */
+  path(name: string): string;
+  /** A folder that outlives the attempt, of this machine. */
+  readonly cacheFolder: string;
+}
+
+/** What a success may decide for the tasks after it. */
+export interface FlowControl {
+  /** Skips the direct downstream that is neither named (task or group ids) nor after one that is. */
+  follow(ids: string | readonly string[] | null | undefined): void;
+  /** Skips what is downstream. `ignoreDownstreamTriggerRules` (default true): all of it; false: the direct downstream. */
+  shortCircuit(options?: { readonly ignoreDownstreamTriggerRules?: boolean }): void;
+  /** Asks for a run of another DAG; the task ends as the request says. */
+  triggerRun(request: TriggerRequest): void;
+  readonly decision: SkipDecision | undefined;
+  readonly trigger: TriggerRequest | undefined;
+}
+
+/** What a callback gets. A DAG's callback has no attempt of its own: its task is `''` and it can push nothing. */
+export interface CallbackContext extends TaskContext {
+  readonly callback: 'onExecute' | 'onSuccess' | 'onFailure' | 'onRetry' | 'onSkipped';
+  /** Why: the error's text, the reason of a skip, what ended the run. */
+  readonly reason: string;
+  readonly error?: TaskError;
+}
