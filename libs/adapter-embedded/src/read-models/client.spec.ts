@@ -37,8 +37,13 @@ async function fixture() {
 describeReadModelsContract('SQLite, in a thread of its own', fixture);
 
 describe('openReadModels', () => {
+  let given: Awaited<ReturnType<typeof fixture>>;
+  beforeEach(async () => {
+    given = await fixture();
+  });
+  afterEach(() => given.dispose());
+
   it('has the same rows after a rebuild', async () => {
-    const given = await fixture();
     await given.putBlob(RANDOM_VERSION_BYTES);
     const head = await appendHistory(given.store, randomHistory(7, 300));
     await given.models.settled(head);
@@ -47,14 +52,11 @@ describe('openReadModels', () => {
     await given.models.settled(head);
     expect(await given.models.taskInstances({}, { offset: 0, limit: 1000 })).toEqual(before);
     expect(given.models.status()).toMatchObject({ state: 'running' });
-    await given.dispose();
   });
 
   it('refuses calls after it was closed', async () => {
-    const given = await fixture();
     await given.models.close();
     await expect(given.models.run('d', 'r')).rejects.toThrow('closed');
     await expect(given.models.settled(1)).rejects.toThrow('closed');
-    await given.dispose();
   });
 });
