@@ -1,3 +1,4 @@
+export * from './admin/admin-service.ts';
 export * from './attempt-services.ts';
 export * from './commands/command-bus.ts';
 export * from './dag-source/dag-source.ts';
