@@ -1,3 +1,4 @@
 export * from './authoring/index.ts';
+export * from './connections.ts';
 export * from './runtime/index.ts';
 export * from './templates/index.ts';

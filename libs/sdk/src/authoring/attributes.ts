@@ -100,8 +100,13 @@ const emails = z
   .describe('an address such as team@example.org, or a list of them');
 
 const NAME = /^[\p{L}\p{N}_.-]+$/u;
-export const idSchema = (longest = 250): z.ZodType<string> =>
-  z.string().min(1).max(longest).regex(NAME).describe(`1 to ${longest} letters, digits, '_', '-' and '.'`);
+const LONGEST = 250;
+export const idSchema: z.ZodType<string> = z
+  .string()
+  .min(1)
+  .max(LONGEST)
+  .regex(NAME)
+  .describe(`1 to ${LONGEST} letters, digits, '_', '-' and '.'`);
 
 const shape = {
   owner: text(),

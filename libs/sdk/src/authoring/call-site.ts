@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { getCallSites } from 'node:util';
+import { getCallSites, type CallSiteObject } from 'node:util';
 
 /** Where in a DAG file something was constructed. Line and column count from 1. */
 export interface CallSite {
@@ -9,7 +9,9 @@ export interface CallSite {
   readonly column: number;
 }
 
-const DEPTH = 24;
+/** Enough for most constructors; the rest of the stack is looked at only if the author is not found there. */
+const NEAR = 10;
+const FAR = 60;
 const OWN = [new URL('../', import.meta.url), new URL('../../../operators/src/', import.meta.url)].map((url) =>
   fileURLToPath(url),
 );
@@ -22,7 +24,11 @@ const isOwn = (path: string): boolean => OWN.some((folder) => path.startsWith(fo
 
 /** The author's innermost line on the stack: neither the SDK's nor Node's. */
 export function callSite(): CallSite | undefined {
-  for (const { scriptName, lineNumber, columnNumber } of getCallSites(DEPTH)) {
+  return authorIn(getCallSites(NEAR)) ?? authorIn(getCallSites(FAR));
+}
+
+function authorIn(frames: readonly CallSiteObject[]): CallSite | undefined {
+  for (const { scriptName, lineNumber, columnNumber } of frames) {
     if (scriptName === '' || scriptName.startsWith('node:')) continue;
     const file = pathOfScript(scriptName);
     if (!isOwn(file)) return { file, line: lineNumber, column: columnNumber };

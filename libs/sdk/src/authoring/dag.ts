@@ -70,7 +70,7 @@ export interface DagOptions {
 
 const texts = z.array(text()).describe('a list of texts');
 const schema = z.strictObject({
-  id: idSchema(),
+  id: idSchema,
   description: z.string().describe('a text').optional(),
   doc: z.string().describe('a text').optional(),
   schedule: z.unknown().optional(),

@@ -97,8 +97,8 @@ export class TaskGroup<out T = unknown> implements Node {
   }
 
   #claim(wanted: string, suffixOnCollision: boolean): string {
-    if (!idSchema(250).safeParse(wanted).success)
-      throw this.#error(`group id is ${show(wanted)}; allowed: ${idSchema().description}`);
+    if (!idSchema.safeParse(wanted).success)
+      throw this.#error(`group id is ${show(wanted)}; allowed: ${idSchema.description}`);
     if (this.dag.whoHas(wanted) === undefined) return wanted;
     if (suffixOnCollision) return this.dag.freeId(wanted);
     throw this.#error(`group id '${wanted}' is given twice; allowed: an id that no task or group of the DAG has`);

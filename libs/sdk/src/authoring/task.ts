@@ -241,10 +241,9 @@ function claimId(
   at: CallSite | undefined,
 ): string {
   const details = { dagId: dag.dagId, at };
-  const schema = idSchema();
   const prefixed = typeof id === 'string' && id !== '' ? (group?.childId(id) ?? id) : id;
-  if (!schema.safeParse(prefixed).success || !schema.safeParse(id).success)
-    throw new DagError(`id is ${show(prefixed)}; allowed: ${schema.description}`, details);
+  if (!idSchema.safeParse(prefixed).success || !idSchema.safeParse(id).success)
+    throw new DagError(`id is ${show(prefixed)}; allowed: ${idSchema.description}`, details);
   const wanted = prefixed as string;
   const other = dag.whoHas(wanted);
   if (other === undefined) return wanted;
