@@ -6,7 +6,6 @@ import {
   type AppendOutcome,
   type AppendRequest,
   type EventStore,
-  type ExpectedRevision,
   type NewEvent,
   type Position,
   type ReadOptions,
@@ -55,6 +54,8 @@ class Store implements MemoryEventStore {
   readonly events: RecordedEvent[] = [];
   readonly #streams = new Map<string, RecordedEvent[]>();
   readonly #commits: { readonly time: number; readonly position: Position }[] = [];
+  /** Revisions of events that were appended at any revision: a repeat is known by its first id. */
+  readonly #anyIds = new Map<string, number>();
   readonly #snapshots = new Map<string, { readonly revision: number; readonly state: string }>();
   readonly #wakers = new Set<() => void>();
   readonly #now: () => number;
@@ -93,25 +94,25 @@ class Store implements MemoryEventStore {
     const { stream, expected, events } = request;
     const history = this.#streams.get(stream) ?? [];
     const actual = history.length - 1;
-    const repeated = this.#repeated(history, expected, events);
+    const repeated = this.#repeated(history, request);
     if (repeated !== undefined) return { ok: true, revision: repeated.revision, position: repeated.position };
     if (expected !== 'any' && actual !== (expected === 'noStream' ? -1 : expected))
       return { ok: false, reason: 'conflict', stream, expected, actual };
-    for (const e of events) this.#record(stream, history, e);
+    for (const e of events) {
+      const id = `${stream}\n${e.id}`;
+      if (expected === 'any' && !this.#anyIds.has(id)) this.#anyIds.set(id, history.length);
+      this.#record(stream, history, e);
+    }
     return { ok: true, revision: history.length - 1, position: history.at(-1)?.position ?? 0 };
   }
 
   /** I11: the last of the events, if exactly these stand already where they were to be written. */
-  #repeated(
-    history: readonly RecordedEvent[],
-    expected: ExpectedRevision,
-    events: readonly NewEvent[],
-  ): RecordedEvent | undefined {
+  #repeated(history: readonly RecordedEvent[], { stream, expected, events }: AppendRequest): RecordedEvent | undefined {
     const first = events[0];
     if (first === undefined || history.length === 0) return undefined;
     const start =
-      expected === 'any' ? history.findIndex((e) => e.id === first.id) : expected === 'noStream' ? 0 : expected + 1;
-    if (start < 0 || !events.every((e, i) => history[start + i]?.id === e.id)) return undefined;
+      expected === 'any' ? this.#anyIds.get(`${stream}\n${first.id}`) : expected === 'noStream' ? 0 : expected + 1;
+    if (start === undefined || !events.every((e, i) => history[start + i]?.id === e.id)) return undefined;
     return history[start + events.length - 1];
   }
 

@@ -36,7 +36,7 @@ export interface DatabaseOptions {
 export function openEventsDatabase(file: string, options: DatabaseOptions): DatabaseSync {
   const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs, enableForeignKeyConstraints: false });
   db.exec(
-    'pragma journal_mode=wal; pragma synchronous=full; pragma wal_autocheckpoint=4000; pragma cache_size=-32000; pragma temp_store=memory',
+    'pragma journal_mode=wal; pragma synchronous=full; pragma wal_autocheckpoint=2000; pragma cache_size=-32000; pragma temp_store=memory',
   );
   db.exec(`begin immediate; ${EVENTS_SCHEMA} commit`);
   if (options.maxPages > 0) db.exec(`pragma max_page_count=${options.maxPages}`);

@@ -62,13 +62,16 @@ export class EventWriter {
   write(calls: readonly AppendCall[]): Group {
     this.#events = [];
     this.#hashes = [];
+    let before = this.#head;
     try {
       if (this.#failed) this.#reload();
+      before = this.#head;
       const outcomes = calls.map((call) => this.#writeCall(call));
       this.#commit();
       return { events: this.#events, hashes: this.#hashes, outcomes };
     } catch (error) {
       this.#failed = true;
+      this.#head = before;
       this.#rollback();
       throw error;
     }
