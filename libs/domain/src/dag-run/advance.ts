@@ -18,6 +18,7 @@ export function advance(d: Decision): void {
     return;
   }
   for (let inst = run.wake.popDue(now); inst !== undefined; inst = run.wake.popDue(now)) look(run, inst);
+  if (!d.context.paused) for (const inst of run.held.splice(0)) look(run, inst);
   settle(d);
   if (run.plan.definition.failFast && run.failing) failFast(d);
   if (!d.context.paused) publish(d);
@@ -69,7 +70,8 @@ function settle(d: Decision): void {
     const verdict = judge(d, inst);
     if (verdict === 'wait') run.ready.drop(inst);
     else if (verdict === 'run') {
-      if (inst.task.def.runs === 'child' || d.context.paused) run.ready.push(inst);
+      if (inst.task.def.runs === 'child') run.ready.push(inst);
+      else if (d.context.paused) run.held.push(inst);
       else decideInline(d, inst, bulk);
     } else {
       bulk.add(WRITES[verdict.state], verdict.reason, inst);
@@ -107,8 +109,8 @@ export function upstreamOf(run: DagRunState, inst: InstanceState): Upstream {
 }
 
 /** A task that needs no child: it succeeds where it is decided. Earlier writes of this pass come before it in the history. */
-function decideInline(d: Decision, inst: InstanceState, bulk?: Bulk): void {
-  bulk?.flush(d);
+function decideInline(d: Decision, inst: InstanceState, bulk: Bulk): void {
+  bulk.flush(d);
   const key = { ...keyOf(inst), tryNumber: inst.tryNumber + 1, leg: 1 };
   const latest = inst.task.def.runs !== 'latest_only' || isLatestRun(d);
   d.emit({
@@ -129,9 +131,7 @@ function publish(d: Decision): void {
   while (run.ready.size > 0 && run.active < limit && run.scheduled < d.context.window) {
     const inst = run.ready.pop();
     if (inst === undefined) return;
-    if (inst.task.def.runs === 'child') schedule(d, inst);
-    else decideInline(d, inst);
-    if (run.dirty.length > 0) settle(d);
+    schedule(d, inst);
   }
 }
 

@@ -163,6 +163,20 @@ describe('tasks that need no child', () => {
     expect(run.lastTypes.slice(2)).toEqual(['TaskSkipped', 'TaskSkipped', 'TaskSucceeded', 'RunSucceeded']);
   });
 
+  it('go on after a pause though no more attempts may be published', () => {
+    const definition = dagDefinition({
+      tasks: [{ id: 'a' }, { id: 'b', upstream: ['a'], runs: 'empty' }, { id: 'c' }, { id: 'd' }],
+      maxActiveTasks: 2,
+    });
+    const run = RunHarness.started(definition);
+    run.pause(true);
+    run.finish('a');
+    expect(run.states).toMatchObject({ b: 'none' });
+    run.window = 0;
+    run.pause(false);
+    expect(run.states).toEqual({ a: 'success', b: 'success', c: 'scheduled', d: 'none' });
+  });
+
   it('wait while the DAG is paused', () => {
     const definition = dagDefinition({ tasks: [{ id: 'a', runs: 'empty' }] });
     const run = RunHarness.started(definition, { paused: true });

@@ -79,6 +79,8 @@ export interface DagRunState {
   /** A task that is no teardown has failed since the last clear (fail-fast looks at it). */
   failing: boolean;
   dirty: InstanceState[];
+  /** Instances that need no child, held back by a pause; looked at again when it is over. */
+  held: InstanceState[];
   readonly ready: ReadyQueue;
   readonly wake: WakeQueue;
 }
@@ -113,6 +115,7 @@ export function initialRun(plan: RunPlan): DagRunState {
     callbacks: 0,
     failing: false,
     dirty: [],
+    held: [],
     ready: new ReadyQueue(),
     wake: new WakeQueue(),
   };

@@ -34,6 +34,8 @@ export interface HarnessOptions {
   readonly now?: number;
   readonly window?: number;
   readonly paused?: boolean;
+  /** The run comes back with this history, as a restarted scheduler loads it. Default: none. */
+  readonly history?: readonly DagRunEvent[];
 }
 
 export const HARNESS_START = Date.UTC(2024, 0, 1);
@@ -53,7 +55,7 @@ export interface EventData {
  */
 export class RunHarness {
   readonly plan: RunPlan;
-  readonly history: DagRunEvent[] = [];
+  readonly history: DagRunEvent[];
   readonly run: DagRunState;
   /** Events of the last decision. */
   last: readonly DagRunEvent[] = [];
@@ -63,7 +65,8 @@ export class RunHarness {
 
   constructor(definition: DagDefinition, options: HarnessOptions = {}) {
     this.plan = compilePlan('v1', definition);
-    this.run = initialRun(this.plan);
+    this.history = [...(options.history ?? [])];
+    this.run = this.replay();
     this.now = options.now ?? HARNESS_START;
     this.paused = options.paused ?? false;
     this.window = options.window ?? DEFAULT_WINDOW;
@@ -71,7 +74,7 @@ export class RunHarness {
 
   /** A run that has started, its first attempts published. */
   static started(definition: DagDefinition, options: HarnessOptions & Partial<RunStartedData> = {}): RunHarness {
-    const { now: _now, window: _window, paused: _paused, ...data } = options;
+    const { now: _now, window: _window, paused: _paused, history: _history, ...data } = options;
     const harness = new RunHarness(definition, options);
     harness.start(data);
     return harness;
