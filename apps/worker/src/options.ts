@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { AttemptServices } from '@rondo/ports';
+import { childEnvironment } from './pool/environment.ts';
 import { DEFAULT_LIMITS, type PoolLimits } from './pool/limits.ts';
 import type { ThreadOptions } from './thread/messages.ts';
 
@@ -66,8 +67,7 @@ export function threadOptions(options: WorkerOptions): ThreadOptions {
       tmpFolder: resolve(options.tmpFolder ?? join(data, 'tmp')),
       cwd,
       moduleRoots: (options.moduleRoots ?? [cwd]).map((folder) => resolve(folder)),
-      passEnv: options.passEnv ?? [],
-      env: options.env ?? {},
+      env: childEnvironment(process.env, options.passEnv ?? [], options.env ?? {}),
       permissions: options.permissions ?? true,
       ...(runAsUser === undefined ? {} : { runAsUser }),
     },

@@ -43,7 +43,7 @@ class ThreadSession implements WorkerSession {
     thread.on('message', (messages: readonly FromThread[]) => {
       for (const message of messages) this.#receive(message);
     });
-    thread.on('error', (error) => this.#onFailure(error));
+    thread.on('error', (error: unknown) => this.#onFailure(error instanceof Error ? error : new Error(String(error))));
     await greeted;
   }
 

@@ -25,8 +25,8 @@ installAliases(config.aliases);
 if (denials !== undefined) resolution.onSqlite = once(() => guardSqlite((path) => denials.isForbidden(path)));
 
 const channel = new Channel(onFrame, leaveWithGroup);
-// Touching them opens them: done now, an attempt that prints nothing opens nothing.
-void [process.stdout, process.stderr];
+// Output that the worker has not read yet waits in the pipe, not here: memory stays bounded, and marks stay in order.
+for (const stream of [process.stdout, process.stderr]) (stream as { _handle?: { setBlocking?(on: boolean): void } })._handle?.setBlocking?.(true);
 watchExit(channel);
 let parsing: ParseRequest | undefined;
 process.on('uncaughtException', (error: unknown) => {

@@ -20,7 +20,6 @@ interface Current {
   readonly kind: 'attempt' | 'callback';
   readonly startedAt: number;
   readonly abort: AbortController;
-  readonly resources: number;
 }
 
 /** Runs what the worker hands over: one attempt or callback at a time, of one bundle (I16). */
@@ -38,6 +37,8 @@ export class Runner {
   #file = '';
   #current: Current | undefined;
   #served = 0;
+  /** What is open while nothing runs: modules may open things when they are loaded. */
+  #resources = -1;
   #printed = { stdout: 0, stderr: 0 };
 
   constructor(channel: Channel, config: ChildConfig, resolution: Resolution, denials: Denials | undefined) {
@@ -92,10 +93,14 @@ export class Runner {
     if (process.cwd() !== this.#cwd) process.chdir(this.#cwd);
     this.#denials?.forget();
     if (this.#loaded === undefined) await this.#bundle;
+    if (this.#resources === -1) {
+      // What loading has left behind for a moment is no part of the rest.
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#resources = process.getActiveResourcesInfo().length;
+    }
     this.#served++;
     this.services.serve(id);
-    const resources = process.getActiveResourcesInfo().length;
-    return (this.#current = { id, kind, startedAt, abort: new AbortController(), resources });
+    return (this.#current = { id, kind, startedAt, abort: new AbortController() });
   }
 
   #host(current: Current, dagId: string): AttemptHost | { readonly message: string; readonly stack?: string } {
@@ -141,10 +146,10 @@ export class Runner {
     this.#current = undefined;
     this.services.serve(undefined);
     const marks = this.#mark();
-    const isQuiet = process.getActiveResourcesInfo().length <= current.resources;
+    const isQuiet = process.getActiveResourcesInfo().length <= this.#resources;
     this.#channel.send(FROM_CHILD.finished, `${ending ? 'x' : isQuiet ? 'q' : 'n'}${marks ? 'm' : '-'}${JSON.stringify(report)}`);
     if (ending) leave(1);
-    if (!isQuiet) this.#settle(current.resources, Date.now() + SETTLE_MS);
+    if (!isQuiet) this.#settle(Date.now() + SETTLE_MS);
   }
 
   /** An attempt that cannot have printed costs no mark. */
@@ -157,13 +162,13 @@ export class Runner {
     return true;
   }
 
-  #settle(resources: number, until: number): void {
+  #settle(until: number): void {
     const check = setTimeout(() => {
       if (this.#current !== undefined) return;
       const left = process.getActiveResourcesInfo();
-      if (left.length <= resources) this.#channel.send(FROM_CHILD.quiet, '');
-      else if (Date.now() < until) this.#settle(resources, until);
-      else this.#channel.send(FROM_CHILD.left, JSON.stringify(left.slice(resources)));
+      if (left.length <= this.#resources) this.#channel.send(FROM_CHILD.quiet, '');
+      else if (Date.now() < until) this.#settle(until);
+      else this.#channel.send(FROM_CHILD.left, JSON.stringify(left.slice(this.#resources)));
     }, 2);
     check.unref();
   }

@@ -16,9 +16,7 @@ export interface LaunchOptions {
   readonly cwd: string;
   /** Folders from where npm packages are found when the bundle's place has none. */
   readonly moduleRoots: readonly string[];
-  /** Names, or `PREFIX_*`, of variables that children get from this process, beside the usual ones (PATH, HOME, TZ, …). */
-  readonly passEnv: readonly string[];
-  /** Variables for children, as they are. */
+  /** All that children see, but for `TMPDIR` and their mark. */
   readonly env: Readonly<Record<string, string>>;
   /** Children run as this user; needs root. */
   readonly runAsUser?: { readonly uid: number; readonly gid: number };
@@ -27,11 +25,6 @@ export interface LaunchOptions {
   /** Of this start of the worker: in the environment of every process that descends from it, whatever group it is in. */
   readonly token: string;
 }
-
-const USUAL_ENV = [
-  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'LC_*', 'TZ', 'TERM', 'NODE_EXTRA_CA_CERTS'],
-  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'VIRTUAL_ENV', 'SystemRoot'],
-];
 
 const TOKEN_VARIABLE = 'RONDO_WORKER_TOKEN';
 
@@ -66,7 +59,7 @@ export class Launcher {
     mkdirSync(this.#files, { recursive: true });
     if (runAsUser !== undefined) chownSync(this.#files, runAsUser.uid, runAsUser.gid);
     if (permissions) this.#grants = grantsFor({ closed: [dataFolder], readable: [bundlesFolder], writable: [this.#files] });
-    this.#env = childEnvironment(process.env, { ...options, tmpFolder: this.#files });
+    this.#env = { ...options.env, TMPDIR: this.#files };
   }
 
   /** `heapMiB` limits the child's JavaScript heap. */
@@ -115,14 +108,6 @@ export class Launcher {
     writeFileSync(file, JSON.stringify({ permission }));
     return [`--experimental-config-file=${file}`, '--disable-warning=SecurityWarning', '--disable-warning=ExperimentalWarning'];
   }
-}
-
-/** By allow-list: what this process knows of keys and passwords stays here (I15). */
-export function childEnvironment(from: NodeJS.ProcessEnv, { passEnv, env, tmpFolder }: Pick<LaunchOptions, 'passEnv' | 'env' | 'tmpFolder'>): Record<string, string> {
-  const wanted = [...USUAL_ENV, ...passEnv];
-  const passes = (name: string): boolean => wanted.some((one) => (one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : name === one));
-  const passed = Object.entries(from).filter((entry): entry is [string, string] => entry[1] !== undefined && passes(entry[0]));
-  return { ...Object.fromEntries(passed), ...env, TMPDIR: tmpFolder };
 }
 
 /** Without a number: what the marks of all children of a worker begin with. */

@@ -1,5 +1,5 @@
-import { lstatSync, readdirSync, realpathSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { accessSync, constants, readdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /** What a child may do on the file system: everything but `closed` and what lies below. */
 export interface Grants {
@@ -17,69 +17,77 @@ export interface GrantRequest {
   readonly writable: readonly string[];
 }
 
-/** Ways around a path: through the root or the working folder of a process, its own included. */
-const PROC = process.platform === 'linux' ? ['/proc/self', '/proc/thread-self', ...Array.from({ length: 10 }, (_, digit) => `/proc/${digit}`)] : [];
-const PRINTABLE = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter((char) => char !== '*' && char !== '/');
+/** Characters that names of files begin with or hold: letters, digits and these. */
+const CHARACTERS = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789', ...' !#$%&()+,-.=@[]^_{}~'];
+/** Ways around a path, through the root or the working folder of a process, its own included. */
+const PROC = '/proc';
+const OPEN_IN_PROC = /^(?!self$|thread-self$)\D/;
 
 /**
- * Node grants by path prefix and has no "all but": this grants every prefix that leaves the closed paths, character by
- * character. Paths that differ from a closed one first in a character outside ASCII are granted where they exist now.
+ * Node grants by path prefix and has no "all but": this grants every prefix that leaves the closed paths. In folders that
+ * get no new entries (`/`, and those that this process cannot write to) these are the entries that there are; in others,
+ * character by character, all names that there may ever be. Names with characters other than `CHARACTERS` are granted
+ * where they exist now.
  */
 export function grantsFor({ closed, readable, writable }: GrantRequest): Grants {
   const paths = [...new Set(closed.flatMap((path) => [resolve(path), realPathOf(resolve(path))]))];
-  const root: Trie = new Map();
-  for (const path of paths) insert(root, `${path}/`);
-  // A number in /proc stands for every process: closed with all that begins with it.
-  for (const path of PROC) insert(root, /\d$/.test(path) ? path : `${path}/`);
-  const open: string[] = [];
-  walk(root, '', open);
-  const ancestors = [...new Set(paths.flatMap(ancestorsOf))];
-  for (const folder of ancestors) open.push(...exoticEntries(folder, paths));
+  const byFolder = new Map<string, Set<string>>();
+  for (const path of paths) {
+    for (let below = path, folder = dirname(path); folder !== below; below = folder, folder = dirname(folder)) {
+      byFolder.set(folder, (byFolder.get(folder) ?? new Set()).add(basename(below)));
+    }
+  }
+  const open = [...byFolder].flatMap(([folder, names]) => {
+    const existing = existingIn(folder);
+    const taken = names.union(new Set(existing.filter((name) => join(folder, name) === PROC || leadsTo(join(folder, name), paths))));
+    const entries = existing.filter((name) => !taken.has(name));
+    return isFixed(folder) ? entries.map((name) => join(folder, name)) : [...besides(folder, taken), ...entries.filter(isExotic).map((name) => join(folder, name))];
+  });
+  open.push(...existingIn(PROC).filter((name) => OPEN_IN_PROC.test(name)).map((name) => join(PROC, name)));
   const below = (folder: string): string[] => [...new Set([folder, realPathOf(folder)])].map((path) => `${path}/*`);
-  return { read: [...open, ...[...readable, ...writable].flatMap(below)], write: [...open, ...writable.flatMap(below)], ancestors };
+  return { read: [...open, ...[...readable, ...writable].flatMap(below)], write: [...open, ...writable.flatMap(below)], ancestors: [...byFolder.keys()] };
 }
 
-type Trie = Map<string, Trie>;
+/** Whether a path is a link to a closed one, or to a folder above one. */
+function leadsTo(path: string, closed: readonly string[]): boolean {
+  const real = realPathOf(path);
+  return real !== path && closed.some((one) => one === real || one.startsWith(real === '/' ? '/' : `${real}/`));
+}
 
-function insert(trie: Trie, path: string): void {
-  for (const char of path) {
-    let next = trie.get(char);
-    if (next === undefined) trie.set(char, (next = new Map()));
-    trie = next;
+/** Prefixes of all names in a folder but these. */
+function besides(folder: string, names: ReadonlySet<string>): string[] {
+  const grants: string[] = [];
+  const prefixes = new Set([...names].flatMap((name) => Array.from({ length: name.length + 1 }, (_, length) => name.slice(0, length))));
+  for (const prefix of prefixes) {
+    const path = folder === '/' ? `/${prefix}` : `${folder}/${prefix}`;
+    for (const character of CHARACTERS) if (!prefixes.has(prefix + character)) grants.push(`${path}${character}*`);
+    // A shorter name beside a closed one. `.` and `..` are no names.
+    if (prefix !== '' && prefix !== '.' && prefix !== '..' && !names.has(prefix)) grants.push(`${path}/*`);
   }
+  return grants;
 }
 
-/** `trie`: what closed paths go on with after `prefix`. */
-function walk(trie: Trie, prefix: string, open: string[]): void {
-  if (trie.size === 0) return;
-  if (prefix !== '') for (const char of PRINTABLE) if (!trie.has(char)) open.push(`${prefix}${char}*`);
-  const name = prefix.slice(prefix.lastIndexOf('/') + 1);
-  // A shorter name beside a closed path: the folder of that name. `.` and `..` are no names.
-  if (name !== '' && name !== '.' && name !== '..' && !trie.has('/')) open.push(`${prefix}/*`);
-  for (const [char, next] of trie) walk(next, prefix + char, open);
-}
-
-function ancestorsOf(path: string): string[] {
-  const found: string[] = [];
-  for (let folder = dirname(path); ; folder = dirname(folder)) {
-    found.push(folder);
-    if (folder === dirname(folder)) return found;
-  }
-}
-
-function exoticEntries(folder: string, closed: readonly string[]): string[] {
-  let names: string[];
+/** Whether user code could not make new entries in a folder, so that what there is now is all there will be. */
+function isFixed(folder: string): boolean {
+  if (folder === '/') return true;
   try {
-    names = readdirSync(folder);
+    accessSync(folder, constants.W_OK);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function isExotic(name: string): boolean {
+  return [...name].some((character) => !CHARACTERS.includes(character));
+}
+
+function existingIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
   } catch {
     return [];
   }
-  const apart = (path: string): boolean => closed.every((one) => one !== path && !one.startsWith(`${path}/`));
-  return names.map((name) => join(folder, name)).filter((path) => /[^\u0020-\u007e]/.test(path) && apart(path)).flatMap((path) => (isFolder(path) ? [`${path}/*`] : [path]));
-}
-
-function isFolder(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function realPathOf(path: string): string {
