@@ -4,16 +4,16 @@ import type { Json } from '@rondo/kernel';
 import type { AttemptServices, BlobStore, EventStore, ReadModels, SecretBox, SecretLookup } from '@rondo/ports';
 
 export interface LookupOptions {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the environment gives: looked at first. */
+  readonly environment: {
+    variable(key: string): string | undefined;
+    connection(connId: string): Connection | undefined;
+  };
   readonly readModels: Pick<ReadModels, 'variable' | 'connection'>;
   readonly secrets: SecretBox;
-  /** Reads a connection from a URI or JSON text; throws with what is allowed. */
-  readonly parseConnection: (connId: string, text: string) => Connection;
 }
 
-const envName = (prefix: string, key: string): string => `${prefix}${key.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
-
-/** Variables and connections: the environment first (`RONDO_VAR_…`, `RONDO_CONN_…`), then the encrypted store. */
+/** Variables and connections: the environment first, then the encrypted store. */
 export class StoredSecrets implements SecretLookup {
   private readonly options: LookupOptions;
 
@@ -22,19 +22,20 @@ export class StoredSecrets implements SecretLookup {
   }
 
   async variable(key: string): Promise<string | undefined> {
-    const { env, readModels, secrets } = this.options;
-    const given = env[envName('RONDO_VAR_', key)] ?? env[envName('AIRFLOW_VAR_', key)];
+    const { environment, readModels, secrets } = this.options;
+    const given = environment.variable(key);
     if (given !== undefined) return given;
     const row = await readModels.variable(key);
     return row === undefined ? undefined : secrets.open(row.sealed as unknown as Sealed, `variable:${key}`);
   }
 
   async connection(connId: string): Promise<Connection | undefined> {
-    const { env, readModels, secrets, parseConnection } = this.options;
-    const given = env[envName('RONDO_CONN_', connId)] ?? env[envName('AIRFLOW_CONN_', connId)];
-    if (given !== undefined) return parseConnection(connId, given);
+    const { environment, readModels, secrets } = this.options;
+    const given = environment.connection(connId);
+    if (given !== undefined) return given;
     const row = await readModels.connection(connId);
-    return row === undefined ? undefined : (JSON.parse(secrets.open(row.sealed as unknown as Sealed, `connection:${connId}`)) as Connection);
+    if (row === undefined) return undefined;
+    return JSON.parse(secrets.open(row.sealed as unknown as Sealed, `connection:${connId}`)) as Connection;
   }
 }
 
@@ -59,7 +60,12 @@ export function attemptServices({ lookup, readModels, store, blobs }: AttemptSer
       const attempt = own(id);
       // Whatever the attempt may see was durable before it began: the rows only have to catch up to now.
       await readModels.settled(await store.head());
-      const rows = await readModels.xcoms(query.dagId ?? attempt.dagId, query.runId ?? attempt.runId, query.taskId, query.mapIndex ?? '');
+      const rows = await readModels.xcoms(
+        query.dagId ?? attempt.dagId,
+        query.runId ?? attempt.runId,
+        query.taskId,
+        query.mapIndex ?? '',
+      );
       const row = rows.find((r) => r.key === query.key);
       if (row === undefined) return undefined;
       return { value: row.blob === null ? row.value : await valueOf(blobs, row.blob) };

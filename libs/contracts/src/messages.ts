@@ -1,4 +1,16 @@
-import type { Assignment, AttemptOutcome, AttemptRef, BundleRef, CallbackAssignment, DagDefinition, Interval, RunType, RunWaiter, TaskError, TriggerAnswer } from '@rondo/domain';
+import type {
+  Assignment,
+  AttemptOutcome,
+  AttemptRef,
+  BundleRef,
+  CallbackAssignment,
+  DagDefinition,
+  Interval,
+  RunType,
+  RunWaiter,
+  TaskError,
+  TriggerAnswer,
+} from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 
 /** Who asks: kept in the metadata of the events that follow. */
@@ -20,7 +32,12 @@ export interface InstanceSelection {
 
 /** What a service may ask of the scheduler that owns a DAG. */
 export type DagCommand =
-  | { readonly type: 'publishVersion'; readonly version: string; readonly definition: DagDefinition; readonly bundle: BundleRef }
+  | {
+      readonly type: 'publishVersion';
+      readonly version: string;
+      readonly definition: DagDefinition;
+      readonly bundle: BundleRef;
+    }
   | { readonly type: 'retireDag'; readonly reason: string }
   | { readonly type: 'pauseDag' }
   | { readonly type: 'unpauseDag' }
@@ -37,8 +54,18 @@ export type DagCommand =
       readonly note?: string;
       readonly waiter?: RunWaiter;
     }
-  | { readonly type: 'clearTasks'; readonly runId: string; readonly selection: InstanceSelection; readonly dryRun?: boolean }
-  | { readonly type: 'markTasks'; readonly runId: string; readonly selection: InstanceSelection; readonly state: 'success' | 'failed' | 'skipped' }
+  | {
+      readonly type: 'clearTasks';
+      readonly runId: string;
+      readonly selection: InstanceSelection;
+      readonly dryRun?: boolean;
+    }
+  | {
+      readonly type: 'markTasks';
+      readonly runId: string;
+      readonly selection: InstanceSelection;
+      readonly state: 'success' | 'failed' | 'skipped';
+    }
   | { readonly type: 'markRun'; readonly runId: string; readonly state: 'success' | 'failed' }
   | { readonly type: 'cancelRun'; readonly runId: string }
   | { readonly type: 'explainTask'; readonly runId: string; readonly taskId: string; readonly mapIndex: string };
@@ -55,8 +82,22 @@ export interface CommandMessage {
 
 /** A report of an attempt, as the gateway passes it on. Each is complete in itself: `finished` brings what `queued` and `started` would have said. */
 export type AttemptReport =
-  | { readonly kind: 'queued'; readonly attempt: AttemptRef; readonly at: number; readonly executor: string; readonly worker: string }
-  | { readonly kind: 'started'; readonly attempt: AttemptRef; readonly at: number; readonly queuedAt: number; readonly executor: string; readonly worker: string; readonly pid?: number }
+  | {
+      readonly kind: 'queued';
+      readonly attempt: AttemptRef;
+      readonly at: number;
+      readonly executor: string;
+      readonly worker: string;
+    }
+  | {
+      readonly kind: 'started';
+      readonly attempt: AttemptRef;
+      readonly at: number;
+      readonly queuedAt: number;
+      readonly executor: string;
+      readonly worker: string;
+      readonly pid?: number;
+    }
   | {
       readonly kind: 'finished';
       readonly attempt: AttemptRef;
@@ -75,10 +116,24 @@ export type SchedulerMessage =
   | CommandMessage
   | { readonly kind: 'reports'; readonly dagId: string; readonly reports: readonly AttemptReport[] }
   /** What became of the run that a task of this DAG asked for. */
-  | { readonly kind: 'triggerAnswered'; readonly dagId: string; readonly waiter: RunWaiter; readonly answer: TriggerAnswer }
+  | {
+      readonly kind: 'triggerAnswered';
+      readonly dagId: string;
+      readonly waiter: RunWaiter;
+      readonly answer: TriggerAnswer;
+    }
   /** The scheduler's own timer: something of this DAG is due. */
   | { readonly kind: 'tick'; readonly dagId: string; readonly runIds: readonly string[] }
-  | { readonly kind: 'callbackDone'; readonly dagId: string; readonly runId: string; readonly callback: string; readonly at: number; readonly taskId?: string; readonly mapIndex?: readonly number[]; readonly error?: TaskError };
+  | {
+      readonly kind: 'callbackDone';
+      readonly dagId: string;
+      readonly runId: string;
+      readonly callback: string;
+      readonly at: number;
+      readonly taskId?: string;
+      readonly mapIndex?: readonly number[];
+      readonly error?: TaskError;
+    };
 
 /** What the schedulers tell the gateway that owns a pool. */
 export type ReadyMessage =
@@ -121,5 +176,8 @@ export interface ReasonView {
 
 /** Where commands are sent: routes to the owner of the DAG and waits for its answer. */
 export interface CommandBus {
-  send(message: Omit<CommandMessage, 'kind' | 'commandId'> & { readonly commandId?: string }, timeoutMs?: number): Promise<CommandAnswer>;
+  send(
+    message: Omit<CommandMessage, 'kind' | 'commandId'> & { readonly commandId?: string },
+    timeoutMs?: number,
+  ): Promise<CommandAnswer>;
 }

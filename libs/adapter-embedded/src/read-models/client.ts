@@ -72,7 +72,7 @@ interface Waiting {
 }
 
 class ReadModelThread {
-  status: ReadModelStatus = { state: 'running', position: 0 };
+  status: ReadModelStatus = { state: 'running', position: 0, busyMs: 0 };
   readonly ready: Promise<void>;
   private readonly worker: Worker;
   private readonly waiting = new Map<number, Waiting>();

@@ -32,6 +32,8 @@ export interface ReadModelServiceOptions {
 export interface ReadModelStatus {
   readonly state: 'running' | 'retrying' | 'stopped';
   readonly position: Position;
+  /** Milliseconds spent on projecting and writing since the start. */
+  readonly busyMs: number;
   readonly error?: string;
 }
 
@@ -44,8 +46,9 @@ export class ReadModelService {
   private projector: Projector | undefined;
   private subscription: Subscription | undefined;
   private checkpoint: Checkpoint = { position: 0, eventPosition: 0, eventId: '' };
-  private current: ReadModelStatus = { state: 'running', position: 0 };
+  private current: ReadModelStatus = { state: 'running', position: 0, busyMs: 0 };
   private closing = false;
+  private busyMs = 0;
   /** Rebuilds and closing come one after the other. */
   private turn: Promise<void> = Promise.resolve();
 
@@ -158,6 +161,7 @@ export class ReadModelService {
     if (store === undefined) return;
     const last = events.at(-1);
     if (last !== undefined) {
+      const begin = performance.now();
       this.projector ??= this.options.projection.createProjector(
         store.rowSource((version) => this.definition(version)),
       );
@@ -165,6 +169,7 @@ export class ReadModelService {
       const checkpoint = { position: through, eventPosition: last.position, eventId: last.id };
       store.write(changes, checkpoint);
       this.checkpoint = checkpoint;
+      this.busyMs += performance.now() - begin;
     }
     this.tell({ state: 'running', position: through });
   }
@@ -175,10 +180,10 @@ export class ReadModelService {
     return (JSON.parse(Buffer.from(bytes).toString('utf8')) as DagVersion).definition;
   }
 
-  private tell(status: ReadModelStatus): void {
+  private tell(status: Omit<ReadModelStatus, 'busyMs'>): void {
     if (this.current.state === status.state && this.current.position === status.position) return;
-    this.current = status;
-    this.options.onStatus?.(status);
+    this.current = { ...status, busyMs: Math.round(this.busyMs) };
+    this.options.onStatus?.(this.current);
   }
 }
 

@@ -31,19 +31,28 @@ export class BusCommands implements CommandBus {
   }
 
   /** The answer, or `unavailable` when none came in time (default 30 s): the command may still take effect. */
-  async send(message: Omit<CommandMessage, 'kind' | 'commandId'> & { readonly commandId?: string }, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<CommandAnswer> {
+  async send(
+    message: Omit<CommandMessage, 'kind' | 'commandId'> & { readonly commandId?: string },
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+  ): Promise<CommandAnswer> {
     const commandId = message.commandId ?? this.ids.uuid();
     const answer = new Promise<CommandAnswer>((resolve) => {
       const cancel = this.clock.at(this.clock.now() + timeoutMs, () => {
         this.waiting.delete(commandId);
-        resolve({ ok: false, code: 'unavailable', message: `no scheduler answered within ${timeoutMs} ms; the command may still take effect` });
+        resolve({
+          ok: false,
+          code: 'unavailable',
+          message: `no scheduler answered within ${timeoutMs} ms; the command may still take effect`,
+        });
       });
       this.waiting.set(commandId, (got) => {
         cancel();
         resolve(got);
       });
     });
-    await this.bus.publish(TOPICS.schedulerInbox, [{ key: message.dagId, value: { ...message, kind: 'command', commandId } satisfies CommandMessage }]);
+    await this.bus.publish(TOPICS.schedulerInbox, [
+      { key: message.dagId, value: { ...message, kind: 'command', commandId } satisfies CommandMessage },
+    ]);
     return answer;
   }
 

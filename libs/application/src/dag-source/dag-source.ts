@@ -1,6 +1,15 @@
 import type { DagFileLoadedData, DagVersion, ImportEvent, ImportFailure } from '@rondo/domain';
 import type { Actor, CommandBus } from '@rondo/contracts';
-import type { BlobStore, BundleStore, Clock, EventStore, Ids, ParseResult, ReadModels, WorkerSession } from '@rondo/ports';
+import type {
+  BlobStore,
+  BundleStore,
+  Clock,
+  EventStore,
+  Ids,
+  ParseResult,
+  ReadModels,
+  WorkerSession,
+} from '@rondo/ports';
 import { envelope, traceOf } from '../scheduler/envelope.ts';
 import { fingerprintOf, isDagFile, listFolder, readFiles, type FolderFile } from './folder.ts';
 
@@ -20,7 +29,11 @@ export interface DagSourceOptions {
   readonly intervalMs?: number;
   /** Files parsed at the same time. Default 2. */
   readonly parallel?: number;
-  readonly onChange?: (summary: { readonly file: string; readonly dagIds: readonly string[]; readonly failures: readonly ImportFailure[] }) => void;
+  readonly onChange?: (summary: {
+    readonly file: string;
+    readonly dagIds: readonly string[];
+    readonly failures: readonly ImportFailure[];
+  }) => void;
 }
 
 const ACTOR: Actor = { kind: 'service', name: 'dag-source' };
@@ -65,7 +78,8 @@ export class DagSource {
     const { clock, intervalMs = 700 } = this.options;
     this.cancelTimer = clock.at(clock.now() + intervalMs, () => {
       this.running = this.look().catch((error: unknown) => {
-        if (!this.stopped) this.options.onChange?.({ file: '.', dagIds: [], failures: [{ file: '.', message: String(error) }] });
+        if (!this.stopped)
+          this.options.onChange?.({ file: '.', dagIds: [], failures: [{ file: '.', message: String(error) }] });
       });
       void this.running.then(() => this.schedule());
     });
@@ -78,7 +92,13 @@ export class DagSource {
         const event = page[0];
         if (event === undefined || event.type === 'DagFileRemoved') continue;
         const data = JSON.parse(event.data) as Partial<DagFileLoadedData>;
-        this.known.set(stream.slice('imports-'.length), { stamps: '', files: data.files ?? [], dagIds: data.dagIds ?? [], fingerprint: data.fingerprint ?? '', last: `${event.type}${event.data}` });
+        this.known.set(stream.slice('imports-'.length), {
+          stamps: '',
+          files: data.files ?? [],
+          dagIds: data.dagIds ?? [],
+          fingerprint: data.fingerprint ?? '',
+          last: `${event.type}${event.data}`,
+        });
       }
   }
 
@@ -90,7 +110,8 @@ export class DagSource {
     const present = new Set<string>();
     for (const file of listing) {
       const known = this.known.get(file.path);
-      if (known !== undefined && known.stamps !== '' && known.stamps === stampsOf(file, known.files, stamps)) present.add(file.path);
+      if (known !== undefined && known.stamps !== '' && known.stamps === stampsOf(file, known.files, stamps))
+        present.add(file.path);
       else if (await isDagFile(this.options.root, file.path)) {
         present.add(file.path);
         changed.push(file.path);
@@ -98,7 +119,8 @@ export class DagSource {
     }
     const queue = [...changed];
     const lane = async (): Promise<void> => {
-      for (let path = queue.shift(); path !== undefined && !this.stopped; path = queue.shift()) await this.refresh(path, stamps);
+      for (let path = queue.shift(); path !== undefined && !this.stopped; path = queue.shift())
+        await this.refresh(path, stamps);
     };
     await Promise.all(Array.from({ length: this.options.parallel ?? 2 }, lane));
     for (const path of [...this.known.keys()]) if (!present.has(path)) await this.remove(path);
@@ -128,7 +150,11 @@ export class DagSource {
     for (const dag of result.dags)
       for (const [other, known] of this.known)
         if (other !== path && known.dagIds.includes(dag.dagId))
-          return { file: path, dagId: dag.dagId, message: `DAG id '${dag.dagId}' is defined in '${other}' already; DAG ids are unique in the folder` };
+          return {
+            file: path,
+            dagId: dag.dagId,
+            message: `DAG id '${dag.dagId}' is defined in '${other}' already; DAG ids are unique in the folder`,
+          };
     return undefined;
   }
 
@@ -139,20 +165,55 @@ export class DagSource {
     const previous = this.known.get(path)?.dagIds ?? [];
     const dagIds = result.dags.map((d) => d.dagId);
     for (const definition of result.dags) {
-      const version = await blobs.put(new TextEncoder().encode(JSON.stringify({ definition, bundle } satisfies DagVersion)));
-      await commands.send({ dagId: definition.dagId, actor: ACTOR, command: { type: 'publishVersion', version, definition, bundle } });
+      const version = await blobs.put(
+        new TextEncoder().encode(JSON.stringify({ definition, bundle } satisfies DagVersion)),
+      );
+      await commands.send({
+        dagId: definition.dagId,
+        actor: ACTOR,
+        command: { type: 'publishVersion', version, definition, bundle },
+      });
     }
-    for (const dagId of previous) if (!dagIds.includes(dagId)) await this.retire(dagId, `'${path}' no longer defines it`);
-    const data: DagFileLoadedData = { file: path, dagIds, files: result.bundleFiles, fingerprint: fingerprintOf(files, release) };
-    await this.record(path, { type: 'DagFileLoaded', data }, { files: data.files, dagIds, fingerprint: data.fingerprint, stamps: stampsOf({ path, stamp: stamps.get(path) ?? '' }, data.files, stamps) });
+    for (const dagId of previous)
+      if (!dagIds.includes(dagId)) await this.retire(dagId, `'${path}' no longer defines it`);
+    const data: DagFileLoadedData = {
+      file: path,
+      dagIds,
+      files: result.bundleFiles,
+      fingerprint: fingerprintOf(files, release),
+    };
+    await this.record(
+      path,
+      { type: 'DagFileLoaded', data },
+      {
+        files: data.files,
+        dagIds,
+        fingerprint: data.fingerprint,
+        stamps: stampsOf({ path, stamp: stamps.get(path) ?? '' }, data.files, stamps),
+      },
+    );
     this.options.onChange?.({ file: path, dagIds, failures: [] });
   }
 
   /** A broken file keeps the versions that it had; what is wrong with it is shown. */
-  private async fail(path: string, result: ParseResult, failures: readonly ImportFailure[], stamps: ReadonlyMap<string, string>): Promise<void> {
+  private async fail(
+    path: string,
+    result: ParseResult,
+    failures: readonly ImportFailure[],
+    stamps: ReadonlyMap<string, string>,
+  ): Promise<void> {
     const known = this.known.get(path);
     const files = result.bundleFiles.length > 0 ? result.bundleFiles : [path];
-    await this.record(path, { type: 'DagFileFailed', data: { file: path, failures } }, { files, dagIds: known?.dagIds ?? [], fingerprint: '', stamps: stampsOf({ path, stamp: stamps.get(path) ?? '' }, files, stamps) });
+    await this.record(
+      path,
+      { type: 'DagFileFailed', data: { file: path, failures } },
+      {
+        files,
+        dagIds: known?.dagIds ?? [],
+        fingerprint: '',
+        stamps: stampsOf({ path, stamp: stamps.get(path) ?? '' }, files, stamps),
+      },
+    );
     this.options.onChange?.({ file: path, dagIds: [], failures });
   }
 
@@ -179,7 +240,9 @@ export class DagSource {
     const defined = new Set([...this.known.values()].flatMap((k) => k.dagIds));
     for (let offset = 0; ; offset += 1_000) {
       const page = await readModels.dags({}, { offset, limit: 1_000 });
-      for (const dag of page.items) if (!defined.has(dag.dagId) && !this.known.has(dag.file)) await this.retire(dag.dagId, `its file '${dag.file}' is gone`);
+      for (const dag of page.items)
+        if (!defined.has(dag.dagId) && !this.known.has(dag.file))
+          await this.retire(dag.dagId, `its file '${dag.file}' is gone`);
       if (offset + page.items.length >= page.total || page.items.length === 0) return;
     }
   }
@@ -191,7 +254,9 @@ export class DagSource {
       const { store, clock, ids } = this.options;
       const trace = traceOf('imports', path);
       const cause = { causationId: 'dag-source', actor: 'service:dag-source' };
-      await store.append([{ stream: `imports-${path}`, expected: 'any', events: [envelope(event, trace, cause, clock.now(), ids)] }]);
+      await store.append([
+        { stream: `imports-${path}`, expected: 'any', events: [envelope(event, trace, cause, clock.now(), ids)] },
+      ]);
     }
     if (next !== undefined) this.known.set(path, { ...next, last });
   }

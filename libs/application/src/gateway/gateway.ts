@@ -1,6 +1,20 @@
 import { attemptId, parseAttemptId, type AttemptRef } from '@rondo/domain';
-import { TOPICS, type AttemptReport, type ReadyMessage, type ReadyOrder, type SchedulerMessage } from '@rondo/contracts';
-import type { CallbackAssignment, Clock, Consumer, MessageBus, WorkerHello, WorkerReport, WorkerSession } from '@rondo/ports';
+import {
+  TOPICS,
+  type AttemptReport,
+  type ReadyMessage,
+  type ReadyOrder,
+  type SchedulerMessage,
+} from '@rondo/contracts';
+import type {
+  CallbackAssignment,
+  Clock,
+  Consumer,
+  MessageBus,
+  WorkerHello,
+  WorkerReport,
+  WorkerSession,
+} from '@rondo/ports';
 import { OrderQueue } from './order-queue.ts';
 import { Pace } from './pace.ts';
 
@@ -12,6 +26,8 @@ export interface GatewayOptions {
   readonly executor: 'sequential' | 'local';
   /** Most attempts at once over all pools. Default: the worker's slots. */
   readonly parallelism?: number;
+  /** Told of the processes that attempts ran in. */
+  readonly onPid?: (pid: number) => void;
 }
 
 interface Assigned {
@@ -19,8 +35,15 @@ interface Assigned {
   readonly queuedAt: number;
 }
 
+/** A worker with more attempts than this for each slot will not idle while reports are gathered. */
+const BUSY_FACTOR = 4;
+const GATHER_REPORTS = 64;
+const GATHER_MS = 1;
+
 /** Hands attempts that may run to a worker, by priority, and passes its reports on. Its state is soft (I2). */
 export class Gateway {
+  /** Milliseconds that attempts ran, all together. */
+  executedMs = 0;
   private readonly options: GatewayOptions;
   private readonly waiting = new OrderQueue();
   private readonly assigned = new Map<string, Assigned>();
@@ -31,17 +54,21 @@ export class Gateway {
   private slots = 0;
   private outbox: AttemptReport[] = [];
   private flushing = false;
+  private gathering: NodeJS.Timeout | undefined;
   private consumer: Consumer | undefined;
   private readonly callbacks = new Map<string, CallbackAssignment>();
 
   constructor(options: GatewayOptions) {
     this.options = options;
-    this.pace = new Pace(options.clock);
+    this.pace = new Pace();
   }
 
   /** Begins the worker's session first: what its last process left unfinished is known before any order is restated. */
   async start(): Promise<void> {
-    await this.options.session.start({ onHello: (hello) => this.onHello(hello), onReports: (reports) => this.onReports(reports) });
+    await this.options.session.start({
+      onHello: (hello) => this.onHello(hello),
+      onReports: (reports) => this.onReports(reports),
+    });
     this.consumer = await this.options.bus.consume<ReadyMessage>({
       topic: TOPICS.tasksReady,
       group: 'rondo-gateway',
@@ -66,7 +93,12 @@ export class Gateway {
   }
 
   status(): { readonly worker: string; readonly slots: number; readonly waiting: number; readonly assigned: number } {
-    return { worker: this.hello?.worker ?? '', slots: this.slots, waiting: this.waiting.size, assigned: this.assigned.size };
+    return {
+      worker: this.hello?.worker ?? '',
+      slots: this.slots,
+      waiting: this.waiting.size,
+      assigned: this.assigned.size,
+    };
   }
 
   private onHello(hello: WorkerHello): void {
@@ -98,7 +130,10 @@ export class Gateway {
     const { id } = order.assignment;
     if (this.waiting.has(id) || this.assigned.has(id) || this.ended.has(id)) return;
     if (order.restated !== undefined && (order.restated.acknowledged || this.hello?.journalIntact === false)) {
-      this.lose(id, order.restated.acknowledged ? 'no worker has it any more' : 'the machine failed, so it may have been begun');
+      this.lose(
+        id,
+        order.restated.acknowledged ? 'no worker has it any more' : 'the machine failed, so it may have been begun',
+      );
       this.flush();
       return;
     }
@@ -149,17 +184,32 @@ export class Gateway {
     const known = this.assigned.get(report.id);
     const attempt = known?.attempt ?? parseAttemptId(report.id);
     if (attempt === undefined) return;
-    const base = { attempt, queuedAt: known?.queuedAt ?? (report.kind === 'finished' ? report.startedAt : report.at), executor: this.options.executor, worker: this.hello?.worker ?? '' };
+    const base = {
+      attempt,
+      queuedAt: known?.queuedAt ?? (report.kind === 'finished' ? report.startedAt : report.at),
+      executor: this.options.executor,
+      worker: this.hello?.worker ?? '',
+    };
     if (report.kind === 'started') {
-      this.pace.slow();
+      this.pace.lasts();
       this.outbox.push({ kind: 'started', ...base, at: report.at, pid: report.pid });
       return;
     }
     this.assigned.delete(report.id);
     this.ended.add(report.id);
     this.pace.finished(report.at - report.startedAt);
+    this.executedMs += report.at - report.startedAt;
+    this.options.onPid?.(report.pid);
     const { startedAt, at, pid, outcome, rendered } = report;
-    this.outbox.push({ kind: 'finished', ...base, startedAt, at, pid, outcome, ...(rendered === undefined ? {} : { rendered }) });
+    this.outbox.push({
+      kind: 'finished',
+      ...base,
+      startedAt,
+      at,
+      pid,
+      outcome,
+      ...(rendered === undefined ? {} : { rendered }),
+    });
   }
 
   private onCallback(report: Extract<WorkerReport, { kind: 'callback' }>): void {
@@ -187,22 +237,38 @@ export class Gateway {
     this.outbox.push({ kind: 'lost', attempt, at: this.options.clock.now(), reason });
   }
 
-  /** One message a DAG for all reports of this turn. */
+  /**
+   * Passes the reports on, one message for each DAG. While the worker has plenty to go on with, a few are gathered first, so
+   * that they share a decision and a commit; else they go at the end of this turn.
+   */
   private flush(): void {
-    if (this.outbox.length === 0 || this.flushing) return;
+    if (this.outbox.length === 0) return;
+    const isBusy = this.assigned.size > this.slots * BUSY_FACTOR && this.outbox.length < GATHER_REPORTS;
+    if (isBusy) {
+      this.gathering ??= setTimeout(() => this.passOn(), GATHER_MS);
+      return;
+    }
+    if (this.flushing) return;
     this.flushing = true;
-    queueMicrotask(() => {
-      this.flushing = false;
-      const reports = this.outbox;
-      this.outbox = [];
-      const byDag = new Map<string, AttemptReport[]>();
-      for (const report of reports) {
-        const list = byDag.get(report.attempt.dagId);
-        if (list === undefined) byDag.set(report.attempt.dagId, [report]);
-        else list.push(report);
-      }
-      const messages = Array.from(byDag, ([dagId, list]) => ({ key: dagId, value: { kind: 'reports', dagId, reports: list } satisfies SchedulerMessage }));
-      void this.options.bus.publish(TOPICS.schedulerInbox, messages);
-    });
+    queueMicrotask(() => this.passOn());
+  }
+
+  private passOn(): void {
+    clearTimeout(this.gathering);
+    this.gathering = undefined;
+    this.flushing = false;
+    const reports = this.outbox;
+    this.outbox = [];
+    const byDag = new Map<string, AttemptReport[]>();
+    for (const report of reports) {
+      const list = byDag.get(report.attempt.dagId);
+      if (list === undefined) byDag.set(report.attempt.dagId, [report]);
+      else list.push(report);
+    }
+    const messages = Array.from(byDag, ([dagId, list]) => ({
+      key: dagId,
+      value: { kind: 'reports', dagId, reports: list } satisfies SchedulerMessage,
+    }));
+    void this.options.bus.publish(TOPICS.schedulerInbox, messages);
   }
 }

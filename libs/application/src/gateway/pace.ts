@@ -1,34 +1,29 @@
-import type { Clock } from '@rondo/ports';
-
-/** Attempts shorter than this on the average are handed out ahead of the free slots, in milliseconds of work. */
+/** Milliseconds of work, at the average so far, that a worker holds ahead for each of its slots. */
 const AHEAD_MS = 20;
 const MOST_AHEAD = 64;
+/** No clock of a worker tells less apart. */
+const LEAST_MS = 0.25;
+/** How much one attempt changes the average. */
+const WEIGHT = 1 / 32;
 
 /**
  * How many attempts a worker gets beyond its slots. Where attempts take less than a few milliseconds a slot would idle while
  * its result travels, so some wait inside the worker; where they take longer none do, so that priority holds to the last.
  */
 export class Pace {
-  private readonly clock: Clock;
   private meanMs = AHEAD_MS;
-  private slowUntil = 0;
-
-  constructor(clock: Clock) {
-    this.clock = clock;
-  }
 
   finished(durationMs: number): void {
-    this.meanMs += (Math.max(durationMs, 0) - this.meanMs) / 16;
+    this.meanMs += (Math.max(durationMs, 0) - this.meanMs) * WEIGHT;
   }
 
-  /** An attempt is taking longer than a few milliseconds. */
-  slow(): void {
-    this.slowUntil = this.clock.now() + 1_000;
-    this.meanMs = Math.max(this.meanMs, AHEAD_MS);
+  /** An attempt takes so long that its worker says so: counted before its end is known. */
+  lasts(): void {
+    this.finished(AHEAD_MS);
   }
 
   room(slots: number, assigned: number): number {
-    const ahead = this.clock.now() < this.slowUntil ? 0 : Math.min(MOST_AHEAD, Math.floor(AHEAD_MS / Math.max(this.meanMs, 0.2)) - 1);
+    const ahead = Math.min(MOST_AHEAD, Math.floor(AHEAD_MS / Math.max(this.meanMs, LEAST_MS)) - 1);
     return slots * (1 + Math.max(ahead, 0)) - assigned;
   }
 }

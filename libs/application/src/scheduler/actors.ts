@@ -1,4 +1,14 @@
-import { evolveDag, evolveRun, initialDag, initialRun, type DagEvent, type DagRunEvent, type DagRunState, type DagState, type RunPlan } from '@rondo/domain';
+import {
+  evolveDag,
+  evolveRun,
+  initialDag,
+  initialRun,
+  type DagEvent,
+  type DagRunEvent,
+  type DagRunState,
+  type DagState,
+  type RunPlan,
+} from '@rondo/domain';
 import type { EventStore } from '@rondo/ports';
 import { dagStream, decodeEvent, runStream, traceOf, type Trace } from './envelope.ts';
 import type { PlanCache, VersionPlan } from './plans.ts';

@@ -11,13 +11,19 @@ const PAUSES_MS = [100, 250, 500, 1_000, 2_000, 5_000];
  * Appends a chain and answers its last position. A store that is away is waited for with the same event ids (I11); a conflict
  * means that the memory it was decided on is stale (the fence).
  */
-export async function appendChain(store: EventStore, chain: readonly AppendRequest[], clock: Clock, onWait: (message: string) => void): Promise<Position> {
+export async function appendChain(
+  store: EventStore,
+  chain: readonly AppendRequest[],
+  clock: Clock,
+  onWait: (message: string) => void,
+): Promise<Position> {
   for (let attempt = 0; ; attempt++) {
     try {
       const outcomes = await store.append(chain);
       const last = outcomes[outcomes.length - 1];
       if (last === undefined) throw new Error('the store answered an append with nothing');
-      if (!last.ok) throw new OwnershipLostError(`stream '${last.stream}' is at revision ${last.actual}, not at ${last.expected}`);
+      if (!last.ok)
+        throw new OwnershipLostError(`stream '${last.stream}' is at revision ${last.actual}, not at ${last.expected}`);
       return last.position;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError) || !error.retryable) throw error;

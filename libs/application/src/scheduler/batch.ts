@@ -136,12 +136,25 @@ export class DagBatch {
       return;
     }
     const requested = this.actor.state.active.get(actor.runId)?.requested;
-    if (requested === undefined) throw new Error(`run '${actor.runId}' of DAG '${this.actor.dagId}' was admitted without having been requested`);
+    if (requested === undefined)
+      throw new Error(`run '${actor.runId}' of DAG '${this.actor.dagId}' was admitted without having been requested`);
     const { runId, runType, logicalDate, dataInterval, runAfter, conf, triggeredBy } = requested;
     const { dagId } = this.actor;
     work.decision.emit({
       type: 'RunStarted',
-      data: { dagId, runId, version: actor.version.plan.version, runType, logicalDate, dataInterval, runAfter, triggeredBy, at: this.now, ...(conf === undefined ? {} : { conf }), ...deadline },
+      data: {
+        dagId,
+        runId,
+        version: actor.version.plan.version,
+        runType,
+        logicalDate,
+        dataInterval,
+        runAfter,
+        triggeredBy,
+        at: this.now,
+        ...(conf === undefined ? {} : { conf }),
+        ...deadline,
+      },
     });
   }
 
@@ -215,4 +228,3 @@ export function isClosable(actor: RunActor): boolean {
   const wanted = state.state === 'success' ? 'onSuccess' : 'onFailure';
   return state.callbackReported || !version.plan.definition.callbacks.includes(wanted);
 }
-

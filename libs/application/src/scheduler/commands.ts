@@ -26,7 +26,10 @@ export type Draft = { readonly ok: true; readonly result: JsonObject } | Extract
 const refuse = (code: RefusalCode, message: string): Draft => ({ ok: false, code, message });
 const accept = (result: JsonObject): Draft => ({ ok: true, result });
 
-type RunCommand = Extract<DagCommand, { readonly runId: string; readonly type: 'clearTasks' | 'markTasks' | 'markRun' | 'cancelRun' | 'explainTask' }>;
+type RunCommand = Extract<
+  DagCommand,
+  { readonly runId: string; readonly type: 'clearTasks' | 'markTasks' | 'markRun' | 'cancelRun' | 'explainTask' }
+>;
 
 export function isRunCommand(command: DagCommand): command is RunCommand {
   return ['clearTasks', 'markTasks', 'markRun', 'cancelRun', 'explainTask'].includes(command.type);
@@ -51,13 +54,20 @@ export function decideDagCommand(batch: DagBatch, message: CommandMessage, suffi
     case 'pauseDag':
     case 'unpauseDag': {
       const done = setPaused(d, command.type === 'pauseDag');
-      return done.ok ? accept({ dagId, paused: command.type === 'pauseDag' }) : refuse(done.error.code, done.error.message);
+      return done.ok
+        ? accept({ dagId, paused: command.type === 'pauseDag' })
+        : refuse(done.error.code, done.error.message);
     }
     case 'triggerRun': {
       const { type: _, ...rest } = command;
       const asked = triggerRun(d, { ...rest, key: rest.key ?? message.commandId, suffix });
       if (!asked.ok) return refuse(asked.error.code, asked.error.message);
-      return accept({ dagId, runId: asked.value.runId, existed: asked.value.existed, state: runStandOf(d.dag, asked.value.runId) ?? 'queued' });
+      return accept({
+        dagId,
+        runId: asked.value.runId,
+        existed: asked.value.existed,
+        state: runStandOf(d.dag, asked.value.runId) ?? 'queued',
+      });
     }
     default:
       throw new Error(`'${command.type}' is a command about a run`);
@@ -73,7 +83,13 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
   const work = batch.work(actor, causeOf(message));
   const wasClosed = batch.actor.state.closed.has(actor.runId);
   const done = applyToRun(work, command);
-  if (!done.ok) return refuse(state.plan.indexOf.size > 0 && command.type !== 'clearTasks' && command.type !== 'markTasks' ? 'conflict' : 'invalid', done.error);
+  if (!done.ok)
+    return refuse(
+      state.plan.indexOf.size > 0 && command.type !== 'clearTasks' && command.type !== 'markTasks'
+        ? 'conflict'
+        : 'invalid',
+      done.error,
+    );
   if (command.type === 'clearTasks' && wasClosed && done.value.length > 0) {
     batch.setDagCause(causeOf(message));
     reopenRun(batch.decision, actor.runId);
@@ -81,7 +97,10 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
   return accept({ dagId: message.dagId, runId: actor.runId, state: state.state, instances: done.value.map(viewOf) });
 }
 
-function applyToRun(work: RunWork, command: Exclude<RunCommand, { type: 'explainTask' }>): Result<readonly InstanceRange[]> {
+function applyToRun(
+  work: RunWork,
+  command: Exclude<RunCommand, { type: 'explainTask' }>,
+): Result<readonly InstanceRange[]> {
   switch (command.type) {
     case 'clearTasks':
       return decideClear(work.decision, command.selection);
@@ -100,19 +119,42 @@ const viewOf = (range: InstanceRange): Json => ({ taskId: range.taskId, mapIndex
 
 function dryClear(actor: RunActor, command: Extract<RunCommand, { type: 'clearTasks' }>): Draft {
   const chosen = selectForClear(actor, command);
-  return chosen.ok ? accept({ dryRun: true, runId: actor.runId, instances: chosen.value }) : refuse('invalid', chosen.error);
+  return chosen.ok
+    ? accept({ dryRun: true, runId: actor.runId, instances: chosen.value })
+    : refuse('invalid', chosen.error);
 }
 
-function selectForClear(actor: RunActor, command: Extract<RunCommand, { type: 'clearTasks' }>): Result<readonly Json[]> {
+function selectForClear(
+  actor: RunActor,
+  command: Extract<RunCommand, { type: 'clearTasks' }>,
+): Result<readonly Json[]> {
   const chosen = select(actor.state, command.selection);
   if (!chosen.ok) return chosen;
-  return { ok: true, value: chosen.value.filter((i) => i.state !== 'none').map((i) => ({ taskId: i.task.def.taskId, mapIndex: i.mapIndex.join('.'), state: i.state })) };
+  return {
+    ok: true,
+    value: chosen.value
+      .filter((i) => i.state !== 'none')
+      .map((i) => ({ taskId: i.task.def.taskId, mapIndex: i.mapIndex.join('.'), state: i.state })),
+  };
 }
 
-function explainDraft(batch: DagBatch, actor: RunActor, command: Extract<RunCommand, { type: 'explainTask' }>, now: number): Draft {
+function explainDraft(
+  batch: DagBatch,
+  actor: RunActor,
+  command: Extract<RunCommand, { type: 'explainTask' }>,
+  now: number,
+): Draft {
   const mapIndex = command.mapIndex === '' ? [] : command.mapIndex.split('.').map(Number);
   const inst = findInstance(actor.state, command.taskId, mapIndex);
-  if (inst === undefined) return refuse('not_found', `run '${actor.runId}' has no task instance '${command.taskId}'${command.mapIndex === '' ? '' : ` [${command.mapIndex}]`}`);
+  if (inst === undefined)
+    return refuse(
+      'not_found',
+      `run '${actor.runId}' has no task instance '${command.taskId}'${command.mapIndex === '' ? '' : ` [${command.mapIndex}]`}`,
+    );
   const reasons = explain(actor.state, inst, { now, paused: batch.actor.state.paused, window: DEFAULT_WINDOW });
-  return accept({ state: inst.state, tryNumber: inst.tryNumber, reasons: reasons.map(({ rule, passed, reason }) => ({ rule, passed, reason })) });
+  return accept({
+    state: inst.state,
+    tryNumber: inst.tryNumber,
+    reasons: reasons.map(({ rule, passed, reason }) => ({ rule, passed, reason })),
+  });
 }

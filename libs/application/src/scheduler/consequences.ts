@@ -14,7 +14,8 @@ function followRun(run: RunActor, event: DagRunEvent, position: Position, effect
   switch (event.type) {
     case 'TaskScheduled': {
       const inst = findInstance(run.state, event.data.taskId, event.data.mapIndex);
-      if (inst === undefined || !inst.open || inst.leg !== event.data.leg || inst.tryNumber !== event.data.tryNumber) return;
+      if (inst === undefined || !inst.open || inst.leg !== event.data.leg || inst.tryNumber !== event.data.tryNumber)
+        return;
       effects.ready.push(orderOf(run, inst, position));
       return;
     }
@@ -60,7 +61,8 @@ export function restate(dag: DagActor, position: Position, effects: Effects): vo
     for (const task of run.state.tasks)
       for (const inst of task.instances) {
         if (inst.open) effects.ready.push(orderOf(run, inst, position, inst.state !== 'scheduled'));
-        if (inst.open && inst.state !== 'scheduled' && inst.state !== 'queued' && inst.state !== 'running') effects.ready.push(cancelOf(run, inst, inst.state));
+        if (inst.open && inst.state !== 'scheduled' && inst.state !== 'queued' && inst.state !== 'running')
+          effects.ready.push(cancelOf(run, inst, inst.state));
         outstandingOf(run, inst, position, effects);
       }
     const callback = dagCallbackOf(run, position);

@@ -1,4 +1,12 @@
-import { attemptId, type Assignment, type AttemptRunContext, type CallbackAssignment, type DagEvent, type InstanceState, type RunWaiter } from '@rondo/domain';
+import {
+  attemptId,
+  type Assignment,
+  type AttemptRunContext,
+  type CallbackAssignment,
+  type DagEvent,
+  type InstanceState,
+  type RunWaiter,
+} from '@rondo/domain';
 import type { CommandAnswer, CommandMessage, ReadyMessage, SchedulerMessage } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
 import { traceparentOf } from './envelope.ts';
@@ -15,15 +23,35 @@ export const noEffects = (): Effects => ({ ready: [], inbox: [], answers: [] });
 export function runContextOf(run: RunActor): AttemptRunContext {
   const started = run.state.started!;
   const { runType, logicalDate, dataInterval, runAfter, triggeredBy } = started;
-  return { runType, logicalDate, dataInterval, runAfter, startedAt: run.state.startedAt, conf: started.conf ?? null, triggeredBy };
+  return {
+    runType,
+    logicalDate,
+    dataInterval,
+    runAfter,
+    startedAt: run.state.startedAt,
+    conf: started.conf ?? null,
+    triggeredBy,
+  };
 }
 
 export function refOf(run: RunActor, inst: InstanceState) {
-  return { dagId: run.state.plan.definition.dagId, runId: run.runId, taskId: inst.task.def.taskId, mapIndex: inst.mapIndex, tryNumber: inst.tryNumber, leg: inst.leg };
+  return {
+    dagId: run.state.plan.definition.dagId,
+    runId: run.runId,
+    taskId: inst.task.def.taskId,
+    mapIndex: inst.mapIndex,
+    tryNumber: inst.tryNumber,
+    leg: inst.leg,
+  };
 }
 
 /** The order for the open attempt of an instance. `position`: the history up to here holds every XCom it may look up. */
-export function orderOf(run: RunActor, inst: InstanceState, position: number, acknowledged?: boolean): { readonly pool: string; readonly message: ReadyMessage } {
+export function orderOf(
+  run: RunActor,
+  inst: InstanceState,
+  position: number,
+  acknowledged?: boolean,
+): { readonly pool: string; readonly message: ReadyMessage } {
   const attempt = refOf(run, inst);
   const id = attemptId(attempt);
   const { def, weight } = inst.task;
@@ -64,12 +92,20 @@ function inputsOf(run: RunActor, inst: InstanceState): Assignment['inputs'] {
 
 const NO_INPUTS: Assignment['inputs'] = {};
 
-export function cancelOf(run: RunActor, inst: InstanceState, reason: string): { readonly pool: string; readonly message: ReadyMessage } {
+export function cancelOf(
+  run: RunActor,
+  inst: InstanceState,
+  reason: string,
+): { readonly pool: string; readonly message: ReadyMessage } {
   return { pool: inst.task.def.pool, message: { kind: 'cancel', ids: [attemptId(refOf(run, inst))], reason } };
 }
 
 /** A callback of a task whose attempt's child is gone. */
-export function taskCallbackOf(run: RunActor, inst: InstanceState, position: number): { readonly pool: string; readonly message: ReadyMessage } {
+export function taskCallbackOf(
+  run: RunActor,
+  inst: InstanceState,
+  position: number,
+): { readonly pool: string; readonly message: ReadyMessage } {
   const attempt = refOf(run, inst);
   const callback: CallbackAssignment = {
     id: `${attemptId(attempt)}:${inst.callback!}`,
@@ -86,7 +122,10 @@ export function taskCallbackOf(run: RunActor, inst: InstanceState, position: num
 }
 
 /** The DAG's own callback at the end of a run; undefined when it has none for this end, or it was reported. */
-export function dagCallbackOf(run: RunActor, position: number): { readonly pool: string; readonly message: ReadyMessage } | undefined {
+export function dagCallbackOf(
+  run: RunActor,
+  position: number,
+): { readonly pool: string; readonly message: ReadyMessage } | undefined {
   const { state, version } = run;
   if (state.callbackReported || (state.state !== 'success' && state.state !== 'failed')) return undefined;
   const callback = state.state === 'success' ? ('onSuccess' as const) : ('onFailure' as const);
@@ -133,7 +172,13 @@ export function endedOf(events: readonly DagEvent[], waiters: ReadonlyMap<string
   for (const event of events) {
     if (event.type !== 'RunClosed') continue;
     const waiter = waiters.get(event.data.runId);
-    if (waiter !== undefined) messages.push({ kind: 'triggerAnswered', dagId: waiter.dagId, waiter, answer: { kind: 'ended', state: event.data.state } });
+    if (waiter !== undefined)
+      messages.push({
+        kind: 'triggerAnswered',
+        dagId: waiter.dagId,
+        waiter,
+        answer: { kind: 'ended', state: event.data.state },
+      });
   }
   return messages;
 }

@@ -33,8 +33,16 @@ export function traceparentOf(trace: Trace, attemptId: string): string {
   return `00-${trace.traceId}-${hash('sha256', attemptId, 'hex').slice(0, 16)}-01`;
 }
 
-export function envelope(event: { readonly type: string; readonly data: object }, trace: Trace, cause: Cause, at: number, ids: Ids): NewEvent {
-  const causationId = JSON.stringify(cause.causationId.length > 60 ? hash('sha256', cause.causationId, 'base64url') : cause.causationId);
+export function envelope(
+  event: { readonly type: string; readonly data: object },
+  trace: Trace,
+  cause: Cause,
+  at: number,
+  ids: Ids,
+): NewEvent {
+  const causationId = JSON.stringify(
+    cause.causationId.length > 60 ? hash('sha256', cause.causationId, 'base64url') : cause.causationId,
+  );
   const actor = JSON.stringify(cause.actor.length > 40 ? cause.actor.slice(0, 40) : cause.actor);
   return {
     id: ids.uuid(),
@@ -45,9 +53,17 @@ export function envelope(event: { readonly type: string; readonly data: object }
 }
 
 /** An event of this or an older schema, as the domain knows it. A newer schema is refused: this release cannot fold it (I12). */
-export function decodeEvent<E extends DagEvent | DagRunEvent>(recorded: { readonly type: string; readonly data: string; readonly meta: string; readonly stream: string; readonly revision: number }): E {
+export function decodeEvent<E extends DagEvent | DagRunEvent>(recorded: {
+  readonly type: string;
+  readonly data: string;
+  readonly meta: string;
+  readonly stream: string;
+  readonly revision: number;
+}): E {
   const schema = /"schema":(\d+)/.exec(recorded.meta);
   if (schema !== null && Number(schema[1]) > EVENT_SCHEMA)
-    throw new Error(`event ${recorded.revision} of '${recorded.stream}' has schema ${schema[1]}; this release reads up to ${EVENT_SCHEMA}: start a newer release`);
+    throw new Error(
+      `event ${recorded.revision} of '${recorded.stream}' has schema ${schema[1]}; this release reads up to ${EVENT_SCHEMA}: start a newer release`,
+    );
   return { type: recorded.type, data: JSON.parse(recorded.data) } as E;
 }

@@ -1,5 +1,19 @@
-import { decideReport, decideTriggered, nextDagWake, nextWake, parseAttemptId, runStandOf, type TriggerAnswer } from '@rondo/domain';
-import { TOPICS, type AttemptReport, type CommandAnswer, type CommandMessage, type SchedulerMessage } from '@rondo/contracts';
+import {
+  decideReport,
+  decideTriggered,
+  nextDagWake,
+  nextWake,
+  parseAttemptId,
+  runStandOf,
+  type TriggerAnswer,
+} from '@rondo/domain';
+import {
+  TOPICS,
+  type AttemptReport,
+  type CommandAnswer,
+  type CommandMessage,
+  type SchedulerMessage,
+} from '@rondo/contracts';
 import type { BlobStore, Clock, Consumer, DeliveredMessage, EventStore, Ids, MessageBus, Position } from '@rondo/ports';
 import { ActorLoader, newRunActor, POISON_LIMIT, type DagActor, type RunActor } from './actors.ts';
 import { appendChain, OwnershipLostError } from './append.ts';
@@ -96,7 +110,9 @@ export class Scheduler {
   private async takeOver(partitions: ReadonlySet<number>): Promise<void> {
     const { store, bus } = this.options;
     const streams = await store.listStreams('dag-');
-    const dagIds = streams.map((s) => s.stream.slice('dag-'.length)).filter((id) => partitions.has(bus.partitionOf(TOPICS.schedulerInbox, id)));
+    const dagIds = streams
+      .map((s) => s.stream.slice('dag-'.length))
+      .filter((id) => partitions.has(bus.partitionOf(TOPICS.schedulerInbox, id)));
     for (const dagId of dagIds) await this.process(dagId, []);
   }
 
@@ -178,22 +194,34 @@ export class Scheduler {
     actor.runs.set(runId, await this.loader.run(actor.dagId, runId, version));
   }
 
-  private async decide(actor: DagActor, messages: readonly SchedulerMessage[], effects: Effects, guard: Guard, fresh: boolean): Promise<void> {
+  private async decide(
+    actor: DagActor,
+    messages: readonly SchedulerMessage[],
+    effects: Effects,
+    guard: Guard,
+    fresh: boolean,
+  ): Promise<void> {
     const { clock, ids, store } = this.options;
     const begin = performance.now();
     const batch = new DagBatch(actor, clock.now(), ids);
     const answers: Answer[] = [];
     const reports: AttemptReport[] = [];
-    if (fresh) for (const run of actor.runs.values()) {
-      guard.runId = run.runId;
-      if (run.revision < 0) batch.begin(run);
-      else batch.work(run, { causationId: 'recovery', actor: 'service:scheduler' });
-    }
+    if (fresh)
+      for (const run of actor.runs.values()) {
+        guard.runId = run.runId;
+        if (run.revision < 0) batch.begin(run);
+        else batch.work(run, { causationId: 'recovery', actor: 'service:scheduler' });
+      }
     for (const message of messages) this.apply(batch, message, answers, reports, guard);
     delete guard.runId;
     batch.settle((runId, version) => newRunActor(actor.dagId, runId, this.plans.peek(version)!));
     const decided = performance.now();
-    const position = batch.chain.length === 0 ? await store.head() : await appendChain(store, batch.chain, clock, (message) => this.problem({ kind: 'store-unavailable', dagId: actor.dagId, message }));
+    const position =
+      batch.chain.length === 0
+        ? await store.head()
+        : await appendChain(store, batch.chain, clock, (message) =>
+            this.problem({ kind: 'store-unavailable', dagId: actor.dagId, message }),
+          );
     const appended = performance.now();
     this.meter.decideMs += decided - begin;
     this.meter.appendMs += appended - decided;
@@ -203,18 +231,32 @@ export class Scheduler {
     this.meter.dispatchMs += performance.now() - appended;
   }
 
-  private afterwards(batch: DagBatch, answers: readonly Answer[], reports: readonly AttemptReport[], position: Position, effects: Effects, fresh: boolean): void {
+  private afterwards(
+    batch: DagBatch,
+    answers: readonly Answer[],
+    reports: readonly AttemptReport[],
+    position: Position,
+    effects: Effects,
+    fresh: boolean,
+  ): void {
     const { actor } = batch;
     if (fresh) restate(actor, position, effects);
     else consequencesOf(batch, position, effects);
     for (const [runId] of batch.runs) if (!actor.state.active.has(runId)) actor.runs.delete(runId);
-    for (const runId of actor.runs.keys()) if (!actor.state.active.has(runId) && !actor.state.queued.has(runId)) actor.runs.delete(runId);
+    for (const runId of actor.runs.keys())
+      if (!actor.state.active.has(runId) && !actor.state.queued.has(runId)) actor.runs.delete(runId);
     this.wind(actor);
     for (const { message, draft } of answers) this.answer(actor, message, draft, position, effects);
     if (reports.length > 0) this.options.onDurable?.(reports);
   }
 
-  private apply(batch: DagBatch, message: SchedulerMessage, answers: Answer[], reports: AttemptReport[], guard: Guard): void {
+  private apply(
+    batch: DagBatch,
+    message: SchedulerMessage,
+    answers: Answer[],
+    reports: AttemptReport[],
+    guard: Guard,
+  ): void {
     const { actor } = batch;
     switch (message.kind) {
       case 'command':
@@ -224,7 +266,11 @@ export class Scheduler {
         for (const report of message.reports) {
           guard.runId = report.attempt.runId;
           const run = actor.runs.get(report.attempt.runId);
-          if (run !== undefined) decideReport(batch.work(run, { causationId: attemptKeyOf(report), actor: 'service:gateway' }).decision, report);
+          if (run !== undefined)
+            decideReport(
+              batch.work(run, { causationId: attemptKeyOf(report), actor: 'service:gateway' }).decision,
+              report,
+            );
           if (report.kind === 'finished' || report.kind === 'lost') reports.push(report);
         }
         return;
@@ -232,7 +278,11 @@ export class Scheduler {
         const attempt = parseAttemptId(message.waiter.attempt);
         const run = actor.runs.get(message.waiter.runId);
         if (attempt !== undefined && run !== undefined)
-          decideTriggered(batch.work(run, { causationId: message.waiter.attempt, actor: 'service:scheduler' }).decision, attempt, message.answer);
+          decideTriggered(
+            batch.work(run, { causationId: message.waiter.attempt, actor: 'service:scheduler' }).decision,
+            attempt,
+            message.answer,
+          );
         return;
       }
       case 'callbackDone': {
@@ -241,14 +291,20 @@ export class Scheduler {
         const { callback, at, taskId, mapIndex, error } = message;
         batch.work(run, { causationId: callback, actor: 'service:worker' }).decision.emit({
           type: 'CallbackReported',
-          data: { at, callback, ...(taskId === undefined ? {} : { taskId, mapIndex: mapIndex ?? [] }), ...(error === undefined ? {} : { error }) },
+          data: {
+            at,
+            callback,
+            ...(taskId === undefined ? {} : { taskId, mapIndex: mapIndex ?? [] }),
+            ...(error === undefined ? {} : { error }),
+          },
         });
         return;
       }
       case 'tick':
         for (const run of actor.runs.values()) {
           const wake = nextWake({ run: run.state });
-          if (wake !== undefined && wake <= this.options.clock.now()) batch.work(run, { causationId: 'timer', actor: 'schedule:timer' });
+          if (wake !== undefined && wake <= this.options.clock.now())
+            batch.work(run, { causationId: 'timer', actor: 'schedule:timer' });
         }
         return;
     }
@@ -259,11 +315,13 @@ export class Scheduler {
     if (!isRunCommand(command)) return decideDagCommand(batch, message, this.options.ids.uuid().slice(0, 8));
     const { actor } = batch;
     const reason = this.quarantined.get(`${actor.dagId}:${command.runId}`);
-    if (reason !== undefined) return { ok: false, code: 'quarantined', message: `run '${command.runId}' is quarantined: ${reason}` };
+    if (reason !== undefined)
+      return { ok: false, code: 'quarantined', message: `run '${command.runId}' is quarantined: ${reason}` };
     const run = actor.runs.get(command.runId);
     if (run !== undefined) return decideRunCommand(batch, run, message, this.options.clock.now());
     const stand = runStandOf(actor.state, command.runId);
-    if (stand === 'queued') return { ok: false, code: 'conflict', message: `run '${command.runId}' is queued and has not started` };
+    if (stand === 'queued')
+      return { ok: false, code: 'conflict', message: `run '${command.runId}' is queued and has not started` };
     return { ok: false, code: 'not_found', message: `DAG '${actor.dagId}' has no run '${command.runId}'` };
   }
 
@@ -274,7 +332,12 @@ export class Scheduler {
       effects.answers.push({ commandId: message.commandId, answer });
       return;
     }
-    effects.inbox.push({ kind: 'triggerAnswered', dagId: waiter.dagId, waiter, answer: triggerAnswerOf(actor, answer) });
+    effects.inbox.push({
+      kind: 'triggerAnswered',
+      dagId: waiter.dagId,
+      waiter,
+      answer: triggerAnswerOf(actor, answer),
+    });
   }
 
   private wind(actor: DagActor): void {
@@ -288,17 +351,39 @@ export class Scheduler {
 
   private async release(effects: Effects): Promise<void> {
     const { bus } = this.options;
-    if (effects.ready.length > 0) await bus.publish(TOPICS.tasksReady, effects.ready.map(({ pool, message }) => ({ key: pool, value: message })));
+    if (effects.ready.length > 0)
+      await bus.publish(
+        TOPICS.tasksReady,
+        effects.ready.map(({ pool, message }) => ({ key: pool, value: message })),
+      );
     if (effects.inbox.length > 0) await this.publishInbox(effects.inbox);
-    if (effects.answers.length > 0) await bus.publish(TOPICS.commandAnswers, effects.answers.map((a) => ({ key: a.commandId, value: a })));
+    if (effects.answers.length > 0)
+      await bus.publish(
+        TOPICS.commandAnswers,
+        effects.answers.map((a) => ({ key: a.commandId, value: a })),
+      );
   }
 
   private async publishInbox(messages: readonly SchedulerMessage[]): Promise<void> {
-    if (!this.stopped) await this.options.bus.publish(TOPICS.schedulerInbox, messages.map((value) => ({ key: value.dagId, value })));
+    if (!this.stopped)
+      await this.options.bus.publish(
+        TOPICS.schedulerInbox,
+        messages.map((value) => ({ key: value.dagId, value })),
+      );
   }
 
-  private async onFailure(dagId: string, runId: string | undefined, messages: readonly SchedulerMessage[], error: unknown): Promise<void> {
-    const problem = { dagId, ...(runId === undefined ? {} : { runId }), message: error instanceof Error ? error.message : String(error), ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}) };
+  private async onFailure(
+    dagId: string,
+    runId: string | undefined,
+    messages: readonly SchedulerMessage[],
+    error: unknown,
+  ): Promise<void> {
+    const problem = {
+      dagId,
+      ...(runId === undefined ? {} : { runId }),
+      message: error instanceof Error ? error.message : String(error),
+      ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
+    };
     if (error instanceof OwnershipLostError) this.problem({ kind: 'ownership-lost', ...problem });
     else {
       this.problem({ kind: 'decision-failed', ...problem });
@@ -319,7 +404,11 @@ export class Scheduler {
   private async refuseAll(messages: readonly SchedulerMessage[], reason: string): Promise<void> {
     const effects = noEffects();
     for (const message of messages)
-      if (message.kind === 'command') effects.answers.push({ commandId: message.commandId, answer: { ok: false, code: 'quarantined', message: reason } });
+      if (message.kind === 'command')
+        effects.answers.push({
+          commandId: message.commandId,
+          answer: { ok: false, code: 'quarantined', message: reason },
+        });
     await this.release(effects);
   }
 

@@ -3,7 +3,17 @@ import type { Json } from '@rondo/kernel';
 /** What went wrong, as the history keeps it. `message` and `stack` have had secrets masked; together at most 16 KiB. */
 export interface TaskError {
   /** `exception`, `timeout`, `exit` (the child ended), `cancelled`, `load` (the DAG file), `lost`, `upstream` … */
-  readonly kind: 'exception' | 'timeout' | 'exit' | 'cancelled' | 'load' | 'template' | 'lost' | 'branch' | 'trigger' | 'marked';
+  readonly kind:
+    | 'exception'
+    | 'timeout'
+    | 'exit'
+    | 'cancelled'
+    | 'load'
+    | 'template'
+    | 'lost'
+    | 'branch'
+    | 'trigger'
+    | 'marked';
   /** The class of the thrown error, e.g. `TypeError`. */
   readonly type?: string;
   readonly message: string;
@@ -49,4 +59,8 @@ export type AttemptOutcome =
       readonly callbacksRan?: boolean;
       readonly xcoms?: Readonly<Record<string, XComValue>>;
     }
-  | { readonly kind: 'trigger'; readonly request: TriggerRequest; readonly xcoms?: Readonly<Record<string, XComValue>> };
+  | {
+      readonly kind: 'trigger';
+      readonly request: TriggerRequest;
+      readonly xcoms?: Readonly<Record<string, XComValue>>;
+    };

@@ -22,7 +22,13 @@ export type RunState = (typeof RUN_STATES)[number];
 export type TerminalTaskState = 'success' | 'failed' | 'skipped' | 'upstream_failed' | 'removed';
 
 export function isTerminal(state: TaskState): state is TerminalTaskState {
-  return state === 'success' || state === 'failed' || state === 'skipped' || state === 'upstream_failed' || state === 'removed';
+  return (
+    state === 'success' ||
+    state === 'failed' ||
+    state === 'skipped' ||
+    state === 'upstream_failed' ||
+    state === 'removed'
+  );
 }
 
 /** States in which an attempt is open: published to a gateway, or with a worker. */

@@ -1,0 +1,90 @@
+import { join } from 'node:path';
+import type { WorkerOptions } from '@rondo/app-worker';
+import {
+  connectionFromEnvironment,
+  embeddedBus,
+  fileBlobStore,
+  fileBundleStore,
+  fileLogStore,
+  loadSecretKey,
+  openEmbeddedEventStore,
+  openReadModels,
+  secretBox,
+  systemClock,
+  systemIds,
+  variableFromEnvironment,
+  type DataPaths,
+  type EmbeddedEventStore,
+  type EmbeddedReadModels,
+} from '@rondo/adapter-embedded';
+import { attemptServices, StoredSecrets } from '@rondo/application';
+import type { FailPoint } from '@rondo/kernel';
+import type { BlobStore, BundleStore, Clock, Ids, LogStore, MessageBus, SecretBox } from '@rondo/ports';
+import { PROJECTION_MODULE } from '@rondo/projections';
+import type { StoreFolders } from './worker-stores.ts';
+
+const checkout = join(import.meta.dirname, '../../..');
+
+export interface AdapterOptions {
+  readonly paths: DataPaths;
+  readonly workers: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly failPoint?: { readonly point: FailPoint; readonly hit: number } | undefined;
+  readonly isFresh: boolean;
+  readonly notice: (text: string) => void;
+}
+
+/** The embedded adapters of every port, over one data folder. */
+export interface Adapters {
+  readonly store: EmbeddedEventStore;
+  readonly readModels: EmbeddedReadModels;
+  readonly bus: MessageBus;
+  readonly blobs: BlobStore;
+  readonly bundles: BundleStore;
+  readonly logs: LogStore;
+  readonly secrets: SecretBox;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly worker: WorkerOptions;
+  close(): Promise<void>;
+}
+
+export async function openAdapters({ paths, workers, env, failPoint, isFresh, notice }: AdapterOptions): Promise<Adapters> {
+  const store = await openEmbeddedEventStore({ folder: paths.folder, ...(failPoint === undefined ? {} : { failPoint }) });
+  const readModels = await openReadModels({ folder: paths.folder, blobs: paths.blobs, events: store.connect(), projection: PROJECTION_MODULE });
+  const blobs = fileBlobStore(paths.blobs);
+  const nodeModules = join(checkout, 'node_modules');
+  const bundles = fileBundleStore({ folder: paths.bundles, blobs, nodeModules });
+  const logs = fileLogStore(paths.logs);
+  const bus = embeddedBus({ onError: ({ topic, error }) => notice(`a message of ${topic} is delivered again: ${error instanceof Error ? error.message : String(error)}`) });
+  const secrets = secretBox(loadSecretKey(paths.keys, env as NodeJS.ProcessEnv));
+  const lookup = new StoredSecrets({
+    environment: { variable: (key) => variableFromEnvironment(env, key), connection: (id) => connectionFromEnvironment(env, id) },
+    readModels,
+    secrets,
+  });
+  const folders: StoreFolders = { blobs: paths.blobs, bundles: paths.bundles, logs: paths.logs, nodeModules };
+  return {
+    ...{ store, readModels, bus, blobs, bundles, logs, secrets },
+    clock: systemClock(),
+    ids: systemIds,
+    worker: {
+      dataFolder: paths.folder,
+      isFreshDataFolder: isFresh,
+      bundlesFolder: paths.bundles,
+      moduleRoots: [checkout],
+      stores: { module: new URL('./worker-stores.ts', import.meta.url), options: folders },
+      services: attemptServices({ lookup, readModels, store, blobs }),
+      limits: { slots: workers },
+      passEnv: ['RONDO_EXAMPLE_*'],
+      onNotice: notice,
+      ...(failPoint === undefined ? {} : { failPoint }),
+    },
+    close: async () => {
+      await bus.close();
+      await readModels.close();
+      await logs.close();
+      await store.close();
+    },
+  };
+}

@@ -1,0 +1,148 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { FAIL_POINTS, type FailPoint } from '@rondo/kernel';
+import { z } from 'zod';
+
+const OPTIONS = {
+  data: { type: 'string' },
+  dags: { type: 'string' },
+  host: { type: 'string' },
+  port: { type: 'string' },
+  workers: { type: 'string' },
+  executor: { type: 'string' },
+  run: { type: 'string' },
+  'no-run': { type: 'boolean' },
+  once: { type: 'boolean' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+export const HELP = `Usage: npm start -- [options]
+
+Starts the platform with every service in one process, runs the example once and stays up.
+
+  --dags DIR        folder of DAG files (default ./dags; RONDO_DAGS)
+  --data DIR        data folder, locked while the platform runs (default ./.rondo; RONDO_DATA)
+  --host ADDRESS    address of the API (default 127.0.0.1; RONDO_HOST). Anything but loopback needs RONDO_API_TOKEN
+  --port N          port of the API (default 8080, or the next free one; RONDO_PORT)
+  --workers N       attempts that run at once (default: one for each core; RONDO_WORKERS)
+  --executor NAME   local, or sequential: one attempt at a time (default local; RONDO_EXECUTOR)
+  --run DAG         run this DAG once after the start (default monitor_errors where the folder has it)
+  --no-run          run nothing
+  --once            stop when that run has ended; the exit status is 0 only if it succeeded
+  --json            with --once: the last line of the output is one JSON object
+  -h, --help        this text
+`;
+
+const FailPointSpec = z.string().transform((text, context): { point: FailPoint; hit: number } => {
+  const at = text.lastIndexOf(':');
+  const point = FAIL_POINTS.find((p) => p === text.slice(0, at));
+  const hit = Number(text.slice(at + 1));
+  if (point !== undefined && Number.isInteger(hit) && hit > 0) return { point, hit };
+  context.addIssue({
+    code: 'custom',
+    message: `'${text}' is not allowed: NAME:N with a name of ${FAIL_POINTS.join(', ')} and N from 1`,
+  });
+  return z.NEVER;
+});
+
+const whole = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `a whole number from ${least} to ${most} is wanted`)
+    .transform(Number)
+    .pipe(z.number().min(least, `at least ${least}`).max(most, `at most ${most}`));
+
+const Settings = z.object({
+  data: z.string().min(1).default('.rondo'),
+  dags: z.string().min(1).default('dags'),
+  host: z.string().min(1).default('127.0.0.1'),
+  port: whole(0, 65_535).optional(),
+  workers: whole(1, 1_000).optional(),
+  executor: z.enum(['local', 'sequential']).default('local'),
+  run: z.string().min(1).optional(),
+  token: z.string().min(16, 'at least 16 characters').optional(),
+  failPoint: FailPointSpec.optional(),
+});
+
+export interface StandaloneConfig {
+  readonly data: string;
+  readonly dags: string;
+  readonly host: string;
+  /** Undefined: 8080, or the next free one. */
+  readonly port: number | undefined;
+  readonly workers: number;
+  readonly executor: 'local' | 'sequential';
+  /** The DAG to run once after the start. */
+  readonly run: string | undefined;
+  /** The DAG was named by the user, so that a missing one is an error. */
+  readonly runIsWanted: boolean;
+  readonly once: boolean;
+  readonly json: boolean;
+  readonly token: string | undefined;
+  readonly failPoint: { readonly point: FailPoint; readonly hit: number } | undefined;
+}
+
+export type ConfigResult =
+  | { readonly kind: 'run'; readonly config: StandaloneConfig }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'bad'; readonly problems: readonly string[] };
+
+/** Flags win over the environment. Every problem is listed, with the value and what is allowed. */
+export function readConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  base: string,
+): ConfigResult {
+  let flags: ReturnType<typeof parseFlags>;
+  try {
+    flags = parseFlags(args);
+  } catch (error) {
+    return { kind: 'bad', problems: [error instanceof Error ? error.message : String(error)] };
+  }
+  if (flags.help === true) return { kind: 'help' };
+  const given = {
+    data: flags.data ?? env['RONDO_DATA'],
+    dags: flags.dags ?? env['RONDO_DAGS'],
+    host: flags.host ?? env['RONDO_HOST'],
+    port: flags.port ?? env['RONDO_PORT'],
+    workers: flags.workers ?? env['RONDO_WORKERS'],
+    executor: flags.executor ?? env['RONDO_EXECUTOR'],
+    run: flags.run,
+    token: env['RONDO_API_TOKEN'],
+    failPoint: env['RONDO_FAIL_POINT'],
+  };
+  const parsed = Settings.safeParse(given);
+  if (!parsed.success)
+    return {
+      kind: 'bad',
+      problems: parsed.error.issues.map(
+        (i) => `${i.path.join('.')} ${JSON.stringify(given[i.path[0] as keyof typeof given])}: ${i.message}`,
+      ),
+    };
+  const s = parsed.data;
+  if (flags['no-run'] === true && flags.once === true)
+    return { kind: 'bad', problems: ['--once runs a DAG and --no-run runs none: only one of them is allowed'] };
+  return {
+    kind: 'run',
+    config: {
+      data: resolve(base, s.data),
+      dags: resolve(base, s.dags),
+      host: s.host,
+      port: s.port,
+      workers: s.workers ?? availableParallelism(),
+      executor: s.executor,
+      run: flags['no-run'] === true ? undefined : (s.run ?? 'monitor_errors'),
+      runIsWanted: s.run !== undefined || flags.once === true,
+      once: flags.once === true,
+      json: flags.json === true,
+      token: s.token,
+      failPoint: s.failPoint,
+    },
+  };
+}
+
+function parseFlags(args: readonly string[]) {
+  return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false }).values;
+}

@@ -1,0 +1,206 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import { GATEWAY } from '@rondo/app-executor-gateway';
+import { SCHEDULER } from '@rondo/app-scheduler';
+import { WORKER_SESSION } from '@rondo/app-worker';
+import { openDataFolder, type DataFolder, type EmbeddedEventStore, type EmbeddedReadModels } from '@rondo/adapter-embedded';
+import { BusCommands, DagSource, type Gateway, type Scheduler } from '@rondo/application';
+import type { DagDefinition, DagVersion, ImportFailure } from '@rondo/domain';
+import { onFailPoint, type FailPoint } from '@rondo/kernel';
+import type { WorkerSession } from '@rondo/ports';
+import { openAdapters, type Adapters } from './adapters.ts';
+import { serveApi, type ApiServer, type HttpOptions } from './api.ts';
+import { StandaloneModule } from './standalone.module.ts';
+import { VERSION } from './version.ts';
+
+export interface PlatformOptions {
+  readonly data: string;
+  readonly dags: string;
+  /** Attempts at once. */
+  readonly workers: number;
+  readonly executor: 'local' | 'sequential';
+  /** Undefined: no API. */
+  readonly http: HttpOptions | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly failPoint?: { readonly point: FailPoint; readonly hit: number } | undefined;
+  /** What whoever runs the platform should know. Default: lines on stderr. */
+  readonly onNotice?: (text: string) => void;
+}
+
+/** Sums since the start: milliseconds, events and writes. */
+export interface PlatformMeter {
+  readonly decideMs: number;
+  readonly appendMs: number;
+  readonly dispatchMs: number;
+  readonly executeMs: number;
+  readonly projectMs: number;
+  readonly events: number;
+  readonly batches: number;
+}
+
+/** Every service in one process on the embedded adapters. */
+export interface Platform {
+  readonly version: string;
+  /** Address of the API. */
+  readonly url: string | undefined;
+  readonly store: EmbeddedEventStore;
+  readonly readModels: EmbeddedReadModels;
+  readonly commands: BusCommands;
+  readonly scheduler: Scheduler;
+  /** What was wrong with the DAG files when they were last read. */
+  readonly importErrors: readonly ImportFailure[];
+  /** Milliseconds that each part of the start took. */
+  readonly startPhases: Readonly<Record<string, number>>;
+  definition(version: string): Promise<DagDefinition>;
+  meter(): PlatformMeter;
+  childPids(): readonly number[];
+  /** Lets running attempts end for `graceMs` (default 0), then stops; what has not ended is a lost attempt of the next start. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** Takes the data folder, recovers, reads the DAG folder and serves. Rejects with the reason, leaving nothing behind. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const isFresh = !existsSync(join(options.data, 'events.db'));
+  const folder = await openDataFolder(options.data);
+  const started = new StandalonePlatform(options, folder, isFresh);
+  try {
+    await started.start();
+    return started;
+  } catch (error) {
+    await started.stop().catch(() => undefined);
+    throw error;
+  }
+}
+
+class StandalonePlatform implements Platform {
+  readonly version = VERSION;
+  readonly startPhases: Record<string, number> = {};
+  private readonly options: PlatformOptions;
+  private readonly folder: DataFolder;
+  private readonly isFresh: boolean;
+  private readonly failures = new Map<string, readonly ImportFailure[]>();
+  private readonly pids = new Set<number>();
+  private readonly notice: (text: string) => void;
+  private adapters: Adapters | undefined;
+  private context: { close(): Promise<void>; get(token: symbol): unknown } | undefined;
+  private source: DagSource | undefined;
+  private bus: BusCommands | undefined;
+  private gateway: Gateway | undefined;
+  private api: ApiServer | undefined;
+  private work: Scheduler | undefined;
+
+  constructor(options: PlatformOptions, folder: DataFolder, isFresh: boolean) {
+    this.options = options;
+    this.folder = folder;
+    this.isFresh = isFresh;
+    this.notice = options.onNotice ?? ((text) => void process.stderr.write(`rondo: ${text}\n`));
+  }
+
+  get url(): string | undefined {
+    return this.api?.url;
+  }
+  get store(): EmbeddedEventStore {
+    return this.opened.store;
+  }
+  get readModels(): EmbeddedReadModels {
+    return this.opened.readModels;
+  }
+  get commands(): BusCommands {
+    return present(this.bus);
+  }
+  get scheduler(): Scheduler {
+    return present(this.work);
+  }
+  get importErrors(): readonly ImportFailure[] {
+    return [...this.failures.values()].flat();
+  }
+  private get opened(): Adapters {
+    return present(this.adapters);
+  }
+
+  /** The worker's session comes before the scheduler: what its last process left is known before orders are stated again. */
+  async start(): Promise<void> {
+    const { options, folder } = this;
+    this.setFailPoint();
+    const adapters = await this.phase('open', () => openAdapters({ ...options, paths: folder.paths, isFresh: this.isFresh, notice: this.notice }));
+    this.adapters = adapters;
+    const { bus, clock, ids, store, blobs, bundles, readModels } = adapters;
+    this.bus = new BusCommands(bus, clock, ids);
+    const module = StandaloneModule.register({
+      worker: adapters.worker,
+      gateway: (session) => ({ bus, clock, session, executor: options.executor, parallelism: options.workers, onPid: (pid) => this.pids.add(pid) }),
+      scheduler: (gateway) => ({
+        ...{ store, bus, blobs, clock, ids },
+        onDurable: (reports) => gateway.durable(reports),
+        onProblem: (p) => this.notice(`${p.kind} DAG '${p.dagId}'${p.runId === undefined ? '' : ` run '${p.runId}'`}: ${p.message}`),
+      }),
+    });
+    this.context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+    const gateway = (this.gateway = this.context.get(GATEWAY) as Gateway);
+    this.work = this.context.get(SCHEDULER) as Scheduler;
+    await this.bus.start();
+    await this.phase('worker', () => gateway.start());
+    await this.phase('recover', () => this.scheduler.start());
+    const session = this.context.get(WORKER_SESSION) as WorkerSession;
+    this.source = new DagSource({
+      ...{ session, store, blobs, bundles, commands: this.bus, readModels, clock, ids },
+      root: options.dags,
+      release: VERSION,
+      onChange: ({ file, failures }) => this.failures.set(file, failures),
+    });
+    await this.phase('dags', () => present(this.source).start());
+    const { http } = options;
+    if (http !== undefined)
+      this.api = await this.phase('api', () => serveApi({ ...adapters, commands: this.commands, scheduler: this.scheduler, gateway, http, folder: folder.paths.folder, version: VERSION, dags: options.dags }));
+  }
+
+  async definition(version: string): Promise<DagDefinition> {
+    const bytes = await this.opened.blobs.get(version);
+    if (bytes === undefined) throw new Error(`version ${version} is not in the blob store`);
+    return (JSON.parse(new TextDecoder().decode(bytes)) as DagVersion).definition;
+  }
+
+  meter(): PlatformMeter {
+    const { decideMs, appendMs, dispatchMs, events, batches } = this.scheduler.meter;
+    return { decideMs, appendMs, dispatchMs, events, batches, executeMs: present(this.gateway).executedMs, projectMs: this.readModels.status().busyMs };
+  }
+
+  childPids(): readonly number[] {
+    return [...this.pids];
+  }
+
+  async stop(graceMs = 0): Promise<void> {
+    await this.api?.close();
+    await this.source?.stop();
+    await this.gateway?.stop(graceMs);
+    await this.work?.stop();
+    await this.bus?.stop();
+    await this.context?.close();
+    await this.adapters?.close();
+    this.folder.release();
+  }
+
+  private setFailPoint(): void {
+    const spec = this.options.failPoint;
+    if (spec === undefined) return;
+    let hits = 0;
+    onFailPoint((point) => {
+      if (point === spec.point && ++hits === spec.hit) process.kill(process.pid, 'SIGKILL');
+    });
+  }
+
+  private async phase<T>(name: string, run: () => Promise<T>): Promise<T> {
+    const begin = performance.now();
+    try {
+      return await run();
+    } finally {
+      this.startPhases[name] = Math.round(performance.now() - begin);
+    }
+  }
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the platform has not started');
+  return value;
+}
