@@ -28,8 +28,8 @@ export class UnreachableError extends Error {
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
   readonly problem: Problem;
-  constructor(problem: Problem) {
-    super(problem.detail ?? problem.title);
+  constructor(problem: Problem, options?: ErrorOptions) {
+    super(problem.detail ?? problem.title, options);
     this.problem = problem;
   }
 }

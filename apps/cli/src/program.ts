@@ -108,10 +108,20 @@ const inWords = (value: unknown): string => {
   return JSON.stringify(value);
 };
 
+/** What is wrong with one field of a request, as the API says it. */
+function faultText(fault: unknown): string {
+  if (typeof fault !== 'object' || fault === null || !('message' in fault)) return inWords(fault);
+  const { name, value, message, allowed } = fault as Readonly<Record<string, unknown>>;
+  const given = value === undefined ? '' : ` (given: ${JSON.stringify(value)})`;
+  return `${name === undefined ? '' : `${String(name)}: `}${String(message)}${given}${allowed === undefined ? '' : `; allowed: ${inWords(allowed)}`}`;
+}
+
 function problemText(problem: Problem): string {
   const lines = [`error: ${problem.title}`];
-  if (problem.detail !== undefined && problem.detail !== problem.title) lines.push(`  ${problem.detail}`);
-  if (Array.isArray(problem.errors)) for (const entry of problem.errors) lines.push(`  - ${inWords(entry)}`);
+  const errors = Array.isArray(problem.errors) ? problem.errors : [];
+  // The detail of an invalid request says the same as its errors, and less.
+  if (errors.length > 0) lines.push(...errors.map((fault) => `  - ${faultText(fault)}`));
+  else if (problem.detail !== undefined && problem.detail !== problem.title) lines.push(`  ${problem.detail}`);
   if (problem.allowed !== undefined) lines.push(`  allowed: ${inWords(problem.allowed)}`);
   return `${lines.join('\n')}\n`;
 }

@@ -5,6 +5,7 @@ import type { EventAnswer, Page } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { brief, facts, table, time } from '../output/format.ts';
 import { withTotal } from './dags.ts';
+import { onDataFolder } from './storage.ts';
 
 interface ShowOptions {
   readonly limit: string;
@@ -27,7 +28,7 @@ async function show(context: Context, dagId: string, runId: string, options: Sho
 
 async function verify(context: Context): Promise<void> {
   const { verifyHistory } = await import('@rondo/adapter-embedded');
-  const report = await verifyHistory(context.dataFolder);
+  const report = await onDataFolder(() => verifyHistory(context.dataFolder));
   context.exitCode = report.faults.length === 0 ? EXIT.ok : EXIT.failed;
   context.answer(report, () => {
     const head = facts([

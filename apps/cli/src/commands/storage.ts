@@ -1,4 +1,5 @@
 import { type Context, type Registry } from '../context.ts';
+import { RefusedError } from '../exit-codes.ts';
 
 interface BackupAnswer {
   readonly path: string;
@@ -13,8 +14,22 @@ async function backup(context: Context, target: string): Promise<void> {
 
 async function restore(context: Context, source: string): Promise<void> {
   const { restoreDataFolder } = await import('@rondo/adapter-embedded');
-  const report = await restoreDataFolder(context.path(source), context.dataFolder);
-  context.answer(report, () => `${context.dataFolder} is restored from ${context.path(source)}`);
+  const report = await onDataFolder(() => restoreDataFolder(context.path(source), context.dataFolder));
+  context.answer(
+    report,
+    () => `${context.dataFolder} is restored from ${context.path(source)}: ${report.events} events, verified`,
+  );
+}
+
+/** A data folder that cannot be used is a refusal, with its reason; anything else is a bug. */
+export async function onDataFolder<T>(work: () => Promise<T>): Promise<T> {
+  const { DataFolderError } = await import('@rondo/adapter-embedded');
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DataFolderError) throw new RefusedError({ title: error.message }, { cause: error });
+    throw error;
+  }
 }
 
 export function registerStorage({ program, action }: Registry): void {
@@ -25,7 +40,7 @@ export function registerStorage({ program, action }: Registry): void {
     .action(action(backup));
   program
     .command('restore')
-    .description('make a data folder (--data) of a backup; no platform may run on it')
+    .description('make a data folder (--data), which must not exist yet, of a backup')
     .argument('<folder>', 'a backup')
     .action(action(restore));
 }
