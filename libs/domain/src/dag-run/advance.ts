@@ -63,8 +63,7 @@ function settle(d: Decision): void {
   const { run } = d;
   const bulk = new Bulk();
   // The list grows while it is worked: a state that is written makes the instances below it be looked at.
-  for (let i = 0; i < run.dirty.length; i++) {
-    const inst = run.dirty[i]!;
+  for (let inst = run.dirty.pop(); inst !== undefined; inst = run.dirty.pop()) {
     inst.dirty = false;
     if (!isSchedulable(inst.state)) continue;
     const verdict = judge(d, inst);
@@ -78,7 +77,6 @@ function settle(d: Decision): void {
       transition(run, inst, verdict.state);
     }
   }
-  run.dirty.length = 0;
   bulk.flush(d);
 }
 
@@ -150,7 +148,7 @@ function end(d: Decision): void {
   const { run, now } = d;
   if (run.unfinished > 0) {
     const stuck =
-      run.active === 0 && run.waiting === 0 && run.ready.size === 0 && run.dirty.length === 0 && !d.context.paused;
+      run.active === 0 && run.waiting === 0 && run.ready.size === 0 && run.dirty.size === 0 && !d.context.paused;
     if (stuck) d.emit({ type: 'RunFailed', data: { at: now, reason: 'all_tasks_deadlocked' } });
     return;
   }

@@ -4,6 +4,8 @@ import { compileGraph, effectiveLeaves, indirectSetups, priorityWeights, type Ta
 /** One task of a plan, with its edges as indexes into `RunPlan.tasks`. */
 export interface TaskPlan {
   readonly index: number;
+  /** Place in an order in which every task comes after all of its upstream. */
+  readonly rank: number;
   readonly def: TaskDefinition;
   readonly upstream: Int32Array;
   readonly downstream: Int32Array;
@@ -37,9 +39,12 @@ export function compilePlan(version: string, definition: DagDefinition): RunPlan
   const setupsOf = indirectSetups(graph);
   const workOf: number[][] = definition.tasks.map(() => []);
   for (const [work, setups] of setupsOf.entries()) for (const setup of setups) workOf[setup]!.push(work);
+  const ranks = new Int32Array(graph.order.length);
+  for (const [rank, index] of graph.order.entries()) ranks[index] = rank;
   const feeding = new Set(definition.tasks.flatMap((t) => t.inputs));
   const tasks = definition.tasks.map((def, index): TaskPlan => ({
     index,
+    rank: ranks[index]!,
     def,
     upstream: graph.upstream[index]!,
     downstream: graph.downstream[index]!,

@@ -1,11 +1,12 @@
+import { Heap } from './heap.ts';
 import type { InstanceState } from './state.ts';
 
 /**
  * Instances whose rules are met, best first: effective priority weight, then the order of declaration, then the map index.
- * A binary heap; an entry that is no longer ready is dropped when it comes up (`inst.ready` is false).
+ * An entry that is no longer ready is dropped when it comes up (`inst.ready` is false).
  */
 export class ReadyQueue {
-  private readonly heap: InstanceState[] = [];
+  private readonly heap = new Heap<InstanceState>(before);
   private live = 0;
 
   /** Entries that are still ready. */
@@ -20,7 +21,6 @@ export class ReadyQueue {
     if (inst.inHeap) return;
     inst.inHeap = true;
     this.heap.push(inst);
-    this.up(this.heap.length - 1);
   }
 
   /** The instance is ready no longer: it was skipped, cleared or marked. */
@@ -32,44 +32,13 @@ export class ReadyQueue {
 
   pop(): InstanceState | undefined {
     for (;;) {
-      const top = this.heap[0];
+      const top = this.heap.pop();
       if (top === undefined) return undefined;
-      const last = this.heap.pop()!;
-      if (this.heap.length > 0) {
-        this.heap[0] = last;
-        this.down(0);
-      }
       top.inHeap = false;
       if (!top.ready) continue;
-      top.ready = false;
-      this.live--;
+      this.drop(top);
       return top;
     }
-  }
-
-  private up(at: number): void {
-    const item = this.heap[at]!;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!before(item, this.heap[parent]!)) break;
-      this.heap[at] = this.heap[parent]!;
-      at = parent;
-    }
-    this.heap[at] = item;
-  }
-
-  private down(at: number): void {
-    const item = this.heap[at]!;
-    const n = this.heap.length;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= n) break;
-      if (child + 1 < n && before(this.heap[child + 1]!, this.heap[child]!)) child++;
-      if (!before(this.heap[child]!, item)) break;
-      this.heap[at] = this.heap[child]!;
-      at = child;
-    }
-    this.heap[at] = item;
   }
 }
 

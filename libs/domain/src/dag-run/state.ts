@@ -1,5 +1,6 @@
 import type { RunStartedData, WaitFor } from './events.ts';
 import type { RunPlan, TaskPlan } from './plan.ts';
+import { Heap } from './heap.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { WakeQueue } from './wake-queue.ts';
 import { newUpstreamCounts, type UpstreamCounts } from '../trigger-rule/index.ts';
@@ -78,7 +79,7 @@ export interface DagRunState {
   callbacks: number;
   /** A task that is no teardown has failed since the last clear (fail-fast looks at it). */
   failing: boolean;
-  dirty: InstanceState[];
+  readonly dirty: Heap<InstanceState>;
   /** Instances that need no child, held back by a pause; looked at again when it is over. */
   held: InstanceState[];
   readonly ready: ReadyQueue;
@@ -114,7 +115,7 @@ export function initialRun(plan: RunPlan): DagRunState {
     failedLeaves: 0,
     callbacks: 0,
     failing: false,
-    dirty: [],
+    dirty: new Heap<InstanceState>(isHigher),
     held: [],
     ready: new ReadyQueue(),
     wake: new WakeQueue(),
@@ -123,6 +124,12 @@ export function initialRun(plan: RunPlan): DagRunState {
     if (task.plan.upstream.length === 0 || canFireEarly(task.plan)) look(state, task.instances[0]!);
   return state;
 }
+
+/**
+ * A rule is checked when everything above has settled: what a decision comes to is the same in whatever order its instances
+ * were put on the list, also after a restart in the middle.
+ */
+const isHigher = (a: InstanceState, b: InstanceState): boolean => a.task.rank < b.task.rank;
 
 /** A task with upstreams is looked at when one of them changes; `always` waits for none. */
 function canFireEarly(task: TaskPlan): boolean {
