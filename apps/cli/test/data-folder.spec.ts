@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { backupDataFolder, dataPaths, openDataFolder, openEmbeddedEventStore } from '@rondo/adapter-embedded';
-import { FakeApi, rondo } from './fake-api.ts';
+import { FakeApi, rondo, rowsOf } from './fake-api.ts';
 
 let folder: string;
 let data: string;
@@ -20,6 +20,13 @@ beforeEach(async () => {
     meta: '{}',
   });
   await store.append([{ stream: 'dag-orders', expected: 'noStream', events: [event(1), event(2), event(3)] }]);
+  const started = {
+    id: '00000000-0000-4000-8000-000000000009',
+    type: 'RunStarted',
+    data: '{"at":0,"runId":"r1"}',
+    meta: '{}',
+  };
+  await store.append([{ stream: 'dagRun-orders:r1', expected: 'noStream', events: [started] }]);
   await store.close();
   opened.release();
 });
@@ -29,7 +36,7 @@ describe('history verify', () => {
   it('finds a whole history whole', async () => {
     const { code, out } = await rondo(['history', 'verify', '--data', data]);
     expect(code).toBe(0);
-    expect(out).toMatch(/events +3\n/);
+    expect(out).toMatch(/events +4\n/);
     expect(out).toContain('the history is whole');
   });
 
@@ -51,6 +58,27 @@ describe('history verify', () => {
   });
 });
 
+describe('history show --offline', () => {
+  const show = (run: string, folder: string) =>
+    rondo(['history', 'show', 'orders', run, '--offline', '--data', folder]);
+
+  it('reads the events of a run out of the data folder', async () => {
+    const { code, out } = await show('r1', data);
+    expect(code).toBe(0);
+    expect(rowsOf(out)).toEqual([['4', '0', '1970-01-01 00:00:00Z', 'RunStarted', '{"runId":"r1"}']]);
+  });
+
+  it('refuses an unknown run, a folder without a history, and one that is in use', async () => {
+    expect((await show('r2', data)).err).toContain("has no run 'r2' of DAG 'orders'");
+    expect((await show('r1', join(folder, 'nowhere'))).err).toContain('there is no history');
+    const held = await openDataFolder(data);
+    const inUse = await show('r1', data);
+    held.release();
+    expect(inUse.code).toBe(1);
+    expect(inUse.err).toContain('error: ');
+  });
+});
+
 describe('backup and restore', () => {
   it('has the platform write the backup, where the user stands', async () => {
     const api = await FakeApi.start();
@@ -66,7 +94,7 @@ describe('backup and restore', () => {
     const args = ['restore', 'copy', '--data', join(folder, 'again')];
     const restored = await rondo(args, { cwd: folder });
     expect(restored).toMatchObject({ code: 0, err: '' });
-    expect(restored.out).toContain('3 events, verified');
+    expect(restored.out).toContain('4 events, verified');
     const again = await rondo(args, { cwd: folder });
     expect(again.code).toBe(1);
     expect(again.err).toContain('is not empty');

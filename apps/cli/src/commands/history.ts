@@ -1,6 +1,6 @@
 import { paint } from '@rondo/nest-platform/progress';
 import { type Context, parseCount, type Registry } from '../context.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, RefusedError } from '../exit-codes.ts';
 import type { EventAnswer, Page } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { brief, facts, table, time } from '../output/format.ts';
@@ -10,13 +10,28 @@ import { onDataFolder } from './storage.ts';
 interface ShowOptions {
   readonly limit: string;
   readonly offset: string;
+  readonly offline?: boolean;
+}
+
+async function eventsOf(
+  context: Context,
+  dagId: string,
+  runId: string,
+  options: ShowOptions,
+): Promise<Page<EventAnswer>> {
+  const limit = parseCount(options.limit, '--limit');
+  const offset = parseCount(options.offset, '--offset', 0);
+  if (options.offline !== true)
+    return context.api.get<Page<EventAnswer>>(path('dags', dagId, 'runs', runId, 'events'), { limit, offset });
+  const { storedEvents } = await import('../offline/stored-run.ts');
+  const events = await onDataFolder(() => storedEvents(context.dataFolder, dagId, runId));
+  if (events.length === 0)
+    throw new RefusedError({ title: `the history in ${context.dataFolder} has no run '${runId}' of DAG '${dagId}'` });
+  return { items: events.slice(offset, offset + limit), total: events.length };
 }
 
 async function show(context: Context, dagId: string, runId: string, options: ShowOptions): Promise<void> {
-  const page = await context.api.get<Page<EventAnswer>>(path('dags', dagId, 'runs', runId, 'events'), {
-    limit: parseCount(options.limit, '--limit'),
-    offset: parseCount(options.offset, '--offset', 0),
-  });
+  const page = await eventsOf(context, dagId, runId, options);
   context.answer(page, () => {
     const rows = page.items.map((event) => {
       const { at, ...rest } = event.data;
@@ -59,6 +74,7 @@ export function registerHistory({ program, action }: Registry): void {
     .argument('<run>')
     .option('--limit <n>', 'at most so many', '1000')
     .option('--offset <n>', 'after so many', '0')
+    .option('--offline', 'from the data folder (--data), while no platform runs on it')
     .action(action(show));
   history
     .command('verify')

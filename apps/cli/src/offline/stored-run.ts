@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { dataPaths, DataFolderError, openDataFolder, openEmbeddedEventStore } from '@rondo/adapter-embedded';
+import { runStream } from '@rondo/application';
+import type { EventAnswer } from '../http/answers.ts';
+
+/** The events of a run out of a data folder on which no platform runs; it is locked meanwhile. */
+export async function storedEvents(folder: string, dagId: string, runId: string): Promise<readonly EventAnswer[]> {
+  const { events: file } = dataPaths(folder);
+  if (!existsSync(file)) throw new DataFolderError('unusable', `there is no history: ${file} does not exist`);
+  const held = await openDataFolder(folder);
+  try {
+    const store = await openEmbeddedEventStore({ folder });
+    const found: EventAnswer[] = [];
+    try {
+      for await (const page of store.readStream(runStream(dagId, runId))) {
+        for (const { position, revision, type, data } of page)
+          found.push({ position, revision, type, data: JSON.parse(data) as EventAnswer['data'] });
+      }
+    } finally {
+      await store.close();
+    }
+    return found;
+  } finally {
+    held.release();
+  }
+}
