@@ -89,7 +89,6 @@ function judge(d: Decision, inst: InstanceState): Verdict {
   if (verdict.state !== null) return { state: verdict.state, reason: `trigger_rule:${upstream.rule}` };
   if (!verdict.met) return 'wait';
   if (inst.wakeAt === undefined || inst.wakeAt <= d.now) return 'run';
-  // Its alarm may have gone off already, before the clock was set back.
   d.run.wake.push(inst, inst.wakeAt);
   return 'wait';
 }

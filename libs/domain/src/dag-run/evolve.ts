@@ -103,14 +103,14 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
     case 'TaskRetryScheduled':
       setOpen(run, inst, false);
       setCallback(run, inst, event.data.callback);
-      wakeAt(run, inst, event.data.retryAt);
+      inst.wakeAt = event.data.retryAt;
       inst.waitFor = undefined;
       transition(run, inst, 'up_for_retry');
       return;
     case 'TaskRescheduled':
       setOpen(run, inst, false);
       inst.sameTry = true;
-      wakeAt(run, inst, event.data.until);
+      inst.wakeAt = event.data.until;
       transition(run, inst, 'up_for_reschedule');
       return;
     case 'TaskDeferred':
@@ -144,11 +144,6 @@ function reopen(run: DagRunState, to: 'queued' | 'running'): void {
 /** A report of another callback than the one asked for is late: that of an earlier try. */
 function callbackReported(run: DagRunState, inst: InstanceState, callback: string): void {
   if (inst.callback === callback) setCallback(run, inst, undefined);
-}
-
-function wakeAt(run: DagRunState, inst: InstanceState, at: number): void {
-  inst.wakeAt = at;
-  run.wake.push(inst, at);
 }
 
 function clear(run: DagRunState, inst: InstanceState): void {

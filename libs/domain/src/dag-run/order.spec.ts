@@ -34,3 +34,18 @@ describe('what one end brings about', () => {
     }
   });
 });
+
+describe('an instance that waits for its retry', () => {
+  const tasks = [
+    { id: 'gate' },
+    { id: 'a', upstream: ['gate'], triggerRule: 'always' as const, retries: 1, retryDelayMs: 60_000 },
+  ];
+
+  it('heeds what was decided above it while it ran, at once and not after the delay', () => {
+    const run = RunHarness.started(dagDefinition({ tasks }));
+    run.finish('gate', { shortCircuit: false });
+    run.finish('a', 'fail');
+    expect(run.states).toEqual({ gate: 'success', a: 'skipped' });
+    expect(viewOf(run.replay())).toEqual(viewOf(run.run));
+  });
+});

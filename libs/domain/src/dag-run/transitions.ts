@@ -21,7 +21,7 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
     inst.waitFor = undefined;
   }
   if (was || is) tellNeighbours(run, inst, was ? from : undefined, is ? to : undefined);
-  if (to === 'none') look(run, inst);
+  look(run, inst);
 }
 
 function countRun(run: DagRunState, inst: InstanceState, state: TaskState, by: 1 | -1): void {
