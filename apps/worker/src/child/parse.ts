@@ -1,4 +1,5 @@
-import { readdirSync, realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { collectDags, importFailure, referencedFiles, serialiseDag, withStaticClock } from '@rondo/sdk';
@@ -25,14 +26,45 @@ export async function parseFile(request: ParseRequest, resolution: Resolution): 
     const namespace: unknown = await withStaticClock(root, () => import(pathToFileURL(join(root, file)).href) as Promise<unknown>);
     const { dags, errors } = collectDags(namespace, file);
     const imports = await importsOf(root, loaded);
+    if (imports.errors.length > 0) return { dags: [], bundleFiles: [...loaded].sort(), errors: imports.errors };
     const named = dags.length === 0 ? [] : dags.flatMap((dag) => referencedFiles(dag, listing(root)));
     return {
       dags: dags.map((dag) => serialiseDag(dag)),
       bundleFiles: [...new Set([...loaded, ...imports.files, ...named])].sort(),
-      errors: [...errors, ...imports.errors],
+      errors,
     };
   } catch (error) {
-    return { dags: [], bundleFiles: [...loaded].sort(), errors: [importFailure(error, { file, root })] };
+    return { dags: [], bundleFiles: [...loaded].sort(), errors: await failuresOf(error, request, root, loaded) };
+  }
+}
+
+/** What Node does not say: where an import leaves the folder, and where in plain JavaScript a syntax error is. */
+async function failuresOf(error: unknown, { file }: ParseRequest, root: string, loaded: ReadonlySet<string>): Promise<readonly ImportFailure[]> {
+  const failure = importFailure(error, { file, root });
+  if (error instanceof SyntaxError && failure.line === undefined) {
+    for (const path of loaded) {
+      const place = syntaxErrorIn(join(root, path));
+      if (place === undefined) continue;
+      return [path === file ? { ...failure, ...place } : { ...failure, message: `${path}:${place.line}: ${failure.message}` }];
+    }
+  }
+  try {
+    const { errors } = await importsOf(root, loaded);
+    return errors.length > 0 ? errors : [failure];
+  } catch {
+    return [failure];
+  }
+}
+
+function syntaxErrorIn(path: string): { readonly line: number } | undefined {
+  if (!/\.[cm]?[jt]s$/.test(path)) return undefined;
+  try {
+    stripTypeScriptTypes(readFileSync(path, 'utf8'), { sourceUrl: path });
+    return undefined;
+  } catch (error) {
+    const { stack } = error as Error;
+    const line = stack?.startsWith(`${path}:`) === true ? /^:(\d+)/.exec(stack.slice(path.length))?.[1] : undefined;
+    return line === undefined ? undefined : { line: Number(line) };
   }
 }
 

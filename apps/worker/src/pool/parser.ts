@@ -21,6 +21,8 @@ export interface ParserOptions {
 const MAX_OUTPUT_LINES = 100;
 const MAX_OUTPUT_LENGTH = 4_096;
 const CLOSE_MS = 500;
+/** The file's own time begins when its process is ready for it, which is given this long. */
+const START_MS = 30_000;
 
 /** Parses DAG files, each in a process of its own that ends with it. */
 export class Parser {
@@ -62,11 +64,20 @@ export class Parser {
     let parsed: Parsed | undefined;
     let exiting: ExitingFrame | undefined;
     let isLate = false;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = (ms: number): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        isLate = true;
+        signalGroup(child.pid ?? 0, 'SIGKILL');
+      }, ms);
+    };
     const pipe = child.stdio[3] as Readable & NodeJS.WritableStream;
     pipe.on('error', () => undefined);
     const reader = new FrameReader((frame) => {
       const body = frame.slice(1);
       if (frame[0] === FROM_CHILD.ready) {
+        limit(timeoutMs);
         launched.ready();
         pipe.write(`${TO_CHILD.parse}${JSON.stringify(request)}\n`);
       } else if (frame[0] === FROM_CHILD.parsed) parsed ??= JSON.parse(body) as Parsed;
@@ -78,10 +89,7 @@ export class Parser {
       this.#pids.add(pid);
       onStarted(recordOf(pid));
     }
-    const timer = setTimeout(() => {
-      isLate = true;
-      signalGroup(pid, 'SIGKILL');
-    }, timeoutMs);
+    limit(timeoutMs + START_MS);
     const { code, signal, error } = await ended(child);
     clearTimeout(timer);
     signalGroup(pid, 'SIGKILL');
