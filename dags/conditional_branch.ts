@@ -1,4 +1,5 @@
 /** A decision at run time: one of three ways is taken, the others are skipped, and all meet again. */
+import { branch, EmptyOperator } from '@rondo/operators';
 import { Dag, task } from '@rondo/sdk';
 
 export default new Dag(
@@ -10,10 +11,11 @@ export default new Dag(
   },
   () => {
     const count = task('count_orders', (ctx) => Number(ctx.params.orders));
-    const decide = task('decide', (ctx, orders: number) => {
-      ctx.flow.follow(orders === 0 ? 'nothing_to_do' : orders < 100 ? 'small_batch' : 'large_batch');
+    const decide = branch('decide', (_ctx, orders: number) => {
+      if (orders === 0) return 'nothing_to_do';
+      return orders < 100 ? 'small_batch' : 'large_batch';
     });
-    const nothing = task('nothing_to_do', (ctx) => ctx.log.info('no orders'));
+    const nothing = new EmptyOperator({ id: 'nothing_to_do' });
     const small = task('small_batch', () => 'one worker');
     const large = task('large_batch', () => 'four workers');
     const finish = task('finish', (ctx) => ctx.log.info('done'), { triggerRule: 'none_failed_min_one_success' });

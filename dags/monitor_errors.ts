@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { DatabaseSync } from 'node:sqlite';
+import { SqlOperator } from '@rondo/operators';
 import { Dag, FailNow, task, type TaskContext } from '@rondo/sdk';
 import { APPS, ERROR_LIMITS } from './monitor_errors/apps.ts';
 import { ErrorsTable } from './monitor_errors/errors-table.ts';
@@ -56,15 +56,9 @@ async function dropException(ctx: TaskContext, logs: readonly Downloaded[]): Pro
   }
   await mkdir(folder, { recursive: true });
   await writeErrors(errorsFile(folder), kept);
+  ctx.xcom.push('database', databaseFile(folder));
   ctx.flow.follow(kept.length > 0 ? 'create_table' : 'check_threshold');
   return errorsByApp;
-}
-
-async function createTable(ctx: TaskContext): Promise<void> {
-  const sql = await readFile(join(import.meta.dirname, 'monitor_errors/create_table.sql'), 'utf8');
-  const database = new DatabaseSync(databaseFile(runFolder(ctx.run.runId)));
-  database.exec(sql);
-  database.close();
 }
 
 async function parseLog(ctx: TaskContext): Promise<{ readonly rows: number }> {
@@ -107,12 +101,17 @@ export default new Dag(
     tags: ['example', 'logs'],
     params: { topTemplates: 10, limits: ERROR_LIMITS },
     defaultArgs: { owner: 'operations', retries: 2, retryDelay: '2s', executionTimeout: '5m' },
-    files: ['monitor_errors/logs/*.log', 'monitor_errors/create_table.sql'],
+    files: ['monitor_errors/logs/*.log'],
   },
   () => {
     const downloads = APPS.map((app) => task(`download_${app}.log`, (ctx) => downloadLog(ctx, app))());
     const errorsByApp = task('drop_exception', downloads, dropException);
-    const created = task('create_table', createTable)();
+    const created = new SqlOperator({
+      id: 'create_table',
+      connection: "sqlite:///{{ ti.xcom_pull(task_ids='drop_exception', key='database') | urlencode }}",
+      sql: 'monitor_errors/create_table.sql',
+      fetch: 'none',
+    });
     const parsed = task('parse_log', parseLog)();
     const reported = task('gen_reports', errorsByApp, genReports);
     const checked = task(
