@@ -60,6 +60,22 @@ describe('dags test', () => {
   });
 });
 
+describe('dags test of a DAG that starts others', () => {
+  it('runs what it waits for, and says what it does not start', async () => {
+    const { code, out, err } = await rondo(['dags', 'test', 'trigger', '--dags', fixtures], {
+      ...here,
+      env: { RONDO_VAR_NAME: 'mara' },
+    });
+    expect(code).toBe(1);
+    expect(err).toContain('hello  success');
+    expect(err).toContain('of slow, which nothing waits for, is not started in a test');
+    expect(err).toContain("no DAG 'nowhere'");
+    expect(out).toMatch(/✔ wait +success/);
+    expect(out).toMatch(/✔ go +success/);
+    expect(out).toMatch(/✖ unknown +failed/);
+  });
+});
+
 describe('tasks test', () => {
   it('runs one task and shows what it left behind', async () => {
     const args = ['tasks', 'test', 'fixtures/two.ts', 'hello', '2026-03-14', '--dag', 'greet', '--conf', '{"a":1}'];
