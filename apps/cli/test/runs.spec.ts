@@ -37,6 +37,13 @@ describe('runs', () => {
     expect(api.received.filter((r) => r.path.endsWith('/tasks'))).toHaveLength(2);
   });
 
+  it('shows a run as it was, its tasks too', async () => {
+    served([taskRow('extract')]);
+    await call('runs', 'show', 'orders', 'r1', '--as-of', '17');
+    const asked = api.received.filter((r) => r.path !== '/dags/orders').map((r) => r.query.asOf);
+    expect(asked).toEqual(['17', '17']);
+  });
+
   it('watches the latest run and answers a program with the outcome', async () => {
     served([taskRow('extract')]).on('GET /dags/orders/runs', { body: { items: [runRow('r1')], total: 1 } });
     const { code, out, err } = await call('runs', 'watch', 'orders', '--json');

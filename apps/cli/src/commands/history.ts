@@ -5,9 +5,10 @@ import type { EventAnswer, Page } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { brief, facts, table, time } from '../output/format.ts';
 import { withTotal } from './dags.ts';
+import { AS_OF, type PastOptions } from './runs.ts';
 import { onDataFolder } from './storage.ts';
 
-interface ShowOptions {
+interface ShowOptions extends PastOptions {
   readonly limit: string;
   readonly offset: string;
   readonly offline?: boolean;
@@ -22,7 +23,11 @@ async function eventsOf(
   const limit = parseCount(options.limit, '--limit');
   const offset = parseCount(options.offset, '--offset', 0);
   if (options.offline !== true)
-    return context.api.get<Page<EventAnswer>>(path('dags', dagId, 'runs', runId, 'events'), { limit, offset });
+    return context.api.get<Page<EventAnswer>>(path('dags', dagId, 'runs', runId, 'events'), {
+      limit,
+      offset,
+      asOf: options.asOf,
+    });
   const { storedEvents } = await import('../offline/stored-run.ts');
   const events = await onDataFolder(() => storedEvents(context.dataFolder, dagId, runId));
   if (events.length === 0)
@@ -74,6 +79,7 @@ export function registerHistory({ program, action }: Registry): void {
     .argument('<run>')
     .option('--limit <n>', 'at most so many', '1000')
     .option('--offset <n>', 'after so many', '0')
+    .option(...AS_OF)
     .option('--offline', 'from the data folder (--data), while no platform runs on it')
     .action(action(show));
   history

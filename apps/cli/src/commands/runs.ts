@@ -43,8 +43,15 @@ async function list(context: Context, dagId: string | undefined, options: ListOp
   });
 }
 
-async function show(context: Context, dagId: string, runId: string): Promise<void> {
-  const { run, tasks } = await new RunView(context, dagId, runId).look();
+/** What a command with `--as-of` is given. */
+export interface PastOptions {
+  readonly asOf?: string;
+}
+
+export const AS_OF = ['--as-of <when>', 'as it was then: an ISO time or a position of the history'] as const;
+
+async function show(context: Context, dagId: string, runId: string, options: PastOptions): Promise<void> {
+  const { run, tasks } = await new RunView(context, dagId, runId, options.asOf).look();
   context.answer({ run, tasks }, () => {
     const width = context.terminal.stdout.columns ?? 120;
     const tree = renderTree(run, tasks, Date.now(), { width, color: context.color });
@@ -160,7 +167,13 @@ export function registerRuns({ program, action }: Registry): void {
     .option('--limit <n>', 'at most so many', '25')
     .option('--offset <n>', 'after so many', '0')
     .action(action(list));
-  runs.command('show').description('show a run and its tasks').argument('<dag>').argument('<run>').action(action(show));
+  runs
+    .command('show')
+    .description('show a run and its tasks')
+    .argument('<dag>')
+    .argument('<run>')
+    .option(...AS_OF)
+    .action(action(show));
   runs
     .command('watch')
     .description('show the progress of a run until it ends; exit status 1 if it fails')

@@ -4,10 +4,11 @@ import { path } from '../http/client.ts';
 import type { TaskTestOptions } from '../offline/task-test.ts';
 import { brief, duration, table, time } from '../output/format.ts';
 import { followLog, logText } from './log.ts';
+import { AS_OF, type PastOptions } from './runs.ts';
 import { RunView } from './watch.ts';
 
-async function list(context: Context, dagId: string, runId: string | undefined): Promise<void> {
-  if (runId !== undefined) return listOfRun(context, dagId, runId);
+async function list(context: Context, dagId: string, runId: string | undefined, options: PastOptions): Promise<void> {
+  if (runId !== undefined) return listOfRun(context, dagId, runId, options);
   const { definition } = await context.api.get<DagDetail>(path('dags', dagId));
   context.answer(definition.tasks, () =>
     table(
@@ -24,8 +25,8 @@ async function list(context: Context, dagId: string, runId: string | undefined):
   );
 }
 
-async function listOfRun(context: Context, dagId: string, runId: string): Promise<void> {
-  const { tasks } = await new RunView(context, dagId, runId).look();
+async function listOfRun(context: Context, dagId: string, runId: string, { asOf }: PastOptions): Promise<void> {
+  const { tasks } = await new RunView(context, dagId, runId, asOf).look();
   const now = Date.now();
   context.answer(tasks, () =>
     table(
@@ -117,6 +118,7 @@ export function registerTasks({ program, action }: Registry): void {
     .description('list the tasks of a DAG, or the task instances of a run')
     .argument('<dag>')
     .argument('[run]')
+    .option(...AS_OF)
     .action(action(list));
   tasks
     .command('log')

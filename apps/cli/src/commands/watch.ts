@@ -16,9 +16,12 @@ export class RunView {
   readonly #context: Context;
   readonly #dagId: string;
   readonly #runId: string;
+  readonly #asOf: string | undefined;
   #upstream: ReadonlyMap<string, readonly string[]> | undefined;
 
-  constructor(context: Context, dagId: string, runId: string) {
+  /** `asOf`: a position of the history or a time; default now. */
+  constructor(context: Context, dagId: string, runId: string, asOf?: string) {
+    this.#asOf = asOf;
     this.#context = context;
     this.#dagId = dagId;
     this.#runId = runId;
@@ -26,13 +29,14 @@ export class RunView {
 
   async look(): Promise<{ readonly run: RunAnswer; readonly tasks: readonly PlacedTask[] }> {
     const route = path('dags', this.#dagId, 'runs', this.#runId);
-    const run = await this.#context.api.get<RunAnswer>(route);
+    const run = await this.#context.api.get<RunAnswer>(route, { asOf: this.#asOf });
     this.#upstream ??= await this.#edges(run);
     const tasks: PlacedTask[] = [];
     for (let total = 1; tasks.length < total;) {
       const page = await this.#context.api.get<Page<TaskAnswer>>(`${route}/tasks`, {
         limit: PAGE,
         offset: tasks.length,
+        asOf: this.#asOf,
       });
       if (page.items.length === 0) break;
       total = page.total;
