@@ -11,10 +11,13 @@ const VERBS: Readonly<Record<string, string>> = { FileSystemRead: 'reading', Fil
 /** Remembers what Node's permissions refused, to say it clearly: Node's own text names neither the file nor the reason. */
 export class Denials {
   readonly #dataFolder: string;
+  readonly #open: string;
   #last: Denial | undefined;
 
-  constructor(dataFolder: string) {
+  /** `open`: the folder in it that is user code's own. */
+  constructor(dataFolder: string, open: string) {
     this.#dataFolder = dataFolder;
+    this.#open = open;
     subscribe('node:permission-model:fs', (message) => {
       this.#last = message as Denial;
     });
@@ -26,7 +29,7 @@ export class Denials {
 
   isForbidden(path: string): boolean {
     const absolute = resolve(path);
-    return absolute === this.#dataFolder || absolute.startsWith(this.#dataFolder + sep);
+    return isWithin(absolute, this.#dataFolder) && !isWithin(absolute, this.#open);
   }
 
   /** The text of an error, made clear when it is a refusal by permission. */
@@ -38,4 +41,8 @@ export class Denials {
       ? `${what}: it is in the data folder of the platform (${this.#dataFolder}), which is closed to DAG files and tasks`
       : `${what}: the folder holds the data folder of the platform (${this.#dataFolder}), and only what is beside that is open to DAG files and tasks`;
   }
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder + sep);
 }

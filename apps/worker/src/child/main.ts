@@ -20,7 +20,7 @@ const config = JSON.parse(process.argv[2]!) as ChildConfig;
 process.argv.length = 1;
 enableCompileCache(join(config.tmp, 'compile-cache'));
 const resolution = installResolution(config.moduleRoots);
-const denials = config.dataFolder === undefined ? undefined : new Denials(config.dataFolder);
+const denials = config.dataFolder === undefined ? undefined : new Denials(config.dataFolder, config.tmp);
 installAliases(config.aliases);
 if (denials !== undefined) resolution.onSqlite = once(() => guardSqlite((path) => denials.isForbidden(path)));
 
