@@ -1,6 +1,7 @@
 import type { Connection } from '@rondo/domain';
 import { err, ok, type Result } from '@rondo/kernel';
 import { show } from './authoring/error.ts';
+import type { TaskContext } from './runtime/task-context.ts';
 
 type Extra = Readonly<Record<string, unknown>>;
 
@@ -137,6 +138,16 @@ function formatExtra(extra: Extra | undefined): string {
     : new URLSearchParams({ [EXTRA]: JSON.stringify(extra) });
   return `?${query.toString()}`;
 }
+
+/** The connection of an id, or of a URI that stands in its place. */
+export async function resolveConnection(ctx: Pick<TaskContext, 'connections'>, idOrUri: string): Promise<Connection> {
+  if (!idOrUri.includes('://')) return ctx.connections.get(idOrUri);
+  const parsed = parseConnection('inline', idOrUri);
+  if (!parsed.ok) throw new Error(parsed.error);
+  return parsed.value;
+}
+
+export type { Connection };
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { CallbackContext } from '../runtime/task-context.ts';
 import type { ParamsInput } from './params.ts';
 import { show } from './error.ts';
+import { isSource } from './source.ts';
 
 /** Runs in the task's process. What it throws is logged and changes no state. */
 export type Callback = (ctx: CallbackContext) => unknown;
@@ -159,7 +160,8 @@ export function problems(error: z.ZodError, input: unknown, schema: z.ZodType): 
     if (issue.code === 'custom' && issue.params?.['whole'] === true) return `${path.join('.')}: ${issue.message}`;
     if (issue.code === 'unrecognized_keys')
       return unknownKeys(issue.keys, path, Object.keys(shapeOf(schema, path) ?? {}));
-    const allowed = describedAt(schema, path) ?? issue.message;
+    const said = issue.code === 'custom' && issue.message !== 'Invalid input' ? issue.message : undefined;
+    const allowed = said ?? describedAt(schema, path) ?? issue.message;
     return `${path.join('.') || 'the value'} is ${show(value)}; allowed: ${allowed}`;
   });
 }
@@ -209,4 +211,14 @@ function distance(a: string, b: string): number {
     row = next;
   }
   return row[b.length]!;
+}
+
+/**
+ * A schema of an operator's argument that may also be given by another task's output, or by a template that becomes it.
+ * What comes of them is the operator's to check when it runs.
+ */
+export function templatable<T extends z.ZodType>(schema: T): z.ZodType<z.output<T>> {
+  const template = z.string().regex(/\{\{|\{%/);
+  const described = z.union([schema, z.custom<z.output<T>>(isSource), template]) as unknown as z.ZodType<z.output<T>>;
+  return schema.description === undefined ? described : described.describe(schema.description);
 }

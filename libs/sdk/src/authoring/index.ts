@@ -1,4 +1,4 @@
-export type { Callback, Callbacks, TaskAttributes } from './attributes.ts';
+export { templatable, type Callback, type Callbacks, type TaskAttributes } from './attributes.ts';
 export { Dag, dag, type DagOptions } from './dag.ts';
 export type { DateInput } from './dates.ts';
 export { DagError } from './error.ts';

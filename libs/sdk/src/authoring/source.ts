@@ -1,3 +1,4 @@
+import type { Json } from '@rondo/kernel';
 import type { Task } from './task.ts';
 
 export const SOURCE: unique symbol = Symbol.for('rondo.source');
@@ -19,7 +20,8 @@ export interface Source<out T> {
  * What may be given where a T is wanted: a T, a task that returns one, or a list or object that holds such tasks.
  * Each task in it becomes upstream of the one that it is given to.
  */
-export type Arg<T> = T | Source<T> | Nested<T>;
+export type Arg<T> = T | Source<T> | (Json extends T ? JsonArg : Nested<T>);
+type JsonArg = Json | Source<unknown> | readonly JsonArg[] | { readonly [key: string]: JsonArg };
 type Nested<T> = T extends (...args: never[]) => unknown
   ? never
   : T extends object
@@ -30,11 +32,13 @@ type Nested<T> = T extends (...args: never[]) => unknown
 export type Resolved<I> =
   I extends Source<infer T>
     ? T
-    : I extends (...args: never[]) => unknown
+    : Json extends I
       ? I
-      : I extends object
-        ? { [K in keyof I]: Resolved<I[K]> }
-        : I;
+      : I extends (...args: never[]) => unknown
+        ? I
+        : I extends object
+          ? { [K in keyof I]: Resolved<I[K]> }
+          : I;
 
 export function isSource(value: unknown): value is Source<unknown> {
   return typeof value === 'object' && value !== null && SOURCE in value;

@@ -1,0 +1,64 @@
+import { dirname, isAbsolute, join } from 'node:path';
+import { Operator, Skip, templatable, type TaskContext } from '@rondo/sdk';
+import * as z from 'zod';
+import { processEnvironment } from '../process/environment.ts';
+
+export interface BashArgs {
+  /** A command, or the name of a `.sh` or `.bash` file of the bundle whose text is the command. A template. */
+  readonly command: string;
+  /** The environment of the command. Default: that of user code. A template. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** True: `env` is added to the environment of user code instead of taking its place. Default false. */
+  readonly appendEnv?: boolean;
+  /** Default: the folder of the DAG file in the bundle. A relative one is relative to it. A template. */
+  readonly cwd?: string;
+  /** The task is skipped when the command ends so. Default 99; null: never. */
+  readonly skipOnExitCode?: number | readonly number[] | null;
+}
+
+const exitCode = z.int().min(1).max(255);
+const schema = z.strictObject({
+  command: templatable(z.string().min(1)).describe('a command, or the name of a .sh or .bash file'),
+  env: templatable(z.record(z.string(), templatable(z.string())).describe('an object of texts')).optional(),
+  appendEnv: z.boolean().describe('true or false').optional(),
+  cwd: templatable(z.string().min(1)).describe('a folder').optional(),
+  skipOnExitCode: z
+    .union([exitCode, z.array(exitCode), z.null()])
+    .describe('an exit code from 1 to 255, a list of them, or null')
+    .optional(),
+});
+
+/** Runs first: when the worker's process is gone, descriptor 3 ends, and the whole group with it. */
+const WATCH = '{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 & exec bash -c "$1" bash 3<&-';
+
+/** Runs a command in bash. Its last line of output is the task's return value; every line is logged as it comes. */
+export class BashOperator extends Operator<BashArgs, string> {
+  static override readonly templateFields = ['command', 'env', 'cwd'];
+  static override readonly templateExtensions = ['.sh', '.bash'];
+  static override readonly schema = schema;
+
+  async execute(
+    ctx: TaskContext,
+    { command, env, appendEnv = false, cwd, skipOnExitCode = 99 }: BashArgs,
+  ): Promise<string> {
+    const { runProcess } = await import('../process/run.ts');
+    const home = join(ctx.files.root, dirname(ctx.dag.file));
+    let last = '';
+    const { code, signal } = await runProcess({
+      command: 'bash',
+      args: ['-c', WATCH, 'bash', command],
+      env: processEnvironment(ctx, env, appendEnv),
+      cwd: cwd === undefined ? home : isAbsolute(cwd) ? cwd : join(home, cwd),
+      signal: ctx.signal,
+      onStdout: (line) => {
+        last = line;
+        ctx.log.info('%s', line);
+      },
+      onStderr: (line) => ctx.log.warn('%s', line),
+    });
+    if (code === 0) return last;
+    if (code !== null && [skipOnExitCode].flat().includes(code))
+      throw new Skip(`the command ended with exit code ${code}`);
+    throw new Error(code === null ? `the command was ended by ${signal}` : `the command ended with exit code ${code}`);
+  }
+}

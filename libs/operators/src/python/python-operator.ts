@@ -1,0 +1,194 @@
+import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
+import type { Json } from '@rondo/kernel';
+import { FailNow, Operator, Skip, templatable, type TaskContext } from '@rondo/sdk';
+import * as z from 'zod';
+import { processEnvironment } from '../process/environment.ts';
+import { environmentFor } from './virtual-environment.ts';
+
+export interface PythonArgs {
+  /** A Python file of the bundle. The Python files and packages beside it can be imported. */
+  readonly file: string;
+  /** A function of the file, or `Class.method`. */
+  readonly callable: string;
+  /** JSON. Templates. */
+  readonly opArgs?: readonly unknown[];
+  /** JSON. Templates. A parameter that is named like a part of the context (`ds`, `params`, `run_id`, …) gets it without this. */
+  readonly opKwargs?: Readonly<Record<string, unknown>>;
+  /** The interpreter. Default `python3`. */
+  readonly python?: string;
+  /** What pip installs into a virtual environment of its own, which is kept: requirements, or a requirements file of the bundle. */
+  readonly requirements?: string | readonly string[];
+  /** The environment of the interpreter. Default: that of user code. Templates. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** True: `env` is added to the environment of user code. Default false. */
+  readonly appendEnv?: boolean;
+}
+
+type Reply =
+  | { readonly kind: 'result'; readonly value: Json }
+  | { readonly kind: 'skip'; readonly reason: string }
+  | { readonly kind: 'push'; readonly key: string; readonly value: Json }
+  | {
+      readonly kind: 'error' | 'fail_now';
+      readonly type: string;
+      readonly message: string;
+      readonly traceback: string;
+    };
+
+const HELPER = fileURLToPath(new URL('./helper/', import.meta.url));
+const TAIL = 5;
+
+/** Calls a Python function in an interpreter of its own. JSON goes in and out; what it prints is logged. */
+export class PythonOperator extends Operator<PythonArgs, Json> {
+  static override readonly templateFields = ['opArgs', 'opKwargs', 'env'];
+  static override readonly schema = z.strictObject({
+    file: z.string().regex(/\.py$/).describe('the name of a .py file'),
+    callable: z
+      .string()
+      .regex(/^[^\d\W]\w*(\.[^\d\W]\w*)*$/u)
+      .describe('the name of a function'),
+    opArgs: templatable(z.array(z.unknown()).describe('a list')).optional(),
+    opKwargs: templatable(z.record(z.string(), z.unknown()).describe('an object')).optional(),
+    python: z.string().min(1).describe('an interpreter such as python3').optional(),
+    requirements: z
+      .union([z.string().min(1), z.array(z.string().min(1))])
+      .describe('a list of requirements, or the name of a requirements file')
+      .optional(),
+    env: templatable(z.record(z.string(), templatable(z.string())).describe('an object of texts')).optional(),
+    appendEnv: z.boolean().describe('true or false').optional(),
+  });
+
+  async execute(ctx: TaskContext, args: PythonArgs): Promise<Json> {
+    const {
+      file,
+      callable,
+      opArgs = [],
+      opKwargs = {},
+      python = 'python3',
+      requirements,
+      env,
+      appendEnv = false,
+    } = args;
+    const path = ctx.files.path(file);
+    const interpreter = requirements === undefined ? python : await environmentFor(ctx, python, requirements);
+    const request = { file: path, callable, args: opArgs, kwargs: opKwargs, context: contextOf(ctx) };
+    const environment = {
+      PYTHONUNBUFFERED: '1',
+      PYTHONIOENCODING: 'utf-8',
+      PYTHONDONTWRITEBYTECODE: '1',
+      ...processEnvironment(ctx, env, appendEnv),
+    };
+    return outcome(ctx, await converse(ctx, interpreter, environment, dirname(path), request), callable);
+  }
+}
+
+interface Conversation {
+  readonly reply: Exclude<Reply, { kind: 'push' }> | undefined;
+  readonly end: string;
+  readonly tail: readonly string[];
+}
+
+async function converse(
+  ctx: TaskContext,
+  interpreter: string,
+  env: Record<string, string>,
+  cwd: string,
+  request: object,
+): Promise<Conversation> {
+  const { runProcess } = await import('../process/run.ts');
+  const tail: string[] = [];
+  let reply: Conversation['reply'];
+  const onReply = (line: string): void => {
+    const message = JSON.parse(line) as Reply;
+    if (message.kind === 'push') ctx.xcom.push(message.key, message.value);
+    else reply = message;
+  };
+  // A reply may be long: it is put together here, not cut as a log line is.
+  let text = '';
+  const { code, signal } = await runProcess({
+    command: interpreter,
+    args: ['-X', 'utf8', join(HELPER, 'rondo_runner.py')],
+    env: { ...env, PYTHONPATH: [HELPER, env['PYTHONPATH']].filter(Boolean).join(':') },
+    cwd,
+    signal: ctx.signal,
+    onStdout: (line) => ctx.log.info('%s', line),
+    onStderr: (line) => {
+      tail.push(line);
+      if (tail.length > TAIL) tail.shift();
+      ctx.log.warn('%s', line);
+    },
+    onPipe: (pipe) => {
+      pipe.setEncoding('utf8');
+      pipe.on('data', (chunk: string) => {
+        const lines = (text + chunk).split('\n');
+        text = lines.pop() ?? '';
+        lines.forEach(onReply);
+      });
+      pipe.write(`${JSON.stringify(request)}\n`);
+    },
+  });
+  return { reply, end: code === null ? `was ended by ${signal}` : `ended with exit code ${code}`, tail };
+}
+
+function outcome(ctx: TaskContext, { reply, end, tail }: Conversation, callable: string): Json {
+  switch (reply?.kind) {
+    case 'result':
+      return reply.value;
+    case 'skip':
+      throw new Skip(reply.reason);
+    case 'fail_now':
+      throw withTrace(new FailNow(reply.message), reply.traceback);
+    case 'error':
+      throw withTrace(Object.assign(new Error(reply.message), { name: reply.type }), reply.traceback);
+    case undefined:
+      throw new Error(
+        `the interpreter ${end} before ${callable} had answered${tail.length === 0 ? '' : `: ${tail.join('\n')}`}`,
+      );
+    default:
+      throw new Error(`unknown reply ${JSON.stringify(reply)} in ${ctx.ti.attemptId}`);
+  }
+}
+
+function withTrace<E extends Error>(error: E, traceback: string): E {
+  if (traceback !== '') error.stack = traceback.trimEnd();
+  return error;
+}
+
+/** The part of the template context that is JSON, under its names. */
+function contextOf({
+  ti,
+  run,
+  params,
+  conf,
+  logicalDate,
+  dataInterval,
+  tryNumber,
+}: TaskContext): Record<string, unknown> {
+  const dates =
+    logicalDate === null
+      ? {}
+      : {
+          logical_date: logicalDate.toISOString(),
+          ds: logicalDate.toISOString().slice(0, 10),
+          ds_nodash: logicalDate.toISOString().slice(0, 10).replaceAll('-', ''),
+          ts: logicalDate
+            .toISOString()
+            .replace(/\.000Z$/, '+00:00')
+            .replace(/Z$/, '+00:00'),
+          data_interval_start: (dataInterval?.start ?? logicalDate).toISOString(),
+          data_interval_end: (dataInterval?.end ?? logicalDate).toISOString(),
+        };
+  return {
+    ...dates,
+    dag_id: ti.dagId,
+    task_id: ti.taskId,
+    run_id: ti.runId,
+    run_type: run.runType,
+    try_number: tryNumber,
+    map_index: ti.mapIndex.join('.'),
+    attempt_id: ti.attemptId,
+    params,
+    conf,
+  };
+}
