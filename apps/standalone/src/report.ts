@@ -29,9 +29,13 @@ export function printReport(report: Report): string {
   return lines.join('\n');
 }
 
+/** `14 × connection refused …  [extApp]`, whatever the entry is made of. */
 function describe(value: Json): string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return String(value);
-  return Object.entries(value as Readonly<Record<string, Json>>)
-    .map(([key, v]) => `${key} ${typeof v === 'object' ? JSON.stringify(v) : String(v)}`)
-    .join(', ');
+  const { app, count, template, errors, limit, ...rest } = value as Readonly<Record<string, Json>>;
+  const more = Object.entries(rest).map(([key, v]) => `${key} ${JSON.stringify(v)}`);
+  const counted = count === undefined ? [] : [`${String(count).padStart(4)} ×`];
+  const over = errors === undefined ? [] : [`${String(errors)} errors, over its limit of ${String(limit)}`];
+  const parts = [...counted, ...(template === undefined ? [] : [String(template)]), ...(app === undefined ? [] : [template === undefined ? `${String(app)}:` : `(${String(app)})`]), ...over, ...more];
+  return parts.join(' ');
 }

@@ -1,6 +1,13 @@
 import { err, ok, type Result } from './result.ts';
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
 
 export interface DurationParts {
   readonly weeks?: number;
@@ -36,7 +43,8 @@ function parseText(text: string): Result<number> {
   const compact = text.replaceAll(' ', '');
   if (!/^(\d+(\.\d+)?(ms|s|m|h|d|w))+$/.test(compact)) return err(`'${text}' is not a duration: ${allowed}`);
   let total = 0;
-  for (const [, amount, unit] of compact.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g)) total += Number(amount) * (UNITS[unit!] ?? 0);
+  for (const [, amount, unit] of compact.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g))
+    total += Number(amount) * (UNITS[unit!] ?? 0);
   return ok(Math.round(total));
 }
 
@@ -57,7 +65,12 @@ export function formatDuration(ms: number): string {
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)}s`;
   const parts: string[] = [];
   let rest = Math.floor(ms / 1_000);
-  for (const [unit, size] of [['d', 86_400], ['h', 3_600], ['m', 60], ['s', 1]] as const) {
+  for (const [unit, size] of [
+    ['d', 86_400],
+    ['h', 3_600],
+    ['m', 60],
+    ['s', 1],
+  ] as const) {
     const count = Math.floor(rest / size);
     rest -= count * size;
     if (count > 0) parts.push(`${count}${unit}`);

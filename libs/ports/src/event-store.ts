@@ -37,7 +37,13 @@ export interface AppendRequest {
 export type AppendOutcome =
   | { readonly ok: true; readonly revision: Revision; readonly position: Position }
   /** `actual` -1: the stream does not exist. */
-  | { readonly ok: false; readonly reason: 'conflict'; readonly stream: string; readonly expected: ExpectedRevision; readonly actual: Revision };
+  | {
+      readonly ok: false;
+      readonly reason: 'conflict';
+      readonly stream: string;
+      readonly expected: ExpectedRevision;
+      readonly actual: Revision;
+    };
 
 export interface StreamFilter {
   /** Streams whose name begins with one of these. */
@@ -86,7 +92,10 @@ export interface EventStore {
   /** Pages of one stream; nothing for a stream that does not exist. */
   readStream(stream: string, options?: ReadOptions): AsyncIterable<readonly RecordedEvent[]>;
   /** Pages of the whole history after a position, in order. */
-  readAll(after: Position, options?: { readonly filter?: StreamFilter; readonly upTo?: Position; readonly limit?: number }): AsyncIterable<readonly RecordedEvent[]>;
+  readAll(
+    after: Position,
+    options?: { readonly filter?: StreamFilter; readonly upTo?: Position; readonly limit?: number },
+  ): AsyncIterable<readonly RecordedEvent[]>;
   /** The heads of the streams whose name begins so, in order of name. */
   listStreams(prefix: string): Promise<readonly StreamHead[]>;
   subscribe(options: SubscribeOptions): Subscription;

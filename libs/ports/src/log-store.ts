@@ -12,8 +12,16 @@ export interface LogLine {
 export interface LogStore {
   append(attempt: AttemptRef, lines: readonly LogLine[]): Promise<void>;
   /** Lines from a line number (0-based); `next` is where to go on. All legs of a try are one log. */
-  read(attempt: AttemptRef, fromLine?: number, limit?: number): Promise<{ readonly lines: readonly LogLine[]; readonly next: number }>;
+  read(
+    attempt: AttemptRef,
+    fromLine?: number,
+    limit?: number,
+  ): Promise<{ readonly lines: readonly LogLine[]; readonly next: number }>;
   /** Calls back with lines as they come, from `fromLine`, until stopped. */
-  follow(attempt: AttemptRef, fromLine: number, onLines: (lines: readonly LogLine[], next: number) => void): { stop(): void };
+  follow(
+    attempt: AttemptRef,
+    fromLine: number,
+    onLines: (lines: readonly LogLine[], next: number) => void,
+  ): { stop(): void };
   close(): Promise<void>;
 }

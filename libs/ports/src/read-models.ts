@@ -141,7 +141,15 @@ export interface RunFilter {
   /** Only runs that had been asked for by this position. */
   readonly requestedBy?: Position;
   /** Default `-runAfter`; a leading `-` is descending. */
-  readonly orderBy?: 'runAfter' | '-runAfter' | 'startedAt' | '-startedAt' | 'endedAt' | '-endedAt' | 'runId' | '-runId';
+  readonly orderBy?:
+    | 'runAfter'
+    | '-runAfter'
+    | 'startedAt'
+    | '-startedAt'
+    | 'endedAt'
+    | '-endedAt'
+    | 'runId'
+    | '-runId';
 }
 
 export interface TaskFilter {
@@ -172,7 +180,13 @@ export interface ReadModels {
   taskInstance(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<TaskInstanceRow | undefined>;
   tries(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;
   xcoms(dagId: string, runId: string, taskId?: string, mapIndex?: string): Promise<readonly XComRow[]>;
-  renderedFields(dagId: string, runId: string, taskId: string, mapIndex: string, tryNumber: number): Promise<RenderedFieldsRow | undefined>;
+  renderedFields(
+    dagId: string,
+    runId: string,
+    taskId: string,
+    mapIndex: string,
+    tryNumber: number,
+  ): Promise<RenderedFieldsRow | undefined>;
   importErrors(): Promise<readonly ImportErrorRow[]>;
   variables(page: Page): Promise<Paged<VariableRow>>;
   variable(key: string): Promise<VariableRow | undefined>;

@@ -1,4 +1,12 @@
-import type { Assignment, AttemptOutcome, CallbackAssignment, Connection, DagDefinition, ImportFailure, TaskError } from '@rondo/domain';
+import type {
+  Assignment,
+  AttemptOutcome,
+  CallbackAssignment,
+  Connection,
+  DagDefinition,
+  ImportFailure,
+  TaskError,
+} from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 
 export type { Assignment, AttemptRunContext, CallbackAssignment } from '@rondo/domain';
@@ -59,7 +67,16 @@ export interface AttemptServices {
   variable(attemptId: string, key: string): Promise<string | undefined>;
   connection(attemptId: string, connId: string): Promise<Connection | undefined>;
   /** An XCom of the attempt's own run, or of another DAG's run when `dagId` and `runId` are given. */
-  xcom(attemptId: string, query: { readonly taskId: string; readonly key: string; readonly mapIndex?: string; readonly dagId?: string; readonly runId?: string }): Promise<{ readonly value: Json } | undefined>;
+  xcom(
+    attemptId: string,
+    query: {
+      readonly taskId: string;
+      readonly key: string;
+      readonly mapIndex?: string;
+      readonly dagId?: string;
+      readonly runId?: string;
+    },
+  ): Promise<{ readonly value: Json } | undefined>;
   /** Stores a value too large for an event; answers its hash. */
   putBlob(attemptId: string, bytes: Uint8Array): Promise<string>;
   getBlob(attemptId: string, hash: string): Promise<Uint8Array | undefined>;
