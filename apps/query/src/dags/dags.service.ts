@@ -1,0 +1,113 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Actor } from '@rondo/contracts';
+import { preview, type DagDefinition, type NextRun, type TaskDefinition } from '@rondo/domain';
+import type {
+  BundleStore,
+  Clock,
+  DagFilter,
+  DagRow,
+  DagVersionRow,
+  Page,
+  Paged,
+  Position,
+  ReadModels,
+} from '@rondo/ports';
+import { Commands } from '../commands.ts';
+import { Definitions } from '../history/definitions.ts';
+import { Positioned } from '../http/position.ts';
+import { notFound } from '../http/problem.ts';
+import { BUNDLES, CLOCK, READ_MODELS } from '../options.ts';
+
+export interface DagSource {
+  readonly dagId: string;
+  readonly version: string;
+  readonly file: string;
+  readonly text: string;
+}
+
+@Injectable()
+export class DagsService {
+  constructor(
+    @Inject(READ_MODELS) private readonly readModels: ReadModels,
+    @Inject(BUNDLES) private readonly bundles: BundleStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(Definitions) private readonly definitions: Definitions,
+    @Inject(Commands) private readonly commands: Commands,
+  ) {}
+
+  list(filter: DagFilter, page: Page): Promise<Positioned<Paged<DagRow>>> {
+    return this.at(() => this.readModels.dags(filter, page));
+  }
+
+  detail(
+    dagId: string,
+    version: string | undefined,
+  ): Promise<Positioned<DagRow & { readonly definition: DagDefinition }>> {
+    return this.at(async () => {
+      const dag = await this.need(dagId);
+      return { ...dag, version: version ?? dag.version, definition: await this.definition(dag, version) };
+    });
+  }
+
+  async setPaused(dagId: string, paused: boolean, actor: Actor): Promise<Positioned<DagRow>> {
+    const { position } = await this.commands.sendAndSettle(dagId, actor, { type: paused ? 'pauseDag' : 'unpauseDag' });
+    return new Positioned(position, await this.need(dagId));
+  }
+
+  source(dagId: string, version: string | undefined): Promise<Positioned<DagSource>> {
+    return this.at(async () => {
+      const dag = await this.need(dagId);
+      const row = (await this.readModels.dagVersions(dagId)).find((each) => each.version === (version ?? dag.version));
+      if (row === undefined) throw notFound(`DAG '${dagId}' has no version '${version}'`);
+      const bytes = await this.bundles.readFile(row.bundle, row.file);
+      if (bytes === undefined) throw notFound(`the bundle '${row.bundle}' of DAG '${dagId}' has no file '${row.file}'`);
+      return { dagId, version: row.version, file: row.file, text: Buffer.from(bytes).toString('utf8') };
+    });
+  }
+
+  versions(dagId: string): Promise<Positioned<Paged<DagVersionRow>>> {
+    return this.at(async () => {
+      await this.need(dagId);
+      return all(await this.readModels.dagVersions(dagId));
+    });
+  }
+
+  tasks(dagId: string, version: string | undefined): Promise<Positioned<Paged<TaskDefinition>>> {
+    return this.at(async () => all((await this.definition(await this.need(dagId), version)).tasks));
+  }
+
+  /** What the timetable would ask for if the DAG were not paused and had room for runs. */
+  next(dagId: string, count: number): Promise<Positioned<{ readonly items: readonly NextRun[] }>> {
+    return this.at(async () => {
+      const { timetable, startDate, endDate, catchup } = await this.definition(await this.need(dagId), undefined);
+      const latest = await this.readModels.runs(
+        { dagId, runType: ['scheduled', 'backfill'], orderBy: '-runAfter' },
+        { offset: 0, limit: 1 },
+      );
+      const { dataIntervalStart: start = null, dataIntervalEnd: end = null } = latest.items[0] ?? {};
+      const last = start === null || end === null ? null : ([start, end] as const);
+      const restriction = { earliest: startDate ?? null, latest: endDate ?? null, catchup };
+      return { items: preview(timetable, { now: this.clock.now(), last, restriction }, count) };
+    });
+  }
+
+  private async at<T>(read: () => Promise<T>): Promise<Positioned<T>> {
+    const position: Position = await this.readModels.position();
+    return new Positioned(position, await read());
+  }
+
+  private async need(dagId: string): Promise<DagRow> {
+    const dag = await this.readModels.dag(dagId);
+    if (dag === undefined) throw notFound(`there is no DAG '${dagId}'`);
+    return dag;
+  }
+
+  private async definition(dag: DagRow, version: string | undefined): Promise<DagDefinition> {
+    const found = await this.definitions.get(version ?? dag.version);
+    if (found === undefined || found.definition.dagId !== dag.dagId)
+      throw notFound(`DAG '${dag.dagId}' has no version '${version ?? dag.version}'`);
+    return found.definition;
+  }
+}
+
+const all = <T>(items: readonly T[]): Paged<T> => ({ items, total: items.length });

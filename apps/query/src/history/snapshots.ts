@@ -1,0 +1,95 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type {
+  DagRunRow,
+  Page,
+  Paged,
+  Position,
+  ReadModels,
+  RenderedFieldsRow,
+  TaskFilter,
+  TaskInstanceRow,
+  TaskTryRow,
+  XComRow,
+} from '@rondo/ports';
+import type { RunView } from '@rondo/projections';
+import { READ_MODELS } from '../options.ts';
+import { RunHistory } from './run-history.ts';
+
+/** One run at one position: now, from the read models; or as of then, from the history. */
+export interface RunSnapshot {
+  readonly position: Position;
+  run(): Promise<DagRunRow | undefined>;
+  tasks(filter: Pick<TaskFilter, 'taskId' | 'state'>, page: Page): Promise<Paged<TaskInstanceRow>>;
+  task(taskId: string, mapIndex: string): Promise<TaskInstanceRow | undefined>;
+  tries(taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;
+  xcoms(taskId?: string, mapIndex?: string): Promise<readonly XComRow[]>;
+  rendered(taskId: string, mapIndex: string, tryNumber: number): Promise<RenderedFieldsRow | undefined>;
+}
+
+@Injectable()
+export class Snapshots {
+  constructor(
+    @Inject(READ_MODELS) private readonly readModels: ReadModels,
+    @Inject(RunHistory) private readonly history: RunHistory,
+  ) {}
+
+  async of(dagId: string, runId: string, asOf: string | undefined): Promise<RunSnapshot> {
+    if (asOf === undefined) return live(this.readModels, await this.readModels.position(), dagId, runId);
+    const position = await this.history.resolve(asOf);
+    return past(position, await this.history.viewAt(dagId, runId, position));
+  }
+}
+
+function live(models: ReadModels, position: Position, dagId: string, runId: string): RunSnapshot {
+  return {
+    position,
+    run: () => models.run(dagId, runId),
+    tasks: (filter, page) => models.taskInstances({ ...filter, dagId, runId }, page),
+    task: (taskId, mapIndex) => models.taskInstance(dagId, runId, taskId, mapIndex),
+    tries: (taskId, mapIndex) => models.tries(dagId, runId, taskId, mapIndex),
+    xcoms: (taskId, mapIndex) => models.xcoms(dagId, runId, taskId, mapIndex),
+    rendered: (taskId, mapIndex, tryNumber) => models.renderedFields(dagId, runId, taskId, mapIndex, tryNumber),
+  };
+}
+
+type Placed = Pick<TaskInstanceRow, 'taskId' | 'mapIndex'>;
+
+const isAt = (taskId: string, mapIndex: string) => (row: Placed) => row.taskId === taskId && row.mapIndex === mapIndex;
+const byText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+/** Indexes are numbers as text: the shorter is the smaller. */
+const byMapIndex = (a: Placed, b: Placed): number =>
+  a.mapIndex.length - b.mapIndex.length || byText(a.mapIndex, b.mapIndex);
+
+function past(position: Position, view: RunView | undefined): RunSnapshot {
+  const tasks = (view?.tasks ?? [])
+    .toSorted((a, b) => a.ordinal - b.ordinal || byMapIndex(a, b))
+    .map(({ ordinal: _ordinal, retries: _retries, open: _open, ...row }) => row);
+  return {
+    position,
+    async run() {
+      if (view === undefined) return undefined;
+      const { runNo: _runNo, dagRevisions: _dagRevisions, ...run } = view.run;
+      return run;
+    },
+    async tasks({ taskId, state }, { offset, limit }) {
+      const matching = tasks.filter(
+        (row) => (taskId === undefined || row.taskId === taskId) && (state === undefined || state.includes(row.state)),
+      );
+      return { items: matching.slice(offset, offset + limit), total: matching.length };
+    },
+    task: async (taskId, mapIndex) => tasks.find(isAt(taskId, mapIndex)),
+    tries: async (taskId, mapIndex) =>
+      (view?.tries ?? []).filter(isAt(taskId, mapIndex)).toSorted((a, b) => a.tryNumber - b.tryNumber),
+    xcoms: async (taskId, mapIndex) =>
+      (view?.xcoms ?? [])
+        .filter(
+          (row) =>
+            (taskId === undefined || row.taskId === taskId) && (mapIndex === undefined || row.mapIndex === mapIndex),
+        )
+        .toSorted((a, b) => byText(a.taskId, b.taskId) || byMapIndex(a, b) || byText(a.key, b.key)),
+    rendered: async (taskId, mapIndex, tryNumber) =>
+      view?.rendered.find(
+        (row) => row.taskId === taskId && row.mapIndex.join('.') === mapIndex && row.tryNumber === tryNumber,
+      ),
+  };
+}

@@ -1,0 +1,75 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { NextFunction, Response } from 'express';
+import type { AdmittedRequest } from './operation.ts';
+import { HttpProblem } from './problem.ts';
+
+export interface DoorOptions {
+  /** Asked of everybody who does not come from this machine. Without one nobody else is let in. */
+  readonly token?: string;
+  /** Names under which the API may be addressed beside `localhost` and the loopback addresses; without a port. */
+  readonly hosts?: readonly string[];
+  /** Origins of pages that may use the API beside the API's own: `https://example.org`. */
+  readonly origins?: readonly string[];
+}
+
+const LOOPBACK_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * I17. A page of another site must not reach the API through a visitor's browser: neither under a name of its own that
+ * points here (Host), nor by a request across sites (Origin). This machine needs no token; everybody else does.
+ */
+export function door(options: DoorOptions): (request: AdmittedRequest, response: Response, next: NextFunction) => void {
+  const hosts = new Set([...LOOPBACK_NAMES, ...(options.hosts ?? []).map((host) => host.toLowerCase())]);
+  const origins = new Set(options.origins);
+  const expected = options.token === undefined ? undefined : digest(options.token);
+  return (request, _response, next) => {
+    const host = request.headers.host ?? '';
+    const name = host.replace(/:\d+$/, '').toLowerCase();
+    if (!hosts.has(name))
+      throw new HttpProblem(
+        403,
+        'Wrong host',
+        `Host '${host}' is not a name of this platform: ${[...hosts].join(', ')}`,
+      );
+    const { origin } = request.headers;
+    if (origin !== undefined && !origins.has(origin) && !isSameSite(origin, host))
+      throw new HttpProblem(
+        403,
+        'Wrong origin',
+        `Origin '${origin}' may not use the API; allowed: its own${[...origins].map((each) => `, ${each}`).join('')}`,
+      );
+    const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    if (given !== undefined && expected !== undefined && timingSafeEqual(digest(given), expected))
+      request.rondoActor = { kind: 'user', name: 'token' };
+    else if (isLocal(request, name) && given === undefined) request.rondoActor = { kind: 'user', name: 'local' };
+    else
+      throw unauthorized(
+        given === undefined
+          ? 'a bearer token is needed from anywhere but this machine'
+          : 'the bearer token is not the right one',
+      );
+    next();
+  };
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+function isSameSite(origin: string, host: string): boolean {
+  return origin === `http://${host}` || origin === `https://${host}`;
+}
+
+/** Straight from this machine: what a proxy passes on comes from elsewhere. */
+function isLocal(request: AdmittedRequest, hostName: string): boolean {
+  const address = request.socket.remoteAddress ?? '';
+  const loopback = address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+  return (
+    loopback &&
+    LOOPBACK_NAMES.has(hostName) &&
+    request.headers['x-forwarded-for'] === undefined &&
+    request.headers.forwarded === undefined
+  );
+}
+
+function unauthorized(detail: string): HttpProblem {
+  return new HttpProblem(401, 'Not authorised', detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
+}

@@ -1,0 +1,19 @@
+import { CONNECTION_OPERATIONS } from '../connections/connections.operations.ts';
+import { DAG_OPERATIONS } from '../dags/dags.operations.ts';
+import { EVENT_OPERATIONS } from '../events/events.operations.ts';
+import type { Operation } from '../http/operation.ts';
+import { RUN_OPERATIONS } from '../runs/runs.operations.ts';
+import { SYSTEM_OPERATIONS } from '../system/system.operations.ts';
+import { TASK_OPERATIONS } from '../task-instances/tasks.operations.ts';
+import { VARIABLE_OPERATIONS } from '../variables/variables.operations.ts';
+
+/** Every operation of the API, in the order in which the document lists them. */
+export const OPERATIONS: readonly Operation[] = [
+  ...DAG_OPERATIONS,
+  ...RUN_OPERATIONS,
+  ...TASK_OPERATIONS,
+  ...EVENT_OPERATIONS,
+  ...VARIABLE_OPERATIONS,
+  ...CONNECTION_OPERATIONS,
+  ...SYSTEM_OPERATIONS,
+];

@@ -1,0 +1,64 @@
+import type { AdminService } from '@rondo/application';
+import type { CommandBus } from '@rondo/contracts';
+import type {
+  BlobStore,
+  BundleStore,
+  Clock,
+  EventStore,
+  LogStore,
+  Position,
+  ReadModels,
+  SecretBox,
+} from '@rondo/ports';
+import type { Authorize } from './http/authorize.ts';
+import type { DoorOptions } from './http/door.ts';
+
+export interface ComponentHealth {
+  readonly status: 'ok' | 'failing';
+  readonly detail?: string;
+}
+
+export interface HealthReport {
+  readonly status: 'ok' | 'failing';
+  readonly components: Readonly<Record<string, ComponentHealth>>;
+}
+
+/** What an administrator may ask of the platform that runs in this process. */
+export interface AdminCommands {
+  /** Writes a copy of the data folder to a folder that does not exist yet. Throws an error to be shown when it cannot. */
+  backup(path: string): Promise<{ readonly path: string; readonly position: Position }>;
+}
+
+/** Everything that the service stands on. */
+export interface QueryOptions {
+  readonly readModels: ReadModels;
+  readonly eventStore: EventStore;
+  readonly commands: CommandBus;
+  readonly logs: LogStore;
+  readonly blobs: BlobStore;
+  readonly bundles: BundleStore;
+  readonly secrets: SecretBox;
+  readonly admin: AdminService;
+  readonly clock: Clock;
+  readonly health: () => Promise<HealthReport>;
+  readonly adminCommands?: AdminCommands;
+  readonly door?: DoorOptions;
+  readonly authorize?: Authorize;
+  /** The release's version. */
+  readonly version: string;
+}
+
+export const READ_MODELS = Symbol('read models');
+export const EVENT_STORE = Symbol('event store');
+export const COMMANDS = Symbol('commands');
+export const LOGS = Symbol('logs');
+export const BLOBS = Symbol('blobs');
+export const BUNDLES = Symbol('bundles');
+export const SECRETS = Symbol('secrets');
+export const ADMIN = Symbol('administration');
+export const CLOCK = Symbol('clock');
+export const HEALTH = Symbol('health');
+export const ADMIN_COMMANDS = Symbol('administrative commands');
+export const DOOR = Symbol('door');
+export const AUTHORIZE = Symbol('authorize');
+export const VERSION = Symbol('version');

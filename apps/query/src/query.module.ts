@@ -1,0 +1,106 @@
+import {
+  Inject,
+  Module,
+  type DynamicModule,
+  type MiddlewareConsumer,
+  type NestModule,
+  type Provider,
+} from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import express from 'express';
+import { Commands } from './commands.ts';
+import { ConnectionsController } from './connections/connections.controller.ts';
+import { ConnectionsService } from './connections/connections.service.ts';
+import { DagsController } from './dags/dags.controller.ts';
+import { DagsService } from './dags/dags.service.ts';
+import { EventsController } from './events/events.controller.ts';
+import { Definitions } from './history/definitions.ts';
+import { RunHistory } from './history/run-history.ts';
+import { Snapshots } from './history/snapshots.ts';
+import { authorize } from './http/authorize.ts';
+import { door, type DoorOptions } from './http/door.ts';
+import { AnswerInterceptor, AuthorizeGuard } from './http/guards.ts';
+import { LiveAnswers } from './http/live.ts';
+import { ProblemFilter } from './http/problem.filter.ts';
+import * as options from './options.ts';
+import { RunsController } from './runs/runs.controller.ts';
+import { RunsService } from './runs/runs.service.ts';
+import { SystemController } from './system/system.controller.ts';
+import { LogController } from './task-instances/log.controller.ts';
+import { LogService } from './task-instances/log.service.ts';
+import { TasksController } from './task-instances/tasks.controller.ts';
+import { TasksService } from './task-instances/tasks.service.ts';
+import { VariablesController } from './variables/variables.controller.ts';
+import { VariablesService } from './variables/variables.service.ts';
+
+/** The largest body of a request. */
+const BODY_LIMIT = '1mb';
+
+const CONTROLLERS = [
+  DagsController,
+  RunsController,
+  TasksController,
+  LogController,
+  EventsController,
+  VariablesController,
+  ConnectionsController,
+  SystemController,
+];
+const SERVICES = [
+  Commands,
+  Definitions,
+  RunHistory,
+  Snapshots,
+  LiveAnswers,
+  DagsService,
+  RunsService,
+  TasksService,
+  LogService,
+  VariablesService,
+  ConnectionsService,
+];
+
+/** The API. The application that imports it must leave bodies unparsed: see `API_APPLICATION`. */
+@Module({})
+export class QueryModule implements NestModule {
+  constructor(@Inject(options.DOOR) private readonly doorOptions: DoorOptions) {}
+
+  static register(given: options.QueryOptions): DynamicModule {
+    return {
+      module: QueryModule,
+      controllers: CONTROLLERS,
+      providers: [
+        ...SERVICES,
+        ...provided(given),
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_GUARD, useClass: AuthorizeGuard },
+        { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
+      ],
+    };
+  }
+
+  configure(consumer: MiddlewareConsumer): void {
+    // Who may not come in is not listened to: the door stands before the body is read.
+    consumer.apply(door(this.doorOptions), express.json({ limit: BODY_LIMIT })).forRoutes('{*path}');
+  }
+}
+
+function provided(given: options.QueryOptions): Provider[] {
+  const values: readonly (readonly [symbol, unknown])[] = [
+    [options.READ_MODELS, given.readModels],
+    [options.EVENT_STORE, given.eventStore],
+    [options.COMMANDS, given.commands],
+    [options.LOGS, given.logs],
+    [options.BLOBS, given.blobs],
+    [options.BUNDLES, given.bundles],
+    [options.SECRETS, given.secrets],
+    [options.ADMIN, given.admin],
+    [options.CLOCK, given.clock],
+    [options.HEALTH, given.health],
+    [options.ADMIN_COMMANDS, given.adminCommands ?? null],
+    [options.DOOR, given.door ?? {}],
+    [options.AUTHORIZE, given.authorize ?? authorize],
+    [options.VERSION, given.version],
+  ];
+  return values.map(([provide, useValue]) => ({ provide, useValue }));
+}

@@ -1,0 +1,140 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Actor, DagCommand, InstanceSelection } from '@rondo/contracts';
+import type { Json, JsonObject } from '@rondo/kernel';
+import type { DagRunRow, Page, Paged, ReadModels, RecordedEvent, RunFilter } from '@rondo/ports';
+import { Commands } from '../commands.ts';
+import { RunHistory } from '../history/run-history.ts';
+import { Snapshots } from '../history/snapshots.ts';
+import { Positioned } from '../http/position.ts';
+import { invalid, notFound } from '../http/problem.ts';
+import { READ_MODELS } from '../options.ts';
+
+export interface TriggerInput {
+  readonly runId?: string;
+  readonly conf?: Json;
+  readonly logicalDate?: number | null;
+  readonly note?: string;
+}
+
+@Injectable()
+export class RunsService {
+  constructor(
+    @Inject(READ_MODELS) private readonly readModels: ReadModels,
+    @Inject(Commands) private readonly commands: Commands,
+    @Inject(Snapshots) private readonly snapshots: Snapshots,
+    @Inject(RunHistory) private readonly history: RunHistory,
+  ) {}
+
+  async list(filter: RunFilter, page: Page): Promise<Positioned<Paged<DagRunRow>>> {
+    const position = await this.readModels.position();
+    return new Positioned(position, await this.readModels.runs(filter, page));
+  }
+
+  async listOf(
+    dagId: string,
+    filter: RunFilter,
+    page: Page,
+    asOf: string | undefined,
+  ): Promise<Positioned<Paged<DagRunRow>>> {
+    if ((await this.readModels.dag(dagId)) === undefined) throw notFound(`there is no DAG '${dagId}'`);
+    if (asOf === undefined) return this.list({ ...filter, dagId }, page);
+    if (filter.state !== undefined) throw notWithAsOf('state', filter.state.join(','));
+    if (filter.orderBy !== undefined && /startedAt|endedAt/.test(filter.orderBy))
+      throw notWithAsOf('orderBy', filter.orderBy);
+    const position = await this.history.resolve(asOf);
+    await this.readModels.settled(position);
+    const found = await this.readModels.runs({ ...filter, dagId, requestedBy: position }, page);
+    const items: DagRunRow[] = [];
+    for (const { runId } of found.items) {
+      const run = await (await this.snapshots.of(dagId, runId, String(position))).run();
+      if (run !== undefined) items.push(run);
+    }
+    return new Positioned(position, { items, total: found.total });
+  }
+
+  async get(dagId: string, runId: string, asOf: string | undefined): Promise<Positioned<DagRunRow>> {
+    const snapshot = await this.snapshots.of(dagId, runId, asOf);
+    const run = await snapshot.run();
+    if (run === undefined) throw noRun(dagId, runId, asOf === undefined ? undefined : snapshot.position);
+    return new Positioned(snapshot.position, run);
+  }
+
+  async trigger(
+    dagId: string,
+    input: TriggerInput,
+    actor: Actor,
+    key: string | undefined,
+  ): Promise<Positioned<DagRunRow>> {
+    const command: DagCommand = {
+      type: 'triggerRun',
+      runType: 'manual',
+      triggeredBy: 'user',
+      ...input,
+      ...(key === undefined ? {} : { key }),
+    };
+    const { position, result } = await this.commands.sendAndSettle(dagId, actor, command);
+    const run = await this.readModels.run(dagId, String(result['runId']));
+    if (run === undefined)
+      throw new Error(
+        `run '${String(result['runId'])}' of DAG '${dagId}' was accepted at position ${position} and is not there`,
+      );
+    return new Positioned(position, run);
+  }
+
+  clear(
+    dagId: string,
+    runId: string,
+    selection: InstanceSelection,
+    dryRun: boolean,
+    actor: Actor,
+  ): Promise<Positioned<JsonObject>> {
+    return this.touch(dagId, actor, { type: 'clearTasks', runId, selection, dryRun });
+  }
+
+  markTasks(
+    dagId: string,
+    runId: string,
+    selection: InstanceSelection,
+    state: 'success' | 'failed' | 'skipped',
+    actor: Actor,
+  ): Promise<Positioned<JsonObject>> {
+    return this.touch(dagId, actor, { type: 'markTasks', runId, selection, state });
+  }
+
+  mark(dagId: string, runId: string, state: 'success' | 'failed', actor: Actor): Promise<Positioned<JsonObject>> {
+    return this.touch(dagId, actor, { type: 'markRun', runId, state });
+  }
+
+  async cancel(dagId: string, runId: string, actor: Actor): Promise<Positioned<DagRunRow>> {
+    const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'cancelRun', runId });
+    const run = await this.readModels.run(dagId, runId);
+    if (run === undefined) throw noRun(dagId, runId, undefined);
+    return new Positioned(position, run);
+  }
+
+  async events(dagId: string, runId: string, asOf: string | undefined, page: Page): Promise<Positioned<Paged<object>>> {
+    const position = asOf === undefined ? await this.readModels.position() : await this.history.resolve(asOf);
+    const events = await this.history.timeline(dagId, runId).eventsTo(position);
+    if (events.length === 0) throw noRun(dagId, runId, asOf === undefined ? undefined : position);
+    const items = events.slice(page.offset, page.offset + page.limit).map(shown);
+    return new Positioned(position, { items, total: events.length });
+  }
+
+  private async touch(dagId: string, actor: Actor, command: DagCommand): Promise<Positioned<JsonObject>> {
+    const { position, result } = await this.commands.sendAndSettle(dagId, actor, command);
+    return new Positioned(position, { instances: [], ...result });
+  }
+}
+
+function shown({ data, meta, ...event }: RecordedEvent): object {
+  return { ...event, data: JSON.parse(data) as Json, meta: JSON.parse(meta) as Json };
+}
+
+export function noRun(dagId: string, runId: string, asOf: number | undefined): Error {
+  return notFound(`DAG '${dagId}' has no run '${runId}'${asOf === undefined ? '' : ` as of position ${asOf}`}`);
+}
+
+function notWithAsOf(name: string, value: string): Error {
+  const allowed = 'not together with asOf';
+  return invalid([{ in: 'query', name, value, message: `is ${allowed}`, allowed }]);
+}

@@ -1,0 +1,148 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Actor } from '@rondo/contracts';
+import type { Json, JsonObject } from '@rondo/kernel';
+import type {
+  BlobStore,
+  Page,
+  Paged,
+  ReadModels,
+  RenderedFieldsRow,
+  TaskFilter,
+  TaskInstanceRow,
+  TaskTryRow,
+  XComRow,
+} from '@rondo/ports';
+import { Commands } from '../commands.ts';
+import { Snapshots, type RunSnapshot } from '../history/snapshots.ts';
+import { Positioned } from '../http/position.ts';
+import { notFound } from '../http/problem.ts';
+import { BLOBS, READ_MODELS } from '../options.ts';
+import { noRun } from '../runs/runs.service.ts';
+
+export interface InstanceName {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  readonly mapIndex: string;
+}
+
+@Injectable()
+export class TasksService {
+  constructor(
+    @Inject(READ_MODELS) private readonly readModels: ReadModels,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+    @Inject(Snapshots) private readonly snapshots: Snapshots,
+    @Inject(Commands) private readonly commands: Commands,
+  ) {}
+
+  async list(filter: TaskFilter, page: Page): Promise<Positioned<Paged<TaskInstanceRow>>> {
+    const position = await this.readModels.position();
+    return new Positioned(position, await this.readModels.taskInstances(filter, page));
+  }
+
+  async listOf(
+    dagId: string,
+    runId: string,
+    filter: TaskFilter,
+    page: Page,
+    asOf: string | undefined,
+  ): Promise<Positioned<Paged<TaskInstanceRow>>> {
+    const snapshot = await this.snapshotOf(dagId, runId, asOf);
+    return new Positioned(snapshot.position, await snapshot.tasks(filter, page));
+  }
+
+  async get(name: InstanceName, asOf: string | undefined): Promise<Positioned<TaskInstanceRow>> {
+    const snapshot = await this.snapshotOf(name.dagId, name.runId, asOf);
+    return new Positioned(snapshot.position, await this.need(snapshot, name));
+  }
+
+  async tries(name: InstanceName, asOf: string | undefined): Promise<Positioned<Paged<TaskTryRow>>> {
+    const snapshot = await this.snapshotOf(name.dagId, name.runId, asOf);
+    const current = await this.need(snapshot, name);
+    const earlier = (await snapshot.tries(name.taskId, name.mapIndex)).filter(
+      (row) => row.tryNumber !== current.tryNumber || current.startedAt === null,
+    );
+    const begun = current.tryNumber > 0 && !earlier.some((row) => row.tryNumber === current.tryNumber);
+    const {
+      maxTries: _maxTries,
+      operator: _operator,
+      pool: _pool,
+      queue: _queue,
+      retryAt: _retryAt,
+      ...latest
+    } = current;
+    const items = begun ? [...earlier, latest] : earlier;
+    return new Positioned(snapshot.position, { items, total: items.length });
+  }
+
+  async xcoms(name: InstanceName, asOf: string | undefined): Promise<Positioned<Paged<XComRow>>> {
+    const snapshot = await this.snapshotOf(name.dagId, name.runId, asOf);
+    await this.need(snapshot, name);
+    const items = await snapshot.xcoms(name.taskId, name.mapIndex);
+    return new Positioned(snapshot.position, { items, total: items.length });
+  }
+
+  async runXComs(
+    dagId: string,
+    runId: string,
+    asOf: string | undefined,
+    page: Page,
+  ): Promise<Positioned<Paged<XComRow>>> {
+    const snapshot = await this.snapshotOf(dagId, runId, asOf);
+    const all = await snapshot.xcoms();
+    return new Positioned(snapshot.position, {
+      items: all.slice(page.offset, page.offset + page.limit),
+      total: all.length,
+    });
+  }
+
+  async xcom(name: InstanceName, key: string, asOf: string | undefined): Promise<Positioned<XComRow>> {
+    const { position, body } = await this.xcoms(name, asOf);
+    const row = body.items.find((each) => each.key === key);
+    if (row === undefined) throw notFound(`${labelOf(name)} has no XCom '${key}'`);
+    if (row.blob === null) return new Positioned(position, row);
+    const bytes = await this.blobs.get(row.blob);
+    if (bytes === undefined) throw notFound(`the value of XCom '${key}' of ${labelOf(name)} is no longer stored`);
+    return new Positioned(position, { ...row, value: JSON.parse(Buffer.from(bytes).toString('utf8')) as Json });
+  }
+
+  async rendered(
+    name: InstanceName,
+    tryNumber: number | undefined,
+    asOf: string | undefined,
+  ): Promise<Positioned<RenderedFieldsRow>> {
+    const snapshot = await this.snapshotOf(name.dagId, name.runId, asOf);
+    const wanted = tryNumber ?? (await this.need(snapshot, name)).tryNumber;
+    const row = await snapshot.rendered(name.taskId, name.mapIndex, wanted);
+    if (row === undefined) throw notFound(`${labelOf(name)} has no rendered fields of try ${wanted}`);
+    return new Positioned(snapshot.position, row);
+  }
+
+  /** From the scheduler itself: what decides also explains. */
+  async reasons({ dagId, runId, taskId, mapIndex }: InstanceName, actor: Actor): Promise<Positioned<JsonObject>> {
+    const { position, result } = await this.commands.send(dagId, actor, {
+      type: 'explainTask',
+      runId,
+      taskId,
+      mapIndex,
+    });
+    return new Positioned(position, result);
+  }
+
+  private async snapshotOf(dagId: string, runId: string, asOf: string | undefined): Promise<RunSnapshot> {
+    const snapshot = await this.snapshots.of(dagId, runId, asOf);
+    if ((await snapshot.run()) === undefined)
+      throw noRun(dagId, runId, asOf === undefined ? undefined : snapshot.position);
+    return snapshot;
+  }
+
+  private async need(snapshot: RunSnapshot, name: InstanceName): Promise<TaskInstanceRow> {
+    const row = await snapshot.task(name.taskId, name.mapIndex);
+    if (row === undefined) throw notFound(`there is no ${labelOf(name)}`);
+    return row;
+  }
+}
+
+export function labelOf({ dagId, runId, taskId, mapIndex }: InstanceName): string {
+  return `task instance '${taskId}${mapIndex === '' ? '' : `[${mapIndex}]`}' of run '${runId}' of DAG '${dagId}'`;
+}
