@@ -13,7 +13,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b[A-Za-z]:\\[^\s"']+/g, '<path>'],
   [/\b0x[0-9a-f]+\b/gi, '<hex>'],
   [/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{8,}\b/gi, '<hex>'],
-  [/(?<![A-Za-z])[-+]?\d+(?:[.,:_-]\d+)*/g, '<num>'],
+  [/(?<![A-Za-z0-9])[-+]?\d+(?:[.,:_-]\d+)*/g, '<num>'],
 ];
 
 /** The least share of equal tokens for a message to join a group. */

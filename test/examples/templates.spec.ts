@@ -14,6 +14,7 @@ describe('masking', () => {
     ['see http://host:80/a?b=1', 'see <url>'],
     ['at 0x1f3a in deadbeef01', 'at <hex> in <hex>'],
     ['req-6545e148-38bb-4960-926b-9d6428dbd8e4 done', 'req-<id> done'],
+    ['AH00957: 3 of 14ms', 'AH00957: <num> of <num>ms'],
     ['block blk_123 of port=80', 'block blk_<num> of port=<num>'],
   ])('%s', (message, masked) => expect(maskVariables(message)).toBe(masked));
 });

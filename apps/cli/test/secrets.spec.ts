@@ -20,12 +20,29 @@ describe('variables and connections', () => {
   it('sets, reads and deletes a variable', async () => {
     api
       .on('PUT /variables/k', { body: {} })
-      .on('GET /variables/k', { body: { key: 'k', description: null, value: 'v' } })
+      .on('GET /variables/k', { body: { key: 'k', description: null, value: 'v', masked: false } })
       .on('DELETE /variables/k', { status: 204 });
     await rondo(['variables', 'set', 'k', '-', '--url', api.url], { input: 'secret\n' });
     expect(api.received[0]?.body).toEqual({ value: 'secret' });
     expect((await call('variables', 'get', 'k')).out).toBe('v\n');
     expect((await call('variables', 'delete', 'k')).out).toBe('variable k is deleted\n');
+  });
+
+  it('says how to see a value that is masked', async () => {
+    api.on('GET /variables/token', ({ query }) => ({
+      body: {
+        key: 'token',
+        description: null,
+        value: query.reveal === 'true' ? 'v' : '***',
+        masked: query.reveal !== 'true',
+      },
+    }));
+    expect(await call('variables', 'get', 'token')).toMatchObject({
+      code: 0,
+      out: '***\n',
+      err: 'the key sounds secret: --reveal shows the value\n',
+    });
+    expect(await call('variables', 'get', 'token', '--reveal')).toMatchObject({ out: 'v\n', err: '' });
   });
 
   it('exports what it imports, to a file for its owner alone', async () => {

@@ -17,9 +17,10 @@ async function list(context: Context): Promise<void> {
   );
 }
 
-async function get(context: Context, key: string): Promise<void> {
-  const variable = await context.api.get<VariableAnswer>(path('variables', key));
-  context.answer(variable, () => variable.value ?? '');
+async function get(context: Context, key: string, { reveal }: { readonly reveal?: boolean }): Promise<void> {
+  const variable = await context.api.get<VariableAnswer>(path('variables', key), { reveal });
+  context.answer(variable, () => variable.value);
+  if (variable.masked && !context.json) context.warn('the key sounds secret: --reveal shows the value');
 }
 
 async function set(
@@ -94,7 +95,7 @@ async function exportAll(context: Context, file: string | undefined): Promise<vo
   const page = await context.api.get<Page<VariableAnswer>>('/variables', ALL);
   const values: Record<string, string> = {};
   for (const { key } of page.items)
-    values[key] = (await context.api.get<VariableAnswer>(path('variables', key))).value ?? '';
+    values[key] = (await context.api.get<VariableAnswer>(path('variables', key), { reveal: true })).value;
   await writeObject(context, file, values, page.items.length, 'variables');
 }
 
@@ -103,7 +104,12 @@ export function registerVariables({ program, action }: Registry): void {
     .command('variables')
     .description('the variables that tasks may read; they are stored encrypted');
   variables.command('list').description('list the keys').action(action(list));
-  variables.command('get').description('print a value').argument('<key>').action(action(get));
+  variables
+    .command('get')
+    .description('print a value')
+    .argument('<key>')
+    .option('--reveal', 'even if its key sounds secret')
+    .action(action(get));
   variables
     .command('set')
     .description('set a value')

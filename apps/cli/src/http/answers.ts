@@ -17,7 +17,8 @@ export type RunAnswer = DagRunRow;
 export type TaskAnswer = TaskInstanceRow;
 export type Page<T> = Paged<T>;
 export type ImportErrorAnswer = ImportErrorRow;
-export type VariableAnswer = Omit<VariableRow, 'sealed'> & { readonly value?: string };
+/** `***` for a key that sounds secret, unless asked to reveal it. */
+export type VariableAnswer = Omit<VariableRow, 'sealed'> & { readonly value: string; readonly masked: boolean };
 export type ConnectionAnswer = Omit<ConnectionRow, 'sealed'>;
 export type ReasonAnswer = ReasonView;
 export type DagDetail = DagRow & { readonly definition: DagDefinition };

@@ -110,7 +110,8 @@ export class LiveTree {
     };
     const runChanged = changed('', run.state);
     const write = (task?: ProgressTask): void => {
-      const at = (task ?? run).endedAt ?? this.#now();
+      const subject = task ?? run;
+      const at = subject.endedAt ?? (subject.state === 'running' ? subject.startedAt : null) ?? this.#now();
       this.#out.write(`${plainLine(task === undefined ? { at, run } : { at, run, task })}\n`);
     };
     if (runChanged && !isFinished(run.state)) write();

@@ -133,8 +133,8 @@ describe('live tree', () => {
     ]);
     tree.end();
     expect(out.text.split('\n')).toEqual([
-      '00:00:02.000  run orders manual__1  running',
-      '00:00:02.000  a  running',
+      '00:00:01.000  run orders manual__1  running',
+      '00:00:01.500  a  running',
       '00:00:03.000  a  success  1.5s',
       '00:00:04.000  run orders manual__1  success  3.0s',
       '',
