@@ -29,7 +29,7 @@ const schema = z.strictObject({
 });
 
 /** Runs first: when the worker's process is gone, descriptor 3 ends, and the whole group with it. */
-const WATCH = '{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 & exec bash -c "$1" bash 3<&-';
+const WATCH = '{ trap "" TERM INT HUP; read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 & exec bash -c "$1" bash 3<&-';
 
 /** Runs a command in bash. Its last line of output is the task's return value; every line is logged as it comes. */
 export class BashOperator extends Operator<BashArgs, string> {

@@ -1,5 +1,5 @@
 import {
-  declare,
+  declareTask,
   FunctionOperator,
   type Construction,
   type FunctionArgs,
@@ -33,7 +33,7 @@ export function branch<A extends readonly unknown[]>(
   choose: Choose<A>,
   options: FunctionOptions = {},
 ): TaskFunction<A, Choice> {
-  return declare<A, Choice>(id, choose, options, (each, construction) => new BranchOperator<A>(each, construction));
+  return declareTask<A, Choice>(id, choose, options, (each, construction) => new BranchOperator<A>(each, construction));
 }
 
 export interface ShortCircuitArgs<A extends readonly unknown[]> extends FunctionArgs<A, unknown> {
@@ -64,7 +64,7 @@ export function shortCircuit<A extends readonly unknown[]>(
   decide: (ctx: TaskContext, ...args: A) => unknown,
   options: FunctionOptions & { readonly ignoreDownstreamTriggerRules?: boolean } = {},
 ): TaskFunction<A, unknown> {
-  return declare<A, unknown>(
+  return declareTask<A, unknown>(
     id,
     decide,
     options,

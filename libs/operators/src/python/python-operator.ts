@@ -100,9 +100,18 @@ async function converse(
   const tail: string[] = [];
   let reply: Conversation['reply'];
   const onReply = (line: string): void => {
-    const message = JSON.parse(line) as Reply;
-    if (message.kind === 'push') ctx.xcom.push(message.key, message.value);
-    else reply = message;
+    try {
+      const message = JSON.parse(line) as Reply;
+      if (message.kind === 'push') ctx.xcom.push(message.key, message.value);
+      else reply = message;
+    } catch (error) {
+      reply = {
+        kind: 'error',
+        type: 'ProtocolError',
+        message: `descriptor 3 is not for the callable: ${String(error)}`,
+        traceback: '',
+      };
+    }
   };
   // A reply may be long: it is put together here, not cut as a log line is.
   let text = '';

@@ -182,6 +182,8 @@ describe('function tasks', () => {
     const two = dag('two', () => void shared.with({ id: 'other', retries: 3 })(shared(2)));
     expect(edges(one)).toEqual({ shared: [] });
     expect(edges(two)).toEqual({ shared: [], other: ['shared'] });
+    const three = dag('three', () => void task('t', () => 1).with({ id: 'only' })());
+    expect(edges(three)).toEqual({ only: [] });
     expect(serialiseDag(two).tasks.map((t) => t.retries)).toEqual([1, 3]);
   });
 });
@@ -359,6 +361,10 @@ describe('a DAG', () => {
     [{ defaultArgs: { retries: 'x' } }, "defaultArgs.retries is 'x'; allowed: a whole number of at least 0"],
     [{ catchUp: true }, 'catchUp is not an attribute; did you mean catchup?'],
     [{ params: { n: param({ type: 'nope' }) } }, 'params.n has a schema that is none'],
+    [
+      { schedule: '@daily', params: { n: param({ type: 'integer' }) } },
+      'params.n has no default and the DAG has a schedule',
+    ],
   ])('refuses %j', (options, message) => {
     expect(bad(options)).toContain(message);
   });

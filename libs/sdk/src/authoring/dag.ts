@@ -152,6 +152,11 @@ export class Dag {
     const params = paramDefinitions(options.params ?? {});
     if (!params.ok) throw this.error(params.error);
     this.params = params.value;
+    const open = Object.entries(params.value).find(([, { default: fallback }]) => fallback === undefined);
+    if (open !== undefined && this.timetable.kind !== 'none')
+      throw this.error(
+        `params.${open[0]} has no default and the DAG has a schedule; allowed: a default, or no schedule`,
+      );
     if (define === undefined) return;
     const result = within({ dag: this, group: undefined }, () => define(this));
     if (isPromise(result))

@@ -59,7 +59,7 @@ type Make<A extends readonly unknown[], R> = (
 ) => Task<R>;
 
 /** Declares a function task of any operator that takes `fn` and `args`. */
-export function declare<A extends readonly unknown[], R, Out = R>(
+export function declareTask<A extends readonly unknown[], R, Out = R>(
   id: string,
   fn: Body<A, R>,
   options: FunctionOptions,
@@ -71,6 +71,7 @@ export function declare<A extends readonly unknown[], R, Out = R>(
   if (typeof fn !== 'function')
     throw new DagError(`the body is ${show(fn)}; allowed: a function (ctx, …inputs) => …`, details);
   const calls: Task<Out>[] = [];
+  let hasVariants = false;
   const create = (args: CallArgs<A>, where: CallSite | undefined): Task<Out> => {
     const made = make({ ...options, id, fn, args } as TaskOptions & FunctionArgs<A, R>, {
       suffixOnCollision: true,
@@ -101,12 +102,14 @@ export function declare<A extends readonly unknown[], R, Out = R>(
   const call = (...args: CallArgs<A>): Task<Out> => create(args, callSite());
   const declared: TaskFunction<A, Out> = Object.assign(call, {
     [DECLARED]: alone,
-    with: (other: FunctionOptions & { readonly id?: string }) =>
-      declare(other.id ?? id, fn, { ...options, ...other }, make),
+    with: (other: FunctionOptions & { readonly id?: string }) => {
+      hasVariants = true;
+      return declareTask(other.id ?? id, fn, { ...options, ...other }, make);
+    },
     to: (...next: Linkable[]) => alone().to(...next),
     from: (...previous: Linkable[]) => alone().from(...previous),
   });
-  scope?.dag.declare(() => (calls.length === 0 ? void alone() : undefined));
+  scope?.dag.declare(() => (calls.length === 0 && !hasVariants ? void alone() : undefined));
   return declared;
 }
 
@@ -137,7 +140,7 @@ export function task(id: string, second: unknown, third?: unknown, fourth?: unkn
   const make: Make<readonly unknown[], unknown> = (options, construction) =>
     new FunctionOperator(options, construction);
   if (typeof second === 'function' && typeof third !== 'function')
-    return declare(id, second as Body<readonly unknown[], unknown>, (third ?? {}) as FunctionOptions, make);
+    return declareTask(id, second as Body<readonly unknown[], unknown>, (third ?? {}) as FunctionOptions, make);
   const at = callSite();
   if (typeof third !== 'function')
     throw new DagError(`the body is ${show(third)}; allowed: a function (ctx, input) => …`, {

@@ -3,7 +3,7 @@ export { Dag, dag, type DagOptions } from './dag.ts';
 export type { DateInput } from './dates.ts';
 export { DagError } from './error.ts';
 export {
-  declare,
+  declareTask,
   FunctionOperator,
   task,
   type CallArgs,

@@ -59,10 +59,10 @@ function checkDefault(name: string, { default: fallback, schema }: ParamDefiniti
   return err(`params.${name} is ${show(fallback)} by default; allowed: ${reasons(compiled.value.errors)}`);
 }
 
-/** The values of a run: defaults, overridden by the run's conf, each checked. */
+/** The values of a run: defaults, overridden by the run's conf, each checked; what else the conf holds comes along. */
 export function resolveParams(definitions: Readonly<Record<string, ParamDefinition>>, conf: Json): Result<JsonObject> {
   const given = typeof conf === 'object' && conf !== null && !Array.isArray(conf) ? (conf as JsonObject) : {};
-  const values: Record<string, Json> = {};
+  const values: Record<string, Json> = { ...given };
   for (const [name, { default: fallback, schema }] of Object.entries(definitions)) {
     const value = Object.hasOwn(given, name) ? given[name] : fallback;
     if (value === undefined) return err(`param '${name}' has no default and the run's conf does not give it`);

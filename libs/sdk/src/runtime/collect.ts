@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ImportFailure } from '@rondo/domain';
 import { Dag } from '../authoring/dag.ts';
 import { DagError, describe, relativeTo, show } from '../authoring/error.ts';
@@ -63,7 +65,7 @@ export function importFailure(
       ? error.stack.replaceAll(`file://${root}/`, '').replaceAll(`${root}/`, '')
       : undefined;
   const message = `${error.name === 'Error' ? '' : `${error.name}: `}${error.message.replaceAll(`file://${root}/`, '').replaceAll(`${root}/`, '')}`;
-  const place = stack === undefined ? undefined : placeIn(stack, file);
+  const place = (stack === undefined ? undefined : placeIn(stack, file)) ?? importLine(error, join(root, file));
   const elsewhere =
     place === undefined && error instanceof SyntaxError && stack !== undefined
       ? /^(\S+\.[cm]?[jt]s):(\d+)/.exec(stack)
@@ -83,6 +85,16 @@ function placeIn(stack: string, file: string): { readonly line: number; readonly
   const match = /^:(\d+)(?::(\d+))?/.exec(stack.slice(at + file.length));
   if (match === null) return undefined;
   return { line: Number(match[1]), ...(match[2] === undefined ? {} : { column: Number(match[2]) }) };
+}
+
+/** A module that is not found is told without the line that asks for it: the file is searched for that. */
+function importLine(error: Error, path: string): { readonly line: number } | undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') return undefined;
+  const name = /Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1]?.split('/').at(-1);
+  if (name === undefined || !existsSync(path)) return undefined;
+  const lines = readFileSync(path, 'utf8').split('\n');
+  const at = lines.findIndex((line) => /\b(import|from|require)\b/.test(line) && line.includes(name));
+  return at === -1 ? undefined : { line: at + 1 };
 }
 
 function hinted(message: string): string {

@@ -386,7 +386,7 @@ describe('the context', () => {
             run: 'r',
             id: 'd:r:t:2.1',
             tries: [2, 2],
-            params: { name: 'x', limit: 5 },
+            params: { name: 'x', limit: 5, extra: true },
             conf: { limit: 5, extra: true },
             date: '2024-12-01T00:00:00.000Z',
             env: '/h',
@@ -694,6 +694,17 @@ describe('loading', () => {
     expect((loaded as { now: () => number }).now()).toBeGreaterThan(0);
     expect(new Date().getTime()).toBeGreaterThan(0);
     expect(Date.prototype.constructor).toBe(Date);
+  });
+
+  it('finds the line that asks for what is not there', () => {
+    writeFileSync(join(root, 'asks.mjs'), "\nimport './gone.mjs';\n");
+    const missing = Object.assign(new Error(`Cannot find module '${root}/gone.mjs' imported from ${root}/asks.mjs`), {
+      code: 'ERR_MODULE_NOT_FOUND',
+    });
+    expect(importFailure(missing, { file: 'asks.mjs', root })).toMatchObject({
+      line: 2,
+      message: "Cannot find module 'gone.mjs' imported from asks.mjs",
+    });
   });
 
   it('tells where a file threw', async () => {

@@ -3,7 +3,7 @@ import { getCallSites } from 'node:util';
 import { pathOfScript } from '../authoring/call-site.ts';
 import { DagError } from '../authoring/error.ts';
 
-const DEPTH = 60;
+const DEPTH = 16;
 
 let roots: readonly string[] = [];
 let restore: (() => void) | undefined;
@@ -27,19 +27,21 @@ export async function withStaticClock<T>(root: string, load: () => Promise<T>): 
   }
 }
 
-/** Throws if the call comes from a DAG file that is being loaded. */
+/** Throws if the call stands in a DAG file that is being loaded. What a package does for itself is its own affair. */
 function refuse(what: string): void {
   if (roots.length === 0) return;
-  for (const { scriptName, lineNumber, columnNumber } of getCallSites(DEPTH)) {
-    if (scriptName === '' || scriptName.startsWith('node:')) continue;
-    const file = pathOfScript(scriptName);
-    if (!roots.some((root) => file.startsWith(root)) || file.includes(`${sep}node_modules${sep}`)) continue;
-    throw new DagError(
-      `${what} at top level depends on when the file is loaded, and the file is loaded many times; allowed: a given date such as new Date('2024-01-01'), and ${what} inside of a task`,
-      { at: { file, line: lineNumber, column: columnNumber } },
-    );
-  }
+  const caller = getCallSites(DEPTH).find(({ scriptName }) => isUser(scriptName));
+  if (caller === undefined) return;
+  const file = pathOfScript(caller.scriptName);
+  if (!roots.some((root) => file.startsWith(root)) || file.includes(`${sep}node_modules${sep}`)) return;
+  throw new DagError(
+    `${what} at top level depends on when the file is loaded, and the file is loaded many times; allowed: a given date such as new Date('2024-01-01'), and ${what} inside of a task`,
+    { at: { file, line: caller.lineNumber, column: caller.columnNumber } },
+  );
 }
+
+const isUser = (script: string): boolean =>
+  script !== '' && !script.startsWith('node:') && script !== import.meta.url && script !== import.meta.filename;
 
 function install(): () => void {
   const RealDate = globalThis.Date;
