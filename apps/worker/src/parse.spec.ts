@@ -1,5 +1,5 @@
 import type { ParseResult } from '@rondo/ports';
-import { assignment, Driver, processesOf, Project } from '../test/fixtures/harness.ts';
+import { assignment, Driver, Project } from '../test/fixtures/harness.ts';
 
 let project: Project;
 let driver: Driver;
@@ -13,7 +13,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await driver.session.stop(0);
-  expect(processesOf(project.folder)).toEqual([]);
   project.remove();
 });
 

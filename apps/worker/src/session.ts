@@ -2,7 +2,6 @@ import { Worker } from 'node:worker_threads';
 import type { Assignment, AttemptServices, CallbackAssignment, ParseRequest, ParseResult, WorkerEvents, WorkerReport, WorkerSession } from '@rondo/ports';
 import type { AnswerFrame, CallFrame } from './child/frames.ts';
 import { threadOptions, type WorkerOptions } from './options.ts';
-import type { Work } from './pool/work.ts';
 import type { FromThread, ThreadOptions, ToThread } from './thread/messages.ts';
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -36,23 +35,29 @@ class ThreadSession implements WorkerSession {
     // No flags of this process: the thread's own code needs neither loaders nor source maps.
     const thread = new Worker(ENTRY, { workerData: this.#threadOptions, execArgv: [], name: 'rondo-worker' });
     this.#thread = thread;
+    let isGreeted = false;
     const greeted = new Promise<void>((resolve, reject) => {
-      this.#onHello = resolve;
-      thread.once('error', reject);
+      this.#onHello = () => {
+        isGreeted = true;
+        resolve();
+      };
+      thread.on('error', (error: unknown) => {
+        if (isGreeted) this.#onFailure(error instanceof Error ? error : new Error(String(error)));
+        else reject(error);
+      });
     });
     thread.on('message', (messages: readonly FromThread[]) => {
       for (const message of messages) this.#receive(message);
     });
-    thread.on('error', (error: unknown) => this.#onFailure(error instanceof Error ? error : new Error(String(error))));
     await greeted;
   }
 
   assign(assignments: readonly Assignment[]): void {
-    if (assignments.length > 0) this.#post({ kind: 'assign', works: assignments.map(attemptWork) });
+    if (assignments.length > 0) this.#post({ kind: 'assign', works: linesOf(assignments) });
   }
 
   runCallbacks(callbacks: readonly CallbackAssignment[]): void {
-    if (callbacks.length > 0) this.#post({ kind: 'assign', works: callbacks.map(callbackWork) });
+    if (callbacks.length > 0) this.#post({ kind: 'callbacks', works: linesOf(callbacks) });
   }
 
   cancel(ids: readonly string[], reason: string): void {
@@ -86,7 +91,7 @@ class ThreadSession implements WorkerSession {
   #receive(message: FromThread): void {
     switch (message.kind) {
       case 'reports':
-        return this.#events?.onReports(message.reports.map((report) => JSON.parse(report) as WorkerReport));
+        return this.#events?.onReports(JSON.parse(`[${message.reports}]`) as WorkerReport[]);
       case 'call':
         return void this.#serve(message.attemptId, message.child, message.call);
       case 'hello':
@@ -150,12 +155,7 @@ function textOf(value: unknown): string {
   return value;
 }
 
-function attemptWork(assignment: Assignment): Work {
-  const { id, bundle, attempt, executionTimeoutMs } = assignment;
-  return { id, kind: 'attempt', bundle, attempt, json: JSON.stringify(assignment), ...(executionTimeoutMs === undefined ? {} : { timeoutMs: executionTimeoutMs }) };
-}
-
-function callbackWork(callback: CallbackAssignment): Work {
-  const { id, bundle, attempt } = callback;
-  return { id, kind: 'callback', bundle, json: JSON.stringify(callback), ...(attempt === undefined ? {} : { attempt }) };
+/** One text crosses to a thread in a fraction of the time that as many objects take. */
+function linesOf(values: readonly unknown[]): string {
+  return values.map((value) => JSON.stringify(value)).join('\n');
 }

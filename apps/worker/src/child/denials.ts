@@ -35,7 +35,7 @@ export class Denials {
   /** The text of an error, made clear when it is a refusal by permission. */
   explain(message: string): string {
     const last = this.#last;
-    if (last === undefined || !/^Access to this API has been restricted/.test(message)) return message;
+    if (last === undefined || !message.startsWith('Access to this API has been restricted')) return message;
     const what = `${VERBS[last.permission] ?? last.permission} '${resolve(last.resource)}' is not allowed`;
     return this.isForbidden(last.resource)
       ? `${what}: it is in the data folder of the platform (${this.#dataFolder}), which is closed to DAG files and tasks`

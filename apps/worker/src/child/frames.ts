@@ -62,8 +62,8 @@ export interface ExitingFrame {
 export interface ChildConfig {
   /** Folders from where npm packages are resolved when they are not found from the bundle itself. */
   readonly moduleRoots: readonly string[];
-  /** The one folder of the platform that a child may write to. */
-  readonly tmp: string;
+  /** The folder that is user code's own, with `scratch` (`TMPDIR`) and `cache` in it. */
+  readonly files: string;
   /** User code is kept out of this one; absent: no permissions are set. */
   readonly dataFolder?: string;
   /** Folders above the data folder, and the names under which a child sees them (see `FsView`). */

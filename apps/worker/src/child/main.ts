@@ -18,9 +18,9 @@ import { installResolution } from './resolve.ts';
 
 const config = JSON.parse(process.argv[2]!) as ChildConfig;
 process.argv.length = 1;
-enableCompileCache(join(config.tmp, 'compile-cache'));
+enableCompileCache(join(config.files, 'cache/compiled'));
 const resolution = installResolution(config.moduleRoots);
-const denials = config.dataFolder === undefined ? undefined : new Denials(config.dataFolder, config.tmp);
+const denials = config.dataFolder === undefined ? undefined : new Denials(config.dataFolder, config.files);
 installAliases(config.aliases);
 if (denials !== undefined) resolution.onSqlite = once(() => guardSqlite((path) => denials.isForbidden(path)));
 

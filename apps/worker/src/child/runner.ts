@@ -1,3 +1,5 @@
+import { flushCompileCache } from 'node:module';
+import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { executeAttempt, runCallback, type AttemptHost } from '@rondo/sdk';
 import type { Assignment, AttemptOutcome, CallbackAssignment, TaskError } from '@rondo/domain';
@@ -14,6 +16,8 @@ import { ServiceClient } from './services.ts';
 
 /** How long an attempt's timers and sockets may outlive it before the child is replaced. */
 const SETTLE_MS = 100;
+/** The compiled form of user code is kept for the next child, once the first attempt is out of the way. */
+const FLUSH_MS = 50;
 
 interface Current {
   readonly id: string;
@@ -56,7 +60,10 @@ export class Runner {
   bind(frame: BindFrame): void {
     this.#file = frame.file;
     this.#bundle = loadBundle(frame, this.#resolution);
-    void this.#bundle.then((bundle) => (this.#loaded = bundle));
+    void this.#bundle.then((bundle) => {
+      this.#loaded = bundle;
+      setTimeout(flushCompileCache, FLUSH_MS).unref();
+    });
   }
 
   abort(frame: AbortFrame): void {
@@ -115,7 +122,7 @@ export class Runner {
       log: (level, text) => this.#channel.send(FROM_CHILD.log, JSON.stringify({ at: Date.now(), level, text })),
       env: process.env as Record<string, string>,
       root: bundle.root,
-      cacheFolder: this.#config.tmp,
+      cacheFolder: join(this.#config.files, 'cache'),
       mask: (text) => this.#masker.mask(text),
     };
   }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { AttemptRef } from '@rondo/domain';
 import type { LogLine, LogStore } from '@rondo/ports';
 import type { Masker } from '../child/masker.ts';
@@ -9,27 +10,25 @@ const TAIL_LINE_LENGTH = 400;
 export class LogBacklog {
   readonly #limitBytes: number;
   #bytes = 0;
-  #onDrained: (() => void)[] = [];
+  readonly #held = new Set<Readable>();
 
-  /** Beyond the limit, children are not read from until the store has caught up. */
   constructor(limitBytes = 4 * 1_048_576) {
     this.#limitBytes = limitBytes;
   }
 
-  get isFull(): boolean {
-    return this.#bytes > this.#limitBytes;
+  /** Reads no more from a child while there is too much, until the store has caught up. */
+  hold(stream: Readable): void {
+    if (this.#bytes <= this.#limitBytes || this.#held.has(stream)) return;
+    this.#held.add(stream);
+    stream.pause();
   }
 
   change(bytes: number): void {
     this.#bytes += bytes;
-    if (bytes > 0 || this.#bytes > this.#limitBytes / 4) return;
-    const waiting = this.#onDrained;
-    this.#onDrained = [];
-    for (const resume of waiting) resume();
-  }
-
-  onDrained(resume: () => void): void {
-    this.#onDrained.push(resume);
+    if (this.#held.size === 0 || this.#bytes > this.#limitBytes / 4) return;
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const stream of held) stream.resume();
   }
 }
 

@@ -21,9 +21,7 @@ export class Capture {
     });
     stream.on('data', (chunk: Buffer) => {
       this.#splitter.push(chunk);
-      if (!backlog.isFull || stream.isPaused()) return;
-      stream.pause();
-      backlog.onDrained(() => stream.resume());
+      backlog.hold(stream);
     });
     stream.on('error', () => undefined);
   }

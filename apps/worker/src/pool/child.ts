@@ -63,7 +63,10 @@ export class Child {
     this.masker.add(secrets);
     this.#pipe = this.#process.stdio[3] as Readable & Writable as Socket;
     const reader = new FrameReader((frame) => this.#onFrame(frame));
-    this.#pipe.on('data', (chunk: Buffer) => reader.push(chunk));
+    this.#pipe.on('data', (chunk: Buffer) => {
+      reader.push(chunk);
+      backlog.hold(this.#pipe);
+    });
     this.#pipe.on('error', () => undefined);
     this.#captures = (['stdout', 'stderr'] as const).map(
       (name) => new Capture(this.#process[name]!, backlog, (running, text, cutBytes) => events.onOutput(this, running, name, text, cutBytes)),

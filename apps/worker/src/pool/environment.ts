@@ -1,7 +1,5 @@
-const USUAL = [
-  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'LC_*', 'TZ', 'TERM', 'NODE_EXTRA_CA_CERTS'],
-  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'VIRTUAL_ENV', 'SystemRoot'],
-];
+const USUAL =
+  'PATH HOME USER LOGNAME SHELL LANG LANGUAGE LC_* TZ TERM VIRTUAL_ENV SystemRoot NODE_EXTRA_CA_CERTS SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy'.split(' ');
 
 /**
  * What user code sees of this process's environment: the usual variables and those that `pass` names (`PREFIX_*` is

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ChildConfig } from '../child/frames.ts';
@@ -10,7 +10,7 @@ export interface LaunchOptions {
   readonly dataFolder: string;
   /** Absolute, inside the data folder: where bundles are unpacked. Children may read it. */
   readonly bundlesFolder: string;
-  /** Absolute. The one folder of the platform that children may write to: `TMPDIR`, caches. Made when missing. */
+  /** Absolute. Where children may write, in its folder `files`: `TMPDIR`, emptied at each start, and caches. Made when missing. */
   readonly tmpFolder: string;
   /** Working folder of children. */
   readonly cwd: string;
@@ -54,12 +54,15 @@ export class Launcher {
     const { dataFolder, bundlesFolder, tmpFolder, runAsUser, permissions } = options;
     this.#files = join(tmpFolder, 'files');
     this.#own = join(tmpFolder, 'children');
-    rmSync(this.#own, { recursive: true, force: true });
-    mkdirSync(this.#own, { recursive: true });
-    mkdirSync(this.#files, { recursive: true });
-    if (runAsUser !== undefined) chownSync(this.#files, runAsUser.uid, runAsUser.gid);
+    const [scratch, cache] = [join(this.#files, 'scratch'), join(this.#files, 'cache')];
+    for (const folder of [this.#own, scratch]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of [this.#own, scratch, cache]) mkdirSync(folder, { recursive: true });
+    if (runAsUser !== undefined) {
+      for (const folder of [this.#files, scratch, cache]) chownSync(folder, runAsUser.uid, runAsUser.gid);
+      closeToOthers(resolve(dataFolder), [bundlesFolder, tmpFolder].map((folder) => resolve(folder)));
+    }
     if (permissions) this.#grants = grantsFor({ closed: [dataFolder], readable: [bundlesFolder], writable: [this.#files] });
-    this.#env = { ...options.env, TMPDIR: this.#files };
+    this.#env = { ...options.env, TMPDIR: scratch };
   }
 
   /** `heapMiB` limits the child's JavaScript heap. */
@@ -67,7 +70,7 @@ export class Launcher {
     const { cwd, runAsUser, dataFolder, moduleRoots } = this.#options;
     const folder = join(this.#own, String(++this.#count));
     const aliases = (this.#grants?.ancestors ?? []).map((path, i) => [path, join(folder, String(i))] as const);
-    const config: ChildConfig = { moduleRoots, tmp: this.#files, aliases, ...(this.#grants === undefined ? {} : { dataFolder: resolve(dataFolder) }) };
+    const config: ChildConfig = { moduleRoots, files: this.#files, aliases, ...(this.#grants === undefined ? {} : { dataFolder: resolve(dataFolder) }) };
     const flags = [...this.#permit(folder, aliases), ...(heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`])];
     const mark = markOf(this.#options.token, this.#count);
     const child = spawn(process.execPath, [...flags, ENTRY, JSON.stringify(config)], {
@@ -113,4 +116,15 @@ export class Launcher {
 /** Without a number: what the marks of all children of a worker begin with. */
 export function markOf(token: string, child?: number): string {
   return child === undefined ? `${token}.` : `${token}.${child};`;
+}
+
+/** The permissions of the system, against what Node's do not reach: other users may pass the folder, and see these parts only. */
+function closeToOthers(folder: string, open: readonly string[]): void {
+  chmodSync(folder, 0o711);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (open.includes(path)) chmodSync(path, 0o755);
+    else if (open.some((one) => one.startsWith(`${path}/`))) closeToOthers(path, open);
+    else if (entry.isFile() || entry.isDirectory()) chmodSync(path, entry.isFile() ? 0o600 : 0o700);
+  }
 }

@@ -29,6 +29,7 @@ export class Parser {
   readonly #options: ParserOptions;
   readonly #waiting: (() => void)[] = [];
   readonly #pids = new Set<number>();
+  readonly #open = new Set<Promise<ParseResult>>();
   #running = 0;
   #isStopping = false;
 
@@ -37,7 +38,21 @@ export class Parser {
   }
 
   /** Never rejects: whatever the file does is an error of the file. */
-  async parse(request: ParseRequest): Promise<ParseResult> {
+  parse(request: ParseRequest): Promise<ParseResult> {
+    const result = this.#inTurn(request);
+    this.#open.add(result);
+    void result.finally(() => this.#open.delete(result));
+    return result;
+  }
+
+  /** Ends what is being parsed: each request is answered with an error. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const pid of this.#pids) signalGroup(pid, 'SIGKILL');
+    await Promise.all(this.#open);
+  }
+
+  async #inTurn(request: ParseRequest): Promise<ParseResult> {
     if (this.#running >= this.#options.concurrency) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running++;
     try {
@@ -47,12 +62,6 @@ export class Parser {
       if (next === undefined) this.#running--;
       else next();
     }
-  }
-
-  /** Ends what is being parsed; it answers with an error. */
-  stop(): void {
-    this.#isStopping = true;
-    for (const pid of this.#pids) signalGroup(pid, 'SIGKILL');
   }
 
   async #run(request: ParseRequest): Promise<ParseResult> {

@@ -1,6 +1,6 @@
-import type { AttemptRef, BundleRef } from '@rondo/domain';
+import type { Assignment, AttemptRef, BundleRef, CallbackAssignment } from '@rondo/domain';
 
-/** Something for a child to do. `json` is the assignment as the child gets it: the worker itself does not read it. */
+/** Something for a child to do. */
 export interface Work {
   readonly id: string;
   readonly kind: 'attempt' | 'callback';
@@ -8,7 +8,19 @@ export interface Work {
   readonly timeoutMs?: number;
   /** Whose log takes what is printed. Absent: a callback of a DAG, whose output goes to the worker's notices. */
   readonly attempt?: AttemptRef;
+  /** The assignment, as the child gets it. */
   readonly json: string;
+}
+
+/** From the assignment as JSON, the form in which it travels. */
+export function attemptWork(json: string): Work {
+  const { id, bundle, attempt, executionTimeoutMs } = JSON.parse(json) as Assignment;
+  return { id, kind: 'attempt', bundle, attempt, json, ...(executionTimeoutMs === undefined ? {} : { timeoutMs: executionTimeoutMs }) };
+}
+
+export function callbackWork(json: string): Work {
+  const { id, bundle, attempt } = JSON.parse(json) as CallbackAssignment;
+  return { id, kind: 'callback', bundle, json, ...(attempt === undefined ? {} : { attempt }) };
 }
 
 export function bundleKey({ hash, file }: BundleRef): string {

@@ -7,6 +7,7 @@ import { Launcher, markOf } from '../pool/launcher.ts';
 import { Parser } from '../pool/parser.ts';
 import { ChildPool } from '../pool/pool.ts';
 import { endRecorded } from '../pool/processes.ts';
+import { attemptWork, callbackWork } from '../pool/work.ts';
 import type { FromThread, ThreadOptions, ToThread } from './messages.ts';
 import type { OpenWorkerStores } from './stores.ts';
 
@@ -42,7 +43,13 @@ const pool = new ChildPool(
 const parser = new Parser({
   launcher,
   ...options.parse,
-  onStarted: (group) => outbox.childStarted(group),
+  onStarted: (group) => {
+    try {
+      outbox.childStarted(group);
+    } catch (error) {
+      notice(`the worker's journal cannot be written: ${String(error)}`);
+    }
+  },
   onEnded: (pid) => outbox.childEnded(pid),
 });
 
@@ -58,7 +65,9 @@ if (!outbox.isIntact) setTimeout(() => outbox.settle(), SETTLE_JOURNAL_MS).unref
 function receive(message: ToThread): void {
   switch (message.kind) {
     case 'assign':
-      return pool.submit(message.works);
+      return pool.submit(message.works.split('\n').map(attemptWork));
+    case 'callbacks':
+      return pool.submit(message.works.split('\n').map(callbackWork));
     case 'acknowledge':
       return outbox.acknowledge(message.ids);
     case 'cancel':
@@ -73,8 +82,7 @@ function receive(message: ToThread): void {
 }
 
 async function stop(graceMs: number): Promise<void> {
-  parser.stop();
-  await pool.stop(graceMs);
+  await Promise.all([parser.stop(), pool.stop(graceMs)]);
   outbox.close();
   await stores.logs.close();
   await stores.close?.();
@@ -95,7 +103,7 @@ function schedule(): void {
 function flush(): void {
   if (reports.length > 0) {
     for (let i = 0; i < reports.length; i++) failPoint('report:before');
-    outgoing.push({ kind: 'reports', reports });
+    outgoing.push({ kind: 'reports', reports: reports.join() });
   }
   const messages = outgoing;
   const sent = reports.length;

@@ -3,7 +3,6 @@ import type { ParseRequest, ParseResult, WorkerHello } from '@rondo/ports';
 import type { AnswerFrame, CallFrame, ServiceMethod } from '../child/frames.ts';
 import type { LaunchOptions } from '../pool/launcher.ts';
 import type { PoolLimits } from '../pool/limits.ts';
-import type { Work } from '../pool/work.ts';
 
 /** What the thread is started with: plain data. */
 export interface ThreadOptions {
@@ -25,7 +24,8 @@ export interface ThreadOptions {
 
 /** What passes between the session and its thread, gathered into one array for each turn of the sender's loop. */
 export type ToThread =
-  | { readonly kind: 'assign'; readonly works: readonly Work[] }
+  /** Assignments as JSON, one a line. */
+  | { readonly kind: 'assign' | 'callbacks'; readonly works: string }
   | { readonly kind: 'cancel'; readonly ids: readonly string[]; readonly reason: string }
   | { readonly kind: 'acknowledge'; readonly ids: readonly string[] }
   | { readonly kind: 'answer'; readonly child: number; readonly attemptId: string; readonly method: ServiceMethod; readonly frame: AnswerFrame }
@@ -34,8 +34,8 @@ export type ToThread =
 
 export type FromThread =
   | { readonly kind: 'hello'; readonly hello: WorkerHello }
-  /** Each report as JSON. */
-  | { readonly kind: 'reports'; readonly reports: readonly string[] }
+  /** Reports as JSON, with commas between them. */
+  | { readonly kind: 'reports'; readonly reports: string }
   | { readonly kind: 'call'; readonly attemptId: string; readonly child: number; readonly call: CallFrame }
   | { readonly kind: 'parsed'; readonly result: ParseResult }
   | { readonly kind: 'notice'; readonly text: string }
