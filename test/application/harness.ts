@@ -3,7 +3,17 @@ import { embeddedBus } from '@rondo/adapter-embedded';
 import { BusCommands, Gateway, Scheduler, type SchedulerProblem } from '@rondo/application';
 import type { DagCommand } from '@rondo/contracts';
 import type { AttemptOutcome, DagDefinition, DagVersion } from '@rondo/domain';
-import type { Assignment, BlobStore, CallbackAssignment, Clock, EventStore, RecordedEvent, WorkerEvents, WorkerHello, WorkerSession } from '@rondo/ports';
+import type {
+  Assignment,
+  BlobStore,
+  CallbackAssignment,
+  Clock,
+  EventStore,
+  RecordedEvent,
+  WorkerEvents,
+  WorkerHello,
+  WorkerSession,
+} from '@rondo/ports';
 import { memoryEventStore } from '@rondo/testing';
 
 /** A worker whose attempts end when the test says so, or at once by a rule. */
@@ -13,7 +23,14 @@ export class ScriptedWorker implements WorkerSession {
   readonly cancelled: string[] = [];
   readonly acknowledged: string[] = [];
   readonly callbacks: CallbackAssignment[] = [];
-  hello: WorkerHello = { worker: 'w1', slots: 4, queues: ['default'], running: [], interrupted: [], journalIntact: true };
+  hello: WorkerHello = {
+    worker: 'w1',
+    slots: 4,
+    queues: ['default'],
+    running: [],
+    interrupted: [],
+    journalIntact: true,
+  };
   /** Outcome of an attempt at once; undefined leaves it running. */
   outcome: (assignment: Assignment) => AttemptOutcome | undefined = () => ({ kind: 'success' });
   private events: WorkerEvents | undefined;
@@ -49,12 +66,14 @@ export class ScriptedWorker implements WorkerSession {
 
   runCallbacks(callbacks: readonly CallbackAssignment[]): void {
     this.callbacks.push(...callbacks);
-    for (const { id } of callbacks) setImmediate(() => this.events?.onReports([{ kind: 'callback', id, at: Date.now() }]));
+    for (const { id } of callbacks)
+      setImmediate(() => this.events?.onReports([{ kind: 'callback', id, at: Date.now() }]));
   }
 
   cancel(ids: readonly string[]): void {
     this.cancelled.push(...ids);
-    for (const id of ids) this.finish(id, { kind: 'failed', error: { kind: 'cancelled', message: 'cancelled' }, retryable: false });
+    for (const id of ids)
+      this.finish(id, { kind: 'failed', error: { kind: 'cancelled', message: 'cancelled' }, retryable: false });
   }
 
   acknowledge(ids: readonly string[]): void {
@@ -129,7 +148,9 @@ export class Node {
 
   async publish(definition: DagDefinition): Promise<void> {
     const bundle = { hash: 'b', file: definition.file };
-    const version = await this.blobs.put(new TextEncoder().encode(JSON.stringify({ definition, bundle } satisfies DagVersion)));
+    const version = await this.blobs.put(
+      new TextEncoder().encode(JSON.stringify({ definition, bundle } satisfies DagVersion)),
+    );
     const answer = await this.send(definition.dagId, { type: 'publishVersion', version, definition, bundle });
     if (!answer.ok) throw new Error(answer.message);
   }

@@ -36,7 +36,8 @@ describe('a run from command to end', () => {
     await node.publish(chain());
     const runId = await node.trigger('d');
     await node.until('dag-d', 'RunClosed');
-    for (const event of [...(await node.history('dag-d')), ...(await node.history(runOf(runId)))]) expect(Buffer.byteLength(event.meta)).toBeLessThanOrEqual(350);
+    for (const event of [...(await node.history('dag-d')), ...(await node.history(runOf(runId)))])
+      expect(Buffer.byteLength(event.meta)).toBeLessThanOrEqual(350);
     expect(JSON.parse((await node.history('dag-d'))[1]!.meta)).toMatchObject({ actor: 'user:ada', schema: 1 });
   });
 
@@ -52,8 +53,14 @@ describe('a run from command to end', () => {
     const node = await start();
     await node.publish(chain());
     await node.trigger('d', { runId: 'r1' });
-    expect(await node.send('d', { type: 'triggerRun', runType: 'manual', triggeredBy: 'user', runId: 'r1' })).toMatchObject({ ok: false, code: 'conflict' });
-    expect(await node.send('x', { type: 'triggerRun', runType: 'manual', triggeredBy: 'user' })).toMatchObject({ ok: false, code: 'not_found', message: expect.stringContaining("'x'") });
+    expect(
+      await node.send('d', { type: 'triggerRun', runType: 'manual', triggeredBy: 'user', runId: 'r1' }),
+    ).toMatchObject({ ok: false, code: 'conflict' });
+    expect(await node.send('x', { type: 'triggerRun', runType: 'manual', triggeredBy: 'user' })).toMatchObject({
+      ok: false,
+      code: 'not_found',
+      message: expect.stringContaining("'x'"),
+    });
   });
 
   it('starts no more runs than allowed, and the next when one ends', async () => {
@@ -76,7 +83,11 @@ describe('an order may come twice, a report too (I1)', () => {
     const runId = await node.trigger('d');
     await node.until('dag-d', 'RunClosed');
     const before = await node.types(runOf(runId));
-    node.worker.repeat(`d:${runId}:a:1.1`, { kind: 'failed', error: { kind: 'exception', message: 'late' }, retryable: true });
+    node.worker.repeat(`d:${runId}:a:1.1`, {
+      kind: 'failed',
+      error: { kind: 'exception', message: 'late' },
+      retryable: true,
+    });
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(await node.types(runOf(runId))).toEqual(before);
   });
@@ -119,7 +130,14 @@ describe('recovery', () => {
     const first = await start();
     await first.publish(chain());
     await first.crash();
-    const requested = { runId: 'r9', runType: 'manual', logicalDate: null, dataInterval: null, runAfter: 1, triggeredBy: 'user' };
+    const requested = {
+      runId: 'r9',
+      runType: 'manual',
+      logicalDate: null,
+      dataInterval: null,
+      runAfter: 1,
+      triggeredBy: 'user',
+    };
     const admitted = { runId: 'r9', version: JSON.parse((await first.history('dag-d'))[0]!.data).version };
     await first.store.append([
       {
@@ -141,7 +159,13 @@ describe('the fence', () => {
   it('drops its memory when somebody else wrote the stream, and goes on from the history', async () => {
     const node = await start();
     await node.publish(chain());
-    await node.store.append([{ stream: 'dag-d', expected: 'any', events: [{ id: crypto.randomUUID(), type: 'DagPaused', data: '{}', meta: '{"schema":1}' }] }]);
+    await node.store.append([
+      {
+        stream: 'dag-d',
+        expected: 'any',
+        events: [{ id: crypto.randomUUID(), type: 'DagPaused', data: '{}', meta: '{"schema":1}' }],
+      },
+    ]);
     const answer = await node.send('d', { type: 'triggerRun', runType: 'manual', triggeredBy: 'user', runId: 'r1' });
     expect(answer).toMatchObject({ ok: true, result: { state: 'queued' } });
     expect(node.problems.map((p) => p.kind)).toEqual(['ownership-lost']);
@@ -155,12 +179,28 @@ describe('the fence', () => {
     await first.publish(chain());
     await first.trigger('d', { runId: 'bad' });
     await first.crash();
-    await store.append([{ stream: runOf('bad'), expected: 'any', events: [{ id: crypto.randomUUID(), type: 'TaskStarted', data: '{"taskId":"nobody","mapIndex":[],"tryNumber":1,"leg":1,"at":1}', meta: '{"schema":1}' }] }]);
+    await store.append([
+      {
+        stream: runOf('bad'),
+        expected: 'any',
+        events: [
+          {
+            id: crypto.randomUUID(),
+            type: 'TaskStarted',
+            data: '{"taskId":"nobody","mapIndex":[],"tryNumber":1,"leg":1,"at":1}',
+            meta: '{"schema":1}',
+          },
+        ],
+      },
+    ]);
     const second = await start(new Node(store, first.blobs));
     const good = await second.trigger('d', { runId: 'good' });
     await second.until(runOf(good), 'RunSucceeded');
     expect([...second.scheduler.quarantine().keys()]).toEqual(['d:bad']);
-    expect(await second.send('d', { type: 'cancelRun', runId: 'bad' })).toMatchObject({ ok: false, code: 'quarantined' });
+    expect(await second.send('d', { type: 'cancelRun', runId: 'bad' })).toMatchObject({
+      ok: false,
+      code: 'quarantined',
+    });
   });
 });
 
@@ -181,9 +221,34 @@ describe('control', () => {
     await node.publish(chain());
     const runId = await node.trigger('d');
     await node.until('dag-d', 'RunClosed');
-    expect(await node.send('d', { type: 'clearTasks', runId, selection: { taskIds: ['b'] } })).toMatchObject({ ok: true });
+    expect(await node.send('d', { type: 'clearTasks', runId, selection: { taskIds: ['b'] } })).toMatchObject({
+      ok: true,
+    });
     await node.until('dag-d', 'RunClosed', 2);
     expect(node.worker.begun).toEqual([`d:${runId}:a:1.1`, `d:${runId}:b:1.1`, `d:${runId}:b:2.1`]);
+  });
+
+  it('lets a cleared run wait for its place, also over a restart', async () => {
+    const first = await start();
+    await first.publish({ ...chain(), maxActiveRuns: 1 });
+    const done = await first.trigger('d', { runId: 'done' });
+    await first.until('dag-d', 'RunClosed');
+    first.worker.outcome = () => undefined;
+    await first.trigger('d', { runId: 'blocking' });
+    await first.until(runOf('blocking'), 'TaskScheduled');
+    expect(await first.send('d', { type: 'clearTasks', runId: done, selection: { taskIds: ['b'] } })).toMatchObject({
+      ok: true,
+      result: { state: 'queued' },
+    });
+    await first.crash();
+
+    const second = await start(new Node(first.store, first.blobs));
+    await second.until('dag-d', 'RunClosed', 3);
+    expect((await second.types(runOf(done))).slice(-7)).toEqual([
+      ...['TaskCleared', 'RunReopened', 'RunResumed'],
+      ...['TaskScheduled', 'TaskQueued', 'TaskStarted', 'TaskSucceeded', 'RunSucceeded'],
+    ].slice(-7));
+    expect(second.worker.begun).toContain(`d:${done}:b:2.1`);
   });
 
   it('explains what an instance waits for', async () => {
@@ -192,7 +257,19 @@ describe('control', () => {
     await node.publish(chain());
     const runId = await node.trigger('d');
     const answer = await node.send('d', { type: 'explainTask', runId, taskId: 'b', mapIndex: '' });
-    expect(answer).toMatchObject({ ok: true, result: { state: 'none', reasons: expect.arrayContaining([expect.objectContaining({ rule: 'trigger_rule', passed: false, reason: 'all_success: 0 of 1 upstream succeeded; waiting for 1' })]) } });
+    expect(answer).toMatchObject({
+      ok: true,
+      result: {
+        state: 'none',
+        reasons: expect.arrayContaining([
+          expect.objectContaining({
+            rule: 'trigger_rule',
+            passed: false,
+            reason: 'all_success: 0 of 1 upstream succeeded; waiting for 1',
+          }),
+        ]),
+      },
+    });
   });
 
   it('lets a paused DAG finish nothing new, and goes on when it is on again', async () => {
@@ -213,7 +290,10 @@ describe('control', () => {
 describe('retries, triggers and callbacks', () => {
   it('retries after the delay, by the timer', async () => {
     const node = await start();
-    node.worker.outcome = (a) => (a.attempt.tryNumber === 1 ? { kind: 'failed', error: { kind: 'exception', message: 'no' }, retryable: true } : { kind: 'success' });
+    node.worker.outcome = (a) =>
+      a.attempt.tryNumber === 1
+        ? { kind: 'failed', error: { kind: 'exception', message: 'no' }, retryable: true }
+        : { kind: 'success' };
     await node.publish(aDefinition('d', [aTask('a', { retries: 1, retryDelayMs: 20 })]));
     const runId = await node.trigger('d');
     await node.until(runOf(runId), 'RunSucceeded');
@@ -223,7 +303,12 @@ describe('retries, triggers and callbacks', () => {
   it('waits for the run that a task triggered', async () => {
     const node = await start();
     node.worker.outcome = (a) =>
-      a.attempt.dagId === 'd' ? { kind: 'trigger', request: { dagId: 'other', wait: true, allowedStates: ['success'], skipWhenAlreadyExists: false } } : { kind: 'success' };
+      a.attempt.dagId === 'd'
+        ? {
+            kind: 'trigger',
+            request: { dagId: 'other', wait: true, allowedStates: ['success'], skipWhenAlreadyExists: false },
+          }
+        : { kind: 'success' };
     await node.publish(aDefinition('other', [aTask('x')]));
     await node.publish(aDefinition('d', [aTask('a')]));
     const runId = await node.trigger('d');
@@ -234,7 +319,12 @@ describe('retries, triggers and callbacks', () => {
 
   it('runs the callback of a task whose child is gone, and the DAG callback, before it closes the run', async () => {
     const node = await start();
-    node.worker.outcome = () => ({ kind: 'failed', error: { kind: 'exit', message: 'gone' }, retryable: false, callbacksRan: false });
+    node.worker.outcome = () => ({
+      kind: 'failed',
+      error: { kind: 'exit', message: 'gone' },
+      retryable: false,
+      callbacksRan: false,
+    });
     await node.publish(aDefinition('d', [aTask('a', { callbacks: ['onFailure'] })], { callbacks: ['onFailure'] }));
     await node.trigger('d');
     await node.until('dag-d', 'RunClosed');

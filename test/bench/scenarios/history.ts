@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { dataPaths, fileBlobStore, openEmbeddedEventStore } from '@rondo/adapter-embedded';
+import { fileBlobStore, openDataFolder, openEmbeddedEventStore } from '@rondo/adapter-embedded';
 import { envelope, traceOf } from '@rondo/application';
 import { schedulingOf, type DagDefinition, type DagVersion } from '@rondo/domain';
 import type { AppendRequest, EventStore, NewEvent } from '@rondo/ports';
@@ -85,8 +85,9 @@ interface Counts {
 }
 
 async function writeHistory(data: string, events: number, counts: Counts): Promise<number> {
-  const paths = dataPaths(data);
-  const store = await openEmbeddedEventStore({ folder: data });
+  const folder = await openDataFolder(data);
+  const { paths } = folder;
+  const store = await openEmbeddedEventStore({ folder: paths.folder });
   const blobs = fileBlobStore(paths.blobs);
   const small = aDefinition('small', [aTask('a'), aTask('b', { upstream: ['a'] }), aTask('c', { upstream: ['b'] })], {
     maxActiveRuns: 100_000,
@@ -112,6 +113,7 @@ async function writeHistory(data: string, events: number, counts: Counts): Promi
   );
   await history.flush();
   await store.close();
+  folder.release();
   return history.written;
 }
 

@@ -36,6 +36,8 @@ export interface DagSourceOptions {
   }) => void;
 }
 
+/** How long the read models may take to catch up before the question is put off. */
+const ORPHANS_MS = 600_000;
 const ACTOR: Actor = { kind: 'service', name: 'dag-source' };
 
 interface KnownFile {
@@ -124,7 +126,10 @@ export class DagSource {
     };
     await Promise.all(Array.from({ length: this.options.parallel ?? 2 }, lane));
     for (const path of [...this.known.keys()]) if (!present.has(path)) await this.remove(path);
-    await this.retireOrphans();
+    this.orphans ??= this.retireOrphans().catch(() => {
+      // The read models were not there in time: the next look asks again.
+      this.orphans = undefined;
+    });
   }
 
   private async refresh(path: string, stamps: ReadonlyMap<string, string>): Promise<void> {
@@ -229,14 +234,16 @@ export class DagSource {
     await this.options.commands.send({ dagId, actor: ACTOR, command: { type: 'retireDag', reason } });
   }
 
-  private orphansChecked = false;
+  private orphans: Promise<void> | undefined;
 
-  /** A DAG whose retirement was cut short by the end of the process: no file defines it, and it is not retired. */
+  /**
+   * A DAG whose retirement was cut short by the end of the process: no file defines it, and it is not retired. Nothing waits
+   * for this, since the read models may have a long history to catch up with.
+   */
   private async retireOrphans(): Promise<void> {
-    if (this.orphansChecked || this.stopped) return;
-    this.orphansChecked = true;
     const { readModels, store } = this.options;
-    await readModels.settled(await store.head());
+    await readModels.settled(await store.head(), ORPHANS_MS);
+    if (this.stopped) return;
     const defined = new Set([...this.known.values()].flatMap((k) => k.dagIds));
     for (let offset = 0; ; offset += 1_000) {
       const page = await readModels.dags({}, { offset, limit: 1_000 });

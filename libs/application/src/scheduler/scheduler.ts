@@ -158,10 +158,11 @@ export class Scheduler {
 
   private async load(dagId: string, guard: Guard): Promise<DagActor> {
     const actor = await this.loader.dag(dagId);
-    for (const run of actor.state.active.values()) {
-      if (this.quarantined.has(`${dagId}:${run.runId}`)) continue;
-      guard.runId = run.runId;
-      actor.runs.set(run.runId, await this.loader.run(dagId, run.runId, run.version!));
+    const { active, queued } = actor.state;
+    for (const { runId, version } of [...active.values(), ...queued.values()]) {
+      if (version === undefined || this.quarantined.has(`${dagId}:${runId}`)) continue;
+      guard.runId = runId;
+      actor.runs.set(runId, await this.loader.run(dagId, runId, version));
     }
     delete guard.runId;
     this.dags.set(dagId, actor);
@@ -209,7 +210,7 @@ export class Scheduler {
     if (fresh)
       for (const run of actor.runs.values()) {
         guard.runId = run.runId;
-        if (run.revision < 0) batch.begin(run);
+        if (actor.state.active.has(run.runId) && run.state.state === 'queued') batch.begin(run);
         else batch.work(run, { causationId: 'recovery', actor: 'service:scheduler' });
       }
     for (const message of messages) this.apply(batch, message, answers, reports, guard);
@@ -242,9 +243,7 @@ export class Scheduler {
     const { actor } = batch;
     if (fresh) restate(actor, position, effects);
     else consequencesOf(batch, position, effects);
-    for (const [runId] of batch.runs) if (!actor.state.active.has(runId)) actor.runs.delete(runId);
-    for (const runId of actor.runs.keys())
-      if (!actor.state.active.has(runId) && !actor.state.queued.has(runId)) actor.runs.delete(runId);
+    for (const runId of actor.runs.keys()) if (!isWanted(actor, runId)) actor.runs.delete(runId);
     this.wind(actor);
     for (const { message, draft } of answers) this.answer(actor, message, draft, position, effects);
     if (reports.length > 0) this.options.onDurable?.(reports);
@@ -415,6 +414,11 @@ export class Scheduler {
   private problem(problem: SchedulerProblem): void {
     this.options.onProblem?.(problem);
   }
+}
+
+/** A run is kept while it is admitted, and while it waits to be admitted again after a clear. */
+function isWanted(actor: DagActor, runId: string): boolean {
+  return actor.state.active.has(runId) || actor.state.queued.get(runId)?.version !== undefined;
 }
 
 function attemptKeyOf(report: AttemptReport): string {
