@@ -49,17 +49,38 @@ export interface Adapters {
   close(): Promise<void>;
 }
 
-export async function openAdapters({ paths, workers, env, failPoint, isFresh, notice }: AdapterOptions): Promise<Adapters> {
-  const store = await openEmbeddedEventStore({ folder: paths.folder, ...(failPoint === undefined ? {} : { failPoint }) });
-  const readModels = await openReadModels({ folder: paths.folder, blobs: paths.blobs, events: store.connect(), projection: PROJECTION_MODULE });
+export async function openAdapters({
+  paths,
+  workers,
+  env,
+  failPoint,
+  isFresh,
+  notice,
+}: AdapterOptions): Promise<Adapters> {
+  const store = await openEmbeddedEventStore({
+    folder: paths.folder,
+    ...(failPoint === undefined ? {} : { failPoint }),
+  });
+  const readModels = await openReadModels({
+    folder: paths.folder,
+    blobs: paths.blobs,
+    events: store.connect(),
+    projection: PROJECTION_MODULE,
+  });
   const blobs = fileBlobStore(paths.blobs);
   const nodeModules = join(checkout, 'node_modules');
   const bundles = fileBundleStore({ folder: paths.bundles, blobs, nodeModules });
   const logs = fileLogStore(paths.logs);
-  const bus = embeddedBus({ onError: ({ topic, error }) => notice(`a message of ${topic} is delivered again: ${error instanceof Error ? error.message : String(error)}`) });
+  const bus = embeddedBus({
+    onError: ({ topic, error }) =>
+      notice(`a message of ${topic} is delivered again: ${error instanceof Error ? error.message : String(error)}`),
+  });
   const secrets = secretBox(loadSecretKey(paths.keys, env as NodeJS.ProcessEnv));
   const lookup = new StoredSecrets({
-    environment: { variable: (key) => variableFromEnvironment(env, key), connection: (id) => connectionFromEnvironment(env, id) },
+    environment: {
+      variable: (key) => variableFromEnvironment(env, key),
+      connection: (id) => connectionFromEnvironment(env, id),
+    },
     readModels,
     secrets,
   });

@@ -1,25 +1,115 @@
-import type { BusCommands, Gateway, Scheduler } from '@rondo/application';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { backupDataFolder } from '@rondo/adapter-embedded';
+import { AdminService, type BusCommands, type Gateway, type Scheduler } from '@rondo/application';
+import { serveApi as serve, type ApiServer, type HealthReport } from '@rondo/app-query';
 import type { Adapters } from './adapters.ts';
+
+export type { ApiServer };
 
 export interface HttpOptions {
   readonly host: string;
   /** Undefined: 8080, or the next free one. */
   readonly port: number | undefined;
+  /** Wanted by everybody who does not come over loopback. */
   readonly token: string | undefined;
+  /** Names under which others address the API, beside `host` itself. */
+  readonly hosts: readonly string[];
 }
-export interface ApiServer {
-  readonly url: string;
-  close(): Promise<void>;
-}
+
 export interface ApiOptions extends Adapters {
   readonly commands: BusCommands;
   readonly scheduler: Scheduler;
   readonly gateway: Gateway;
   readonly http: HttpOptions;
+  /** The data folder. */
   readonly folder: string;
   readonly version: string;
-  readonly dags: string;
 }
-export async function serveApi(_: ApiOptions): Promise<ApiServer> {
-  return { url: 'http://127.0.0.1:0', close: async () => undefined };
+
+const FIRST_PORT = 8080;
+const PORTS_TRIED = 100;
+
+/** Serves the API and says in the data folder where: `api.json` with `url` and `pid`. */
+export async function serveApi(options: ApiOptions): Promise<ApiServer> {
+  const { host, token } = options.http;
+  if (!isLoopback(host) && token === undefined)
+    throw new Error(
+      `--host ${host} opens the API to others, who need a token: set RONDO_API_TOKEN (16 characters or more), or use 127.0.0.1`,
+    );
+  const server = await listen(options);
+  const file = join(options.folder, 'api.json');
+  await writeFile(file, `${JSON.stringify({ url: server.url, pid: process.pid })}\n`, { mode: 0o600 });
+  return {
+    url: server.url,
+    close: async () => {
+      await server.close();
+      if ((await readFile(file, 'utf8').catch(() => '')).includes(`"pid":${process.pid}`))
+        await rm(file, { force: true });
+    },
+  };
+}
+
+async function listen(options: ApiOptions): Promise<ApiServer> {
+  const { host, port } = options.http;
+  for (let next = port ?? FIRST_PORT; ; next++) {
+    try {
+      return await serve(queryOptions(options), host, next);
+    } catch (error) {
+      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      if (!isTaken) throw error;
+      if (port !== undefined)
+        throw new Error(
+          `port ${port} of ${host} is in use: choose another with --port, or leave the choice to the platform`,
+          { cause: error },
+        );
+      if (next >= FIRST_PORT + PORTS_TRIED)
+        throw new Error(`ports ${FIRST_PORT} to ${next} of ${host} are all in use`, { cause: error });
+    }
+  }
+}
+
+function queryOptions(options: ApiOptions): Parameters<typeof serve>[0] {
+  const { store, readModels, commands, logs, blobs, bundles, secrets, clock, ids, version, folder } = options;
+  const { token, host, hosts } = options.http;
+  return {
+    ...{ readModels, eventStore: store, commands, logs, blobs, bundles, secrets, clock, version },
+    admin: new AdminService({ eventStore: store, secrets, clock, ids }),
+    adminCommands: { backup: (path) => backupDataFolder(folder, path) },
+    health: () => health(options),
+    door: { hosts: [host, ...hosts], ...(token === undefined ? {} : { token }) },
+  };
+}
+
+/** What each part says of itself. */
+async function health({ readModels, store, scheduler, gateway }: ApiOptions): Promise<HealthReport> {
+  const head = await store.head().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+  const rows = readModels.status();
+  const worker = gateway.status();
+  const quarantined = scheduler.quarantine().size;
+  const components: HealthReport['components'] = {
+    eventStore:
+      typeof head === 'number' ? { status: 'ok', detail: `position ${head}` } : { status: 'failing', detail: head },
+    readModels: {
+      status: rows.state === 'running' ? 'ok' : 'failing',
+      detail: rows.error ?? `position ${rows.position}`,
+    },
+    scheduler: {
+      status: quarantined === 0 ? 'ok' : 'failing',
+      detail:
+        quarantined === 0
+          ? 'no run is quarantined'
+          : `${quarantined} quarantined: ${[...scheduler.quarantine().keys()].join(', ')}`,
+    },
+    worker: {
+      status: worker.slots > 0 ? 'ok' : 'failing',
+      detail: `${worker.slots} slots, ${worker.assigned} assigned, ${worker.waiting} waiting`,
+    },
+  };
+  const isOk = Object.values(components).every((c) => c.status === 'ok');
+  return { status: isOk ? 'ok' : 'failing', components };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

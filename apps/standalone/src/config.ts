@@ -24,7 +24,8 @@ Starts the platform with every service in one process, runs the example once and
 
   --dags DIR        folder of DAG files (default ./dags; RONDO_DAGS)
   --data DIR        data folder, locked while the platform runs (default ./.rondo; RONDO_DATA)
-  --host ADDRESS    address of the API (default 127.0.0.1; RONDO_HOST). Anything but loopback needs RONDO_API_TOKEN
+  --host ADDRESS    address of the API (default 127.0.0.1; RONDO_HOST). Anything but loopback needs RONDO_API_TOKEN;
+                    RONDO_API_HOSTS names the hosts under which others may address it, separated by commas
   --port N          port of the API (default 8080, or the next free one; RONDO_PORT)
   --workers N       attempts that run at once (default: one for each core; RONDO_WORKERS)
   --executor NAME   local, or sequential: one attempt at a time (default local; RONDO_EXECUTOR)
@@ -62,6 +63,11 @@ const Settings = z.object({
   workers: whole(1, 1_000).optional(),
   executor: z.enum(['local', 'sequential']).default('local'),
   run: z.string().min(1).optional(),
+  hosts: z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .pipe(z.array(z.string().regex(/^[\w.:[\]-]+$/, 'names of hosts without a port, separated by commas, are allowed')))
+    .default([]),
   token: z.string().min(16, 'at least 16 characters').optional(),
   failPoint: FailPointSpec.optional(),
 });
@@ -81,6 +87,7 @@ export interface StandaloneConfig {
   readonly once: boolean;
   readonly json: boolean;
   readonly token: string | undefined;
+  readonly hosts: readonly string[];
   readonly failPoint: { readonly point: FailPoint; readonly hit: number } | undefined;
 }
 
@@ -111,6 +118,7 @@ export function readConfig(
     executor: flags.executor ?? env['RONDO_EXECUTOR'],
     run: flags.run,
     token: env['RONDO_API_TOKEN'],
+    hosts: env['RONDO_API_HOSTS'],
     failPoint: env['RONDO_FAIL_POINT'],
   };
   const parsed = Settings.safeParse(given);
@@ -138,6 +146,7 @@ export function readConfig(
       once: flags.once === true,
       json: flags.json === true,
       token: s.token,
+      hosts: s.hosts,
       failPoint: s.failPoint,
     },
   };

@@ -4,7 +4,12 @@ import { NestFactory } from '@nestjs/core';
 import { GATEWAY } from '@rondo/app-executor-gateway';
 import { SCHEDULER } from '@rondo/app-scheduler';
 import { WORKER_SESSION } from '@rondo/app-worker';
-import { openDataFolder, type DataFolder, type EmbeddedEventStore, type EmbeddedReadModels } from '@rondo/adapter-embedded';
+import {
+  openDataFolder,
+  type DataFolder,
+  type EmbeddedEventStore,
+  type EmbeddedReadModels,
+} from '@rondo/adapter-embedded';
 import { BusCommands, DagSource, type Gateway, type Scheduler } from '@rondo/application';
 import type { DagDefinition, DagVersion, ImportFailure } from '@rondo/domain';
 import { onFailPoint, type FailPoint } from '@rondo/kernel';
@@ -123,17 +128,27 @@ class StandalonePlatform implements Platform {
   async start(): Promise<void> {
     const { options, folder } = this;
     this.setFailPoint();
-    const adapters = await this.phase('open', () => openAdapters({ ...options, paths: folder.paths, isFresh: this.isFresh, notice: this.notice }));
+    const adapters = await this.phase('open', () =>
+      openAdapters({ ...options, paths: folder.paths, isFresh: this.isFresh, notice: this.notice }),
+    );
     this.adapters = adapters;
     const { bus, clock, ids, store, blobs, bundles, readModels } = adapters;
     this.bus = new BusCommands(bus, clock, ids);
     const module = StandaloneModule.register({
       worker: adapters.worker,
-      gateway: (session) => ({ bus, clock, session, executor: options.executor, parallelism: options.workers, onPid: (pid) => this.pids.add(pid) }),
+      gateway: (session) => ({
+        bus,
+        clock,
+        session,
+        executor: options.executor,
+        parallelism: options.workers,
+        onPid: (pid) => this.pids.add(pid),
+      }),
       scheduler: (gateway) => ({
         ...{ store, bus, blobs, clock, ids },
         onDurable: (reports) => gateway.durable(reports),
-        onProblem: (p) => this.notice(`${p.kind} DAG '${p.dagId}'${p.runId === undefined ? '' : ` run '${p.runId}'`}: ${p.message}`),
+        onProblem: (p) =>
+          this.notice(`${p.kind} DAG '${p.dagId}'${p.runId === undefined ? '' : ` run '${p.runId}'`}: ${p.message}`),
       }),
     });
     this.context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
@@ -152,7 +167,17 @@ class StandalonePlatform implements Platform {
     await this.phase('dags', () => present(this.source).start());
     const { http } = options;
     if (http !== undefined)
-      this.api = await this.phase('api', () => serveApi({ ...adapters, commands: this.commands, scheduler: this.scheduler, gateway, http, folder: folder.paths.folder, version: VERSION, dags: options.dags }));
+      this.api = await this.phase('api', () =>
+        serveApi({
+          ...adapters,
+          commands: this.commands,
+          scheduler: this.scheduler,
+          gateway,
+          http,
+          folder: folder.paths.folder,
+          version: VERSION,
+        }),
+      );
   }
 
   async definition(version: string): Promise<DagDefinition> {
@@ -163,7 +188,15 @@ class StandalonePlatform implements Platform {
 
   meter(): PlatformMeter {
     const { decideMs, appendMs, dispatchMs, events, batches } = this.scheduler.meter;
-    return { decideMs, appendMs, dispatchMs, events, batches, executeMs: present(this.gateway).executedMs, projectMs: this.readModels.status().busyMs };
+    return {
+      decideMs,
+      appendMs,
+      dispatchMs,
+      events,
+      batches,
+      executeMs: present(this.gateway).executedMs,
+      projectMs: this.readModels.status().busyMs,
+    };
   }
 
   childPids(): readonly number[] {

@@ -36,6 +36,12 @@ function describe(value: Json): string {
   const more = Object.entries(rest).map(([key, v]) => `${key} ${JSON.stringify(v)}`);
   const counted = count === undefined ? [] : [`${String(count).padStart(4)} ×`];
   const over = errors === undefined ? [] : [`${String(errors)} errors, over its limit of ${String(limit)}`];
-  const parts = [...counted, ...(template === undefined ? [] : [String(template)]), ...(app === undefined ? [] : [template === undefined ? `${String(app)}:` : `(${String(app)})`]), ...over, ...more];
+  const parts = [
+    ...counted,
+    ...(template === undefined ? [] : [String(template)]),
+    ...(app === undefined ? [] : [template === undefined ? `${String(app)}:` : `(${String(app)})`]),
+    ...over,
+    ...more,
+  ];
   return parts.join(' ');
 }

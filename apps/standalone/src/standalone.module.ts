@@ -19,8 +19,16 @@ export class StandaloneModule {
       module: StandaloneModule,
       imports: [WorkerModule.forThread(parts.worker)],
       providers: [
-        { provide: GATEWAY, inject: [WORKER_SESSION], useFactory: (session: WorkerSession) => new Gateway(parts.gateway(session)) },
-        { provide: SCHEDULER, inject: [GATEWAY], useFactory: (gateway: Gateway) => new Scheduler(parts.scheduler(gateway)) },
+        {
+          provide: GATEWAY,
+          inject: [WORKER_SESSION],
+          useFactory: (session: WorkerSession) => new Gateway(parts.gateway(session)),
+        },
+        {
+          provide: SCHEDULER,
+          inject: [GATEWAY],
+          useFactory: (gateway: Gateway) => new Scheduler(parts.scheduler(gateway)),
+        },
       ],
     };
   }

@@ -13,9 +13,15 @@ export async function runStandalone(config: StandaloneConfig): Promise<number> {
   const say = (text: string): void => void (config.json ? process.stderr : process.stdout).write(`${text}\n`);
   let platform: Platform;
   try {
-    platform = await startPlatform({ ...config, http: { host: config.host, port: config.port, token: config.token }, env: process.env });
+    platform = await startPlatform({
+      ...config,
+      http: { host: config.host, port: config.port, token: config.token, hosts: config.hosts },
+      env: process.env,
+    });
   } catch (error) {
-    process.stderr.write(`rondo: ${error instanceof DataFolderError || process.env['DEBUG'] === undefined ? messageOf(error) : String((error as Error).stack)}\n`);
+    process.stderr.write(
+      `rondo: ${error instanceof DataFolderError || process.env['DEBUG'] === undefined ? messageOf(error) : String((error as Error).stack)}\n`,
+    );
     return 1;
   }
   const ended = untilSignal();
@@ -32,35 +38,64 @@ export async function runStandalone(config: StandaloneConfig): Promise<number> {
 
 function greet(platform: Platform, config: StandaloneConfig, say: (text: string) => void): void {
   say(`Rondo ${platform.version}: API on ${platform.url ?? 'no address'}  (data ${config.data}, DAGs ${config.dags})`);
-  for (const failure of platform.importErrors) say(`  import error  ${failure.file}${failure.line === undefined ? '' : `:${failure.line}`}  ${failure.message}`);
+  for (const failure of platform.importErrors)
+    say(`  import error  ${failure.file}${failure.line === undefined ? '' : `:${failure.line}`}  ${failure.message}`);
 }
 
 /** The exit status: 0 only if the run succeeded. */
-async function runOnce(platform: Platform, config: StandaloneConfig, dagId: string, say: (text: string) => void): Promise<number> {
+async function runOnce(
+  platform: Platform,
+  config: StandaloneConfig,
+  dagId: string,
+  say: (text: string) => void,
+): Promise<number> {
   const row = await platform.readModels.dag(dagId);
   if (row === undefined || row.retired) {
     if (!config.runIsWanted) return 0;
     process.stderr.write(`rondo: there is no DAG '${dagId}' in ${config.dags}\n`);
     return 1;
   }
-  const answer = await platform.commands.send({ dagId, actor: { kind: 'user', name: 'local' }, command: { type: 'triggerRun', runType: 'manual', triggeredBy: 'cli' } });
+  const answer = await platform.commands.send({
+    dagId,
+    actor: { kind: 'user', name: 'local' },
+    command: { type: 'triggerRun', runType: 'manual', triggeredBy: 'cli' },
+  });
   if (!answer.ok) {
     process.stderr.write(`rondo: DAG '${dagId}' was not run: ${answer.message}\n`);
     return 1;
   }
   const runId = String(answer.result['runId']);
   const definition = await platform.definition(row.version);
-  const run = await watchRun({ store: platform.store, readModels: platform.readModels, definition, runId, out: config.json ? process.stderr : process.stdout, quiet: false });
+  const run = await watchRun({
+    store: platform.store,
+    readModels: platform.readModels,
+    definition,
+    runId,
+    out: config.json ? process.stderr : process.stdout,
+    quiet: false,
+  });
   await showEnd(platform, config, dagId, runId, run, say);
   return run.state === 'success' ? 0 : 1;
 }
 
-async function showEnd(platform: Platform, config: StandaloneConfig, dagId: string, runId: string, run: WatchedRun, say: (text: string) => void): Promise<void> {
+async function showEnd(
+  platform: Platform,
+  config: StandaloneConfig,
+  dagId: string,
+  runId: string,
+  run: WatchedRun,
+  say: (text: string) => void,
+): Promise<void> {
   const report = readReport(await reportOf(platform.readModels, dagId, runId, REPORT_TASK));
-  say(`\nRun ${runId} of ${dagId}: ${run.state}${run.reason === null || run.state === 'success' ? '' : ` (${run.reason})`} in ${run.seconds.toFixed(2)} s, ${run.events} events`);
+  say(
+    `\nRun ${runId} of ${dagId}: ${run.state}${run.reason === null || run.state === 'success' ? '' : ` (${run.reason})`} in ${run.seconds.toFixed(2)} s, ${run.events} events`,
+  );
   if (dagId === 'monitor_errors') say(printReport(report));
   say(`\nAPI ${platform.url ?? ''}  OpenAPI ${platform.url ?? ''}/api/v1/openapi.json`);
-  if (config.json) process.stdout.write(`${JSON.stringify({ dagId, runId, state: run.state, seconds: run.seconds, events: run.events, report })}\n`);
+  if (config.json)
+    process.stdout.write(
+      `${JSON.stringify({ dagId, runId, state: run.state, seconds: run.seconds, events: run.events, report })}\n`,
+    );
 }
 
 /** Resolves at the first signal; a second one ends the process at once. */
