@@ -112,8 +112,10 @@ const inWords = (value: unknown): string => {
 function faultText(fault: unknown): string {
   if (typeof fault !== 'object' || fault === null || !('message' in fault)) return inWords(fault);
   const { name, value, message, allowed } = fault as Readonly<Record<string, unknown>>;
-  const given = value === undefined ? '' : ` (given: ${JSON.stringify(value)})`;
-  return `${name === undefined ? '' : `${String(name)}: `}${String(message)}${given}${allowed === undefined ? '' : `; allowed: ${inWords(allowed)}`}`;
+  const said = String(message);
+  const given = value === undefined || said.includes(JSON.stringify(value)) ? '' : ` (given: ${JSON.stringify(value)})`;
+  const may = allowed === undefined || said.includes(inWords(allowed)) ? '' : `; allowed: ${inWords(allowed)}`;
+  return `${name === undefined ? '' : `${String(name)}: `}${said}${given}${may}`;
 }
 
 function problemText(problem: Problem): string {

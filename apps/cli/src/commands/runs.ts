@@ -1,7 +1,7 @@
 import { renderTree } from '@rondo/nest-platform/progress';
 import { type Context, parseCount, type Registry } from '../context.ts';
 import { RefusedError, UsageError } from '../exit-codes.ts';
-import type { Page, RunAnswer } from '../http/answers.ts';
+import type { Page, RunAnswer, TaskAnswer } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { duration, facts, table, time } from '../output/format.ts';
 import { withTotal } from './dags.ts';
@@ -50,11 +50,20 @@ export interface PastOptions {
 
 export const AS_OF = ['--as-of <when>', 'as it was then: an ISO time or a position of the history'] as const;
 
+/** How far a look at the past can see. */
+const latestTime = (run: RunAnswer, tasks: readonly TaskAnswer[]): number =>
+  Math.max(
+    ...[run, ...tasks].flatMap(({ queuedAt, startedAt, endedAt }) => [queuedAt ?? 0, startedAt ?? 0, endedAt ?? 0]),
+  );
+
 async function show(context: Context, dagId: string, runId: string, options: PastOptions): Promise<void> {
   const { run, tasks } = await new RunView(context, dagId, runId, options.asOf).look();
   context.answer({ run, tasks }, () => {
     const width = context.terminal.stdout.columns ?? 120;
-    const tree = renderTree(run, tasks, Date.now(), { width, color: context.color });
+    const tree = renderTree(run, tasks, options.asOf === undefined ? Date.now() : latestTime(run, tasks), {
+      width,
+      color: context.color,
+    });
     const about = facts([
       ['type', run.runType],
       ['triggered by', run.triggeredBy],

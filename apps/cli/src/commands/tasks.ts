@@ -1,3 +1,4 @@
+import { isFinished } from '@rondo/nest-platform/progress';
 import { type Context, parseCount, type Registry } from '../context.ts';
 import type { DagDetail, LogAnswer, ReasonAnswer } from '../http/answers.ts';
 import { path } from '../http/client.ts';
@@ -85,10 +86,8 @@ async function why(
   });
   context.answer(answer, () => {
     const failing = answer.reasons.filter((reason) => !reason.passed);
-    const head =
-      failing.length === 0
-        ? `${taskId} is ${answer.state}: nothing holds it back`
-        : `${taskId} is ${answer.state}; it waits because:`;
+    const waits = failing.length === 0 ? 'nothing holds it back' : 'it waits because:';
+    const head = `${taskId} is ${answer.state}${isFinished(answer.state) ? '' : `; ${waits}`}`;
     return `${head}\n${table(
       ['', 'RULE', 'REASON'],
       [...failing, ...answer.reasons.filter((reason) => reason.passed)].map((r) => [
