@@ -1,6 +1,14 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assignment, Driver, eventually, isAlive, processesOf, Project, type Finished } from '../test/fixtures/harness.ts';
+import {
+  assignment,
+  Driver,
+  eventually,
+  isAlive,
+  processesOf,
+  Project,
+  type Finished,
+} from '../test/fixtures/harness.ts';
 import type { WorkerOptions } from './options.ts';
 
 let project: Project;
@@ -27,12 +35,39 @@ const errorOf = ({ outcome }: Finished) => {
 
 describe('a child', () => {
   it.each([
-    ['process.exit(3)', { kind: 'exit', exitCode: 3, logTail: ['before the end'], message: expect.stringMatching(/^the task called process\.exit\(3\) at .*d\.ts:\d+:\d+: a task ends by returning or throwing$/) as string }],
-    [`process.kill(process.pid, 'SIGKILL')`, { kind: 'exit', signal: 'SIGKILL', logTail: ['before the end'], message: `the task's process was ended by SIGKILL` }],
-    [`setTimeout(() => { throw new TypeError('later') }, 1); await new Promise(() => {})`, { kind: 'exception', type: 'TypeError', message: 'later' }],
-    [`Promise.reject(new RangeError('unheard')); await new Promise(() => {})`, { kind: 'exception', type: 'RangeError', message: 'unheard' }],
+    [
+      'process.exit(3)',
+      {
+        kind: 'exit',
+        exitCode: 3,
+        logTail: ['before the end'],
+        message: expect.stringMatching(
+          /^the task called process\.exit\(3\) at .*d\.ts:\d+:\d+: a task ends by returning or throwing$/,
+        ) as string,
+      },
+    ],
+    [
+      `process.kill(process.pid, 'SIGKILL')`,
+      {
+        kind: 'exit',
+        signal: 'SIGKILL',
+        logTail: ['before the end'],
+        message: `the task's process was ended by SIGKILL`,
+      },
+    ],
+    [
+      `setTimeout(() => { throw new TypeError('later') }, 1); await new Promise(() => {})`,
+      { kind: 'exception', type: 'TypeError', message: 'later' },
+    ],
+    [
+      `Promise.reject(new RangeError('unheard')); await new Promise(() => {})`,
+      { kind: 'exception', type: 'RangeError', message: 'unheard' },
+    ],
   ])('that ends by %s fails only its own attempt', async (code, error) => {
-    project.bundle('b', `task('bad', async () => { console.log('before the end'); ${code} });\ntask('good', async () => 1)`);
+    project.bundle(
+      'b',
+      `task('bad', async () => { console.log('before the end'); ${code} });\ntask('good', async () => 1)`,
+    );
     await start();
     const bad = assignment('bad');
     driver.session.assign([bad, assignment('good')]);
@@ -44,7 +79,10 @@ describe('a child', () => {
   });
 
   it('that is killed from outside fails only its own attempt', async () => {
-    project.bundle('b', `task('bad', async () => new Promise((done) => setTimeout(done, 60_000)));\ntask('good', async () => 1)`);
+    project.bundle(
+      'b',
+      `task('bad', async () => new Promise((done) => setTimeout(done, 60_000)));\ntask('good', async () => 1)`,
+    );
     await start();
     const bad = assignment('bad');
     driver.session.assign([bad, assignment('good')]);
@@ -60,7 +98,11 @@ describe('a child', () => {
     ['a process', `spawn('sleep', ['60'])`],
     ['output', `setTimeout(() => console.log('late'), 30).unref()`],
   ])('that an attempt leaves with %s is replaced', async (_what, code) => {
-    project.bundle('b', `task('a', async () => { ${code}; return process.pid; });\ntask('b', async () => process.pid)`, `import { createServer } from 'node:net'; import { spawn } from 'node:child_process';`);
+    project.bundle(
+      'b',
+      `task('a', async () => { ${code}; return process.pid; });\ntask('b', async () => process.pid)`,
+      `import { createServer } from 'node:net'; import { spawn } from 'node:child_process';`,
+    );
     await start();
     const first = await driver.run(assignment('a'));
     expect(first.outcome.kind).toBe('success');
@@ -96,7 +138,10 @@ describe('ending an attempt', () => {
     await start();
     const given = assignment('bad', 1, { executionTimeoutMs: 1_500 });
     const report = await driver.run(given);
-    expect(errorOf(report)).toEqual({ kind: 'timeout', message: 'the attempt ran longer than its executionTimeout of 1.5s' });
+    expect(errorOf(report)).toEqual({
+      kind: 'timeout',
+      message: 'the attempt ran longer than its executionTimeout of 1.5s',
+    });
     expect(report.outcome).toMatchObject({ retryable: true, callbacksRan: false });
     const pid = Number(/child (\d+)/.exec(project.log(given.attempt)[0]!.text)![1]);
     expect(isAlive(pid)).toBe(false);
@@ -117,9 +162,12 @@ describe('ending an attempt', () => {
   });
 
   it('tells the body first', async () => {
-    project.bundle('b', `task('a', async (ctx) => { await new Promise((done) => ctx.signal.addEventListener('abort', done)); console.log('tidied up: ' + ctx.signal.reason.name); throw ctx.signal.reason; })`);
+    project.bundle(
+      'b',
+      `task('a', async (ctx) => { await new Promise((done) => ctx.signal.addEventListener('abort', done)); console.log('tidied up: ' + ctx.signal.reason.name); throw ctx.signal.reason; })`,
+    );
     await start({ limits: { abortMs: 10_000 } });
-    const given = assignment('a', 1, { executionTimeoutMs: 50 });
+    const given = assignment('a', 1, { executionTimeoutMs: 1_500 });
     const report = await driver.run(given);
     expect(errorOf(report).kind).toBe('timeout');
     expect(project.log(given.attempt)).toContainEqual(expect.objectContaining({ text: 'tidied up: TimeoutError' }));
@@ -127,11 +175,18 @@ describe('ending an attempt', () => {
 
   it('drops what has not begun', async () => {
     const file = join(project.folder, 'ran');
-    project.bundle('b', `task('slow', async () => new Promise((done) => setTimeout(done, 300)));\ntask('a', async () => writeFileSync(${JSON.stringify(file)}, ''))`, `import { writeFileSync } from 'node:fs';`);
+    project.bundle(
+      'b',
+      `task('slow', async () => new Promise((done) => setTimeout(done, 300)));\ntask('a', async () => writeFileSync(${JSON.stringify(file)}, ''))`,
+      `import { writeFileSync } from 'node:fs';`,
+    );
     await start();
     driver.session.assign([assignment('slow'), assignment('a')]);
     driver.session.cancel([assignment('a').id], 'changed my mind');
-    expect(errorOf(await driver.finished(assignment('a').id))).toEqual({ kind: 'cancelled', message: 'changed my mind' });
+    expect(errorOf(await driver.finished(assignment('a').id))).toEqual({
+      kind: 'cancelled',
+      message: 'changed my mind',
+    });
     await driver.finished(assignment('slow').id);
     expect(existsSync(file)).toBe(false);
   });
@@ -142,7 +197,11 @@ describe('ending an attempt', () => {
     driver.session.assign([assignment('a')]);
     await driver.started(assignment('a').id);
     await driver.session.stop(50);
-    expect(driver.reports.at(-1)).toMatchObject({ kind: 'lost', id: assignment('a').id, reason: 'the worker was stopped while the attempt was running' });
+    expect(driver.reports.at(-1)).toMatchObject({
+      kind: 'lost',
+      id: assignment('a').id,
+      reason: 'the worker was stopped while the attempt was running',
+    });
   });
 });
 
@@ -152,7 +211,9 @@ describe('the data folder', () => {
     const other = join(project.folder, 'input.txt');
     project.write('.rondo/secret.txt', 'hidden');
     writeFileSync(other, 'open');
-    project.bundle('b', `
+    project.bundle(
+      'b',
+      `
       task('read', async () => readFileSync('.rondo/secret.txt', 'utf8'));
       task('write', async () => writeFileSync(${JSON.stringify(secret)}, ''));
       task('list', async () => readdirSync('.rondo'));
@@ -166,9 +227,12 @@ describe('the data folder', () => {
         writeFileSync(join(scratch, 'y'), '1');
         new DatabaseSync('own.db').close();
         return [readFileSync('input.txt', 'utf8'), readFileSync('output.txt', 'utf8'), readdirSync('.').sort(), existsSync('..'), statSync('/').isDirectory(), readdirSync('.', { withFileTypes: true })[0].parentPath];
-      });`, `import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';\nimport { tmpdir } from 'node:os';\nimport { join } from 'node:path';\nimport { DatabaseSync } from 'node:sqlite';`);
+      });`,
+      `import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';\nimport { tmpdir } from 'node:os';\nimport { join } from 'node:path';\nimport { DatabaseSync } from 'node:sqlite';`,
+    );
     await start();
-    const refusal = (verb: string, path: string) => `${verb} '${path}' is not allowed: it is in the data folder of the platform (${project.data}), which is closed to DAG files and tasks`;
+    const refusal = (verb: string, path: string) =>
+      `${verb} '${path}' is not allowed: it is in the data folder of the platform (${project.data}), which is closed to DAG files and tasks`;
     expect(errorOf(await driver.run(assignment('read'))).message).toBe(refusal('reading', secret));
     expect(errorOf(await driver.run(assignment('write'))).message).toBe(refusal('writing', secret));
     expect(errorOf(await driver.run(assignment('list'))).message).toBe(refusal('reading', project.data));
@@ -177,7 +241,12 @@ describe('the data folder', () => {
     // Where there is no /proc there is no such file.
     expect(errorOf(await driver.run(assignment('proc'))).message).toMatch(/is not allowed|ENOENT/);
     const { outcome } = await driver.run(assignment('allowed'));
-    expect(outcome).toMatchObject({ kind: 'success', xcoms: { return_value: { value: ['open', 'made', ['.rondo', 'input.txt', 'output.txt', 'own.db'], true, true, '.'] } } });
+    expect(outcome).toMatchObject({
+      kind: 'success',
+      xcoms: {
+        return_value: { value: ['open', 'made', ['.rondo', 'input.txt', 'output.txt', 'own.db'], true, true, '.'] },
+      },
+    });
     expect(readFileSync(secret, 'utf8')).toBe('hidden');
   });
 });
@@ -189,23 +258,36 @@ const NOBODY = 65_534;
   it('runs children as that user, and closes the data folder to what they start', async () => {
     chmodSync(project.folder, 0o755);
     project.write('.rondo/secret.txt', 'hidden');
-    project.bundle('b', `task('a', async () => [process.getuid(), execSync('id -u; cat .rondo/secret.txt 2>&1; echo kept > $TMPDIR/x; cat $TMPDIR/x', { encoding: 'utf8' })])`, `import { execSync } from 'node:child_process';`);
+    project.bundle(
+      'b',
+      `task('a', async () => [process.getuid(), execSync('id -u; cat .rondo/secret.txt 2>&1; echo kept > $TMPDIR/x; cat $TMPDIR/x', { encoding: 'utf8' })])`,
+      `import { execSync } from 'node:child_process';`,
+    );
     await start({ runAsUser: { uid: NOBODY, gid: NOBODY } });
     const { outcome } = await driver.run(assignment('a'));
-    expect(outcome).toMatchObject({ kind: 'success', xcoms: { return_value: { value: [NOBODY, `${NOBODY}\ncat: .rondo/secret.txt: Permission denied\nkept\n`] } } });
+    expect(outcome).toMatchObject({
+      kind: 'success',
+      xcoms: { return_value: { value: [NOBODY, `${NOBODY}\ncat: .rondo/secret.txt: Permission denied\nkept\n`] } },
+    });
   });
 });
 
 describe('a callback', () => {
   it('runs apart from its attempt, and its error is reported', async () => {
-    project.write('.rondo/bundles/b/d.ts', `import { dag, task } from '@rondo/sdk';
+    project.write(
+      '.rondo/bundles/b/d.ts',
+      `import { dag, task } from '@rondo/sdk';
       export default dag('d', { onFailure: async (ctx) => { console.log('dag failed: ' + ctx.reason); } }, () => {
         task('a', async () => 1, { onFailure: async (ctx) => { console.log('told of ' + ctx.reason); throw new Error('nobody there'); } });
-      });`);
+      });`,
+    );
     await start();
     const { attempt, bundle, run, position } = assignment('a');
     const shared = { bundle, run, position, dagId: 'd', runId: 'r', callback: 'onFailure', reason: 'the end' } as const;
-    driver.session.runCallbacks([{ ...shared, id: 'one', attempt }, { ...shared, id: 'two' }]);
+    driver.session.runCallbacks([
+      { ...shared, id: 'one', attempt },
+      { ...shared, id: 'two' },
+    ]);
     const first = await driver.report((report) => report.id === 'one');
     expect(first).toMatchObject({ kind: 'callback', error: { kind: 'exception', message: 'nobody there' } });
     expect(project.log(attempt)).toContainEqual(expect.objectContaining({ text: 'told of the end' }));

@@ -7,7 +7,10 @@ let driver: Driver;
 beforeEach(async () => {
   project = new Project();
   project.write('package.json', '{"name":"project","type":"commonjs"}');
-  project.write('dags/good.ts', `import { dag, task } from '@rondo/sdk';\nexport default dag('good', {}, () => { task('a', async () => 1); });\n`);
+  project.write(
+    'dags/good.ts',
+    `import { dag, task } from '@rondo/sdk';\nexport default dag('good', {}, () => { task('a', async () => 1); });\n`,
+  );
   driver = await new Driver(project.workerOptions({ parse: { timeoutMs: 3_000, heapMiB: 64 } })).start();
 });
 
@@ -23,52 +26,115 @@ function parse(file: string, text?: string): Promise<ParseResult> {
 
 describe('parsing', () => {
   it('answers the DAGs, what they are made of, and what was printed', async () => {
-    project.write('dags/lib/helper.ts', `import data from './data.json' with { type: 'json' };\nexport const helper: string = data.name;`);
+    project.write(
+      'dags/lib/helper.ts',
+      `import data from './data.json' with { type: 'json' };\nexport const helper: string = data.name;`,
+    );
     project.write('dags/lib/data.json', `{ "name": "x" }`);
     project.write('dags/lib/lazy.ts', `import './deeper.ts';\nexport default 1;`);
     project.write('dags/lib/deeper.ts', `export {};`);
     project.write('dags/unrelated.ts', `export {};`);
-    const result = await parse('main.ts', `
+    const result = await parse(
+      'main.ts',
+      `
       import { dag, task } from '@rondo/sdk';
       import { helper } from './lib/helper.ts';
       console.log('loading ' + helper);
-      export default [dag('one', { tags: ['t'] }, () => { task('a', async () => (await import('./lib/lazy.ts')).default); }), dag('two', {}, () => { task('b', async () => 2); })];`);
+      export default [dag('one', { tags: ['t'] }, () => { task('a', async () => (await import('./lib/lazy.ts')).default); }), dag('two', {}, () => { task('b', async () => 2); })];`,
+    );
     expect(result.errors).toEqual([]);
-    expect(result).toMatchObject({ id: 'p', file: 'main.ts', dags: [{ dagId: 'one', file: 'main.ts', tags: ['t'] }, { dagId: 'two' }], output: ['loading x'] });
+    expect(result).toMatchObject({
+      id: 'p',
+      file: 'main.ts',
+      dags: [{ dagId: 'one', file: 'main.ts', tags: ['t'] }, { dagId: 'two' }],
+      output: ['loading x'],
+    });
     expect(result.bundleFiles).toEqual(['lib/data.json', 'lib/deeper.ts', 'lib/helper.ts', 'lib/lazy.ts', 'main.ts']);
   });
 
   it.each([
-    ['a syntax error', `import { dag } from '@rondo/sdk';\n\nexport default dag('d' {});\n`, /Expected|Unexpected|missing/, 3],
+    [
+      'a syntax error',
+      `import { dag } from '@rondo/sdk';\n\nexport default dag('d' {});\n`,
+      /Expected|Unexpected|missing/,
+      3,
+    ],
     ['a syntax error in JavaScript', undefined, /./, 2],
     ['a thrown error', `const n: number = 1;\n\nthrow new Error('no such host');\n`, /no such host/, 3],
     ['an enum', `enum Color { Red }\nexport default 1;\n`, /enum.*allowed in a DAG file/s, 1],
-    ['a cycle', `import { dag, task } from '@rondo/sdk';\nexport default dag('d', {}, () => { const a = task('a', async () => 1); const b = task('b', async () => 1); a.to(b).to(a); });\n`, /a.*b.*a/s, undefined],
-    ['the time of loading', `import { dag } from '@rondo/sdk';\nexport default dag('d', { startDate: new Date() }, () => {});\n`, /new Date\(\)|now/i, 2],
+    [
+      'a cycle',
+      `import { dag, task } from '@rondo/sdk';\nexport default dag('d', {}, () => { const a = task('a', async () => 1); const b = task('b', async () => 1); a.to(b).to(a); });\n`,
+      /a.*b.*a/s,
+      undefined,
+    ],
+    [
+      'the time of loading',
+      `import { dag } from '@rondo/sdk';\nexport default dag('d', { startDate: new Date() }, () => {});\n`,
+      /new Date\(\)|now/i,
+      2,
+    ],
     ['an unknown package', `import x from 'no-such-package';\nexport default x;\n`, /no-such-package/, undefined],
-    ['process.exit()', `console.log('hi');\nprocess.exit(2);\n`, /^process\.exit\(2\) was called while the file was loading$/, 2],
-    ['an error that nobody catches', `setTimeout(() => { throw new Error('later'); }, 1);\nawait new Promise(() => {});\n`, /later/, 1],
-    ['reading the data folder', `import { readFileSync } from 'node:fs';\nreadFileSync('.rondo/x');\n`, /^reading '.*\.rondo\/x' is not allowed: it is in the data folder of the platform/, 2],
-    ['an import from outside', `import '../outside.ts';\nimport { dag } from '@rondo/sdk';\nexport default dag('d', {}, () => {});\n`, /import of '\.\.\/outside\.ts' leaves the DAG folder/, 1],
-    ['too much memory', `const kept = [];\nfor (;;) kept.push(new Array(1e6).fill({}));\n`, /needed more than 64 MiB of memory|did not finish/, undefined],
+    [
+      'process.exit()',
+      `console.log('hi');\nprocess.exit(2);\n`,
+      /^process\.exit\(2\) was called while the file was loading$/,
+      2,
+    ],
+    [
+      'an error that nobody catches',
+      `setTimeout(() => { throw new Error('later'); }, 1);\nawait new Promise(() => {});\n`,
+      /later/,
+      1,
+    ],
+    [
+      'reading the data folder',
+      `import { readFileSync } from 'node:fs';\nreadFileSync('.rondo/x');\n`,
+      /^reading '.*\.rondo\/x' is not allowed: it is in the data folder of the platform/,
+      2,
+    ],
+    [
+      'an import from outside',
+      `import '../outside.ts';\nimport { dag } from '@rondo/sdk';\nexport default dag('d', {}, () => {});\n`,
+      /import of '\.\.\/outside\.ts' leaves the DAG folder/,
+      1,
+    ],
+    [
+      'too much memory',
+      `const kept = [];\nfor (;;) kept.push(new Array(1e6).fill({}));\n`,
+      /needed more than 64 MiB of memory|did not finish/,
+      undefined,
+    ],
   ])('of a file with %s answers with a clear error, and hurts no other', async (what, text, message, line) => {
     project.write('outside.ts', 'export {};');
     const file = what.endsWith('JavaScript') ? 'bad.mjs' : 'bad.ts';
-    const [bad, good] = await Promise.all([parse(file, text ?? `import { dag } from '@rondo/sdk';\nexport default dag('d' {});\n`), parse('good.ts')]);
+    const [bad, good] = await Promise.all([
+      parse(file, text ?? `import { dag } from '@rondo/sdk';\nexport default dag('d' {});\n`),
+      parse('good.ts'),
+    ]);
     expect(bad.dags.length === 0 || what.startsWith('an import')).toBe(true);
     expect(bad.errors).toHaveLength(1);
-    expect(bad.errors[0]).toMatchObject({ file, message: expect.stringMatching(message) as string, ...(line === undefined ? {} : { line }) });
+    expect(bad.errors[0]).toMatchObject({
+      file,
+      message: expect.stringMatching(message) as string,
+      ...(line === undefined ? {} : { line }),
+    });
     expect(good).toMatchObject({ errors: [], dags: [{ dagId: 'good' }] });
   });
 
   it('of an endless loop ends by its time limit', async () => {
     const [bad, good] = await Promise.all([parse('loop.ts', `for (;;);\n`), parse('good.ts')]);
-    expect(bad.errors).toMatchObject([{ file: 'loop.ts', message: expect.stringMatching(/^did not finish loading within 3\.0s/) as string }]);
+    expect(bad.errors).toMatchObject([
+      { file: 'loop.ts', message: expect.stringMatching(/^did not finish loading within 3\.0s/) as string },
+    ]);
     expect(good.dags).toHaveLength(1);
   });
 
   it('of 10 MB of output keeps the first lines', async () => {
-    const result = await parse('loud.ts', `import { dag } from '@rondo/sdk';\nfor (let i = 0; i < 100_000; i++) console.log('x'.repeat(100));\nexport default dag('d', {}, () => {});\n`);
+    const result = await parse(
+      'loud.ts',
+      `import { dag } from '@rondo/sdk';\nfor (let i = 0; i < 100_000; i++) console.log('x'.repeat(100));\nexport default dag('d', {}, () => {});\n`,
+    );
     expect(result.dags).toHaveLength(1);
     expect(result.output).toHaveLength(100);
     expect(result.output.at(-1)).toBe('… [99901 more lines were dropped]');

@@ -36,7 +36,11 @@ class Host {
     return this;
   }
 
-  tell(message: { readonly assign?: readonly Assignment[]; readonly acknowledge?: readonly string[]; readonly stop?: true }): void {
+  tell(message: {
+    readonly assign?: readonly Assignment[];
+    readonly acknowledge?: readonly string[];
+    readonly stop?: true;
+  }): void {
     this.#process.stdin.write(`${JSON.stringify(message)}\n`);
   }
 
@@ -76,10 +80,14 @@ async function start(options: Partial<WorkerOptions> = {}): Promise<Host> {
 /** Each body notes its attempt, so that executions can be counted from outside. */
 function notingBundle(): string {
   const file = join(project.folder, 'ran');
-  project.bundle('b', `
+  project.bundle(
+    'b',
+    `
     task('a', async (ctx) => appendFileSync(${JSON.stringify(file)}, ctx.tryNumber + '\\n'));
     task('hang', async (ctx) => { appendFileSync(${JSON.stringify(file)}, process.pid + '\\n'); await new Promise(() => {}); });
-    task('busy', async () => { appendFileSync(${JSON.stringify(file)}, process.pid + '\\n'); for (;;); });`, `import { appendFileSync } from 'node:fs';`);
+    task('busy', async () => { appendFileSync(${JSON.stringify(file)}, process.pid + '\\n'); for (;;); });`,
+    `import { appendFileSync } from 'node:fs';`,
+  );
   return file;
 }
 
@@ -134,21 +142,24 @@ describe('after kill -9 of the process that hosts the worker', () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  it.each(FAIL_POINTS.filter((point) => /dispatch|report/.test(point)))('at %s nothing finished runs again', async (point) => {
-    const file = notingBundle();
-    const given = Array.from({ length: 40 }, (_, i) => assignment('a', i + 1));
-    const first = await start({ isFreshDataFolder: true, failPoint: { point, hit: 20 } });
-    first.tell({ assign: given });
-    expect(await first.exited).toBe('SIGKILL');
-    const second = await start();
-    const { interrupted } = second.hello!;
-    expect(second.hello!.journalIntact).toBe(true);
-    second.tell({ assign: given.filter(({ id }) => !interrupted.includes(id)) });
-    await eventually(() => new Set([...second.finished(), ...interrupted]).size === given.length);
-    const runs = readFileSync(file, 'utf8').trim().split('\n').map(Number);
-    expect(new Set(runs).size).toBe(runs.length);
-    expect(interrupted.length).toBeLessThanOrEqual(1);
-  });
+  it.each(FAIL_POINTS.filter((point) => /dispatch|report/.test(point)))(
+    'at %s nothing finished runs again',
+    async (point) => {
+      const file = notingBundle();
+      const given = Array.from({ length: 40 }, (_, i) => assignment('a', i + 1));
+      const first = await start({ isFreshDataFolder: true, failPoint: { point, hit: 20 } });
+      first.tell({ assign: given });
+      expect(await first.exited).toBe('SIGKILL');
+      const second = await start();
+      const { interrupted } = second.hello!;
+      expect(second.hello!.journalIntact).toBe(true);
+      second.tell({ assign: given.filter(({ id }) => !interrupted.includes(id)) });
+      await eventually(() => new Set([...second.finished(), ...interrupted]).size === given.length);
+      const runs = readFileSync(file, 'utf8').trim().split('\n').map(Number);
+      expect(new Set(runs).size).toBe(runs.length);
+      expect(interrupted.length).toBeLessThanOrEqual(1);
+    },
+  );
 });
 
 describe('the journal', () => {

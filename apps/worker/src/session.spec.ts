@@ -1,5 +1,13 @@
 import { join } from 'node:path';
-import { assignment, Driver, eventually, isAlive, NO_SERVICES, Project, type Finished } from '../test/fixtures/harness.ts';
+import {
+  assignment,
+  Driver,
+  eventually,
+  isAlive,
+  NO_SERVICES,
+  Project,
+  type Finished,
+} from '../test/fixtures/harness.ts';
 import type { WorkerOptions } from './options.ts';
 
 let project: Project;
@@ -31,17 +39,32 @@ const errorOf = ({ outcome }: Finished) => {
 
 describe('an attempt', () => {
   it('runs in a child, and reports its result in one message', async () => {
-    project.bundle('b', `task('a', async () => ({ pid: process.pid, cwd: process.cwd(), trace: process.env.TRACEPARENT }))`);
+    project.bundle(
+      'b',
+      `task('a', async () => ({ pid: process.pid, cwd: process.cwd(), trace: process.env.TRACEPARENT }))`,
+    );
     await start();
     const given = assignment('a');
     const report = await driver.run(given);
-    expect(report.outcome).toMatchObject({ kind: 'success', xcoms: { return_value: { value: { pid: report.pid, cwd: project.folder, trace: given.traceparent } } } });
+    expect(report.outcome).toMatchObject({
+      kind: 'success',
+      xcoms: { return_value: { value: { pid: report.pid, cwd: project.folder, trace: given.traceparent } } },
+    });
     expect(report.pid).not.toBe(process.pid);
-    expect(driver.hello).toMatchObject({ worker: 'local', slots: 1, queues: ['default'], interrupted: [], journalIntact: true });
+    expect(driver.hello).toMatchObject({
+      worker: 'local',
+      slots: 1,
+      queues: ['default'],
+      interrupted: [],
+      journalIntact: true,
+    });
   });
 
   it('shares a warm child with the attempts before it, one at a time', async () => {
-    project.bundle('b', `let running = 0; let seen = 0;\ntask('a', async () => { running++; seen++; await null; const at = running; running--; return [at, seen]; })`);
+    project.bundle(
+      'b',
+      `let running = 0; let seen = 0;\ntask('a', async () => { running++; seen++; await null; const at = running; running--; return [at, seen]; })`,
+    );
     await start();
     const given = Array.from({ length: 50 }, (_, i) => assignment('a', i + 1));
     driver.session.assign(given);
@@ -74,14 +97,20 @@ describe('an attempt', () => {
     project.bundle('b', `task('a', async () => 1)`);
     await start();
     const lost = await driver.run(assignment('a', 1, { bundle: { hash: 'nowhere', file: 'd.ts' } }));
-    expect(errorOf(lost)).toMatchObject({ kind: 'load', message: expect.stringContaining('the bundle nowhere could not be unpacked') as string });
+    expect(errorOf(lost)).toMatchObject({
+      kind: 'load',
+      message: expect.stringContaining('the bundle nowhere could not be unpacked') as string,
+    });
     const other = assignment('a', 2);
     const report = await driver.run({ ...other, attempt: { ...other.attempt, dagId: 'e' } });
     expect(errorOf(report)).toMatchObject({ kind: 'load', message: `d.ts holds no DAG 'e', only d` });
   });
 
   it('reports started only when it takes a while', async () => {
-    project.bundle('b', `task('fast', async () => 1);\ntask('slow', async () => new Promise((done) => setTimeout(done, 100)))`);
+    project.bundle(
+      'b',
+      `task('fast', async () => 1);\ntask('slow', async () => new Promise((done) => setTimeout(done, 100)))`,
+    );
     await start({ limits: { startedAfterMs: 20 } });
     await driver.run(assignment('fast'));
     await driver.run(assignment('slow'));
@@ -92,7 +121,10 @@ describe('an attempt', () => {
   it('sees an allow-listed environment', async () => {
     process.env['RONDO_SECRET_KEY'] = 'not for tasks';
     process.env['RONDO_EXAMPLE_LOGS'] = '/logs';
-    project.bundle('b', `task('a', async (ctx) => { const seen = { ...process.env, ...ctx.env }; process.env.LEFT = '1'; return seen; })`);
+    project.bundle(
+      'b',
+      `task('a', async (ctx) => { const seen = { ...process.env, ...ctx.env }; process.env.LEFT = '1'; return seen; })`,
+    );
     await start({ passEnv: ['RONDO_EXAMPLE_*'], env: { FIXED: 'yes' } });
     await driver.run(assignment('a'));
     const { outcome } = await driver.run(assignment('a', 2));
@@ -115,21 +147,27 @@ describe('an attempt', () => {
 
 describe('services', () => {
   it('reach the attempt, and what it looks up is masked in log, error and rendered fields', async () => {
-    project.bundle('b', `
+    project.bundle(
+      'b',
+      `
       task('a', async (ctx) => {
         const key = await ctx.variables.get('key');
         const { password } = await ctx.connections.get('db');
         console.log('key ' + key + ' and ' + encodeURIComponent(password));
         ctx.log.warn('password ' + password);
         throw new Error('refused ' + password);
-      })`);
+      })`,
+    );
     const asked: string[] = [];
     await start({
       secrets: ['configured-secret'],
       services: {
         ...NO_SERVICES,
         variable: async (id, key) => (asked.push(`${id} ${key}`), 'the-key-value'),
-        connection: async (id, connId) => (asked.push(`${id} ${connId}`), { connId, connType: 'http', login: 'me', password: 's3cret/pw' }),
+        connection: async (id, connId) => (
+          asked.push(`${id} ${connId}`),
+          { connId, connType: 'http', login: 'me', password: 's3cret/pw' }
+        ),
       },
     });
     const given = assignment('a');
@@ -143,9 +181,12 @@ describe('services', () => {
   });
 
   it('carry bytes both ways, and errors', async () => {
-    project.bundle('b', `
+    project.bundle(
+      'b',
+      `
       task('a', async (ctx) => 'x'.repeat(100_000));
-      task('b', async (ctx) => ctx.variables.get('broken'));`);
+      task('b', async (ctx) => ctx.variables.get('broken'));`,
+    );
     const blobs: Uint8Array[] = [];
     await start({
       services: {
@@ -156,7 +197,10 @@ describe('services', () => {
         },
       },
     });
-    expect((await driver.run(assignment('a'))).outcome).toMatchObject({ kind: 'success', xcoms: { return_value: { blob: 'h'.repeat(64) } } });
+    expect((await driver.run(assignment('a'))).outcome).toMatchObject({
+      kind: 'success',
+      xcoms: { return_value: { blob: 'h'.repeat(64) } },
+    });
     expect(Buffer.from(blobs[0]!).toString()).toBe(JSON.stringify('x'.repeat(100_000)));
     expect(errorOf(await driver.run(assignment('b'))).message).toContain('the store is away');
   });
@@ -164,7 +208,10 @@ describe('services', () => {
 
 describe('output', () => {
   it('goes line by line to the log of the attempt that wrote it', async () => {
-    project.bundle('b', `task('a', async (ctx) => { for (let i = 0; i < 3; i++) console.log(ctx.tryNumber + ' line ' + i); process.stderr.write(ctx.tryNumber + ' no line break'); })`);
+    project.bundle(
+      'b',
+      `task('a', async (ctx) => { for (let i = 0; i < 3; i++) console.log(ctx.tryNumber + ' line ' + i); process.stderr.write(ctx.tryNumber + ' no line break'); })`,
+    );
     await start();
     const given = Array.from({ length: 10 }, (_, i) => assignment('a', i + 1));
     driver.session.assign(given);
@@ -172,17 +219,30 @@ describe('output', () => {
       await driver.finished(id);
       const n = attempt.tryNumber;
       const texts = project.log(attempt).map(({ stream, text }) => `${stream} ${text}`);
-      expect(texts.sort()).toEqual([`stderr ${n} no line break`, `stdout ${n} line 0`, `stdout ${n} line 1`, `stdout ${n} line 2`]);
+      expect(texts.sort()).toEqual([
+        `stderr ${n} no line break`,
+        `stdout ${n} line 0`,
+        `stdout ${n} line 1`,
+        `stdout ${n} line 2`,
+      ]);
     }
   });
 
   it('of 10 MB, of one line of 5 MB and of processes that a task starts is taken, with long lines cut', async () => {
-    project.bundle('b', `
+    project.bundle(
+      'b',
+      `
       task('many', async () => { for (let i = 0; i < 100_000; i++) console.log('x'.repeat(100)); });
       task('long', async () => { process.stdout.write('y'.repeat(5_000_000)); console.log('end'); console.log('after'); });
-      task('shell', async () => { spawnSync('echo', ['from a process'], { stdio: 'inherit' }); });`, `import { spawnSync } from 'node:child_process';`);
+      task('shell', async () => { spawnSync('echo', ['from a process'], { stdio: 'inherit' }); });`,
+      `import { spawnSync } from 'node:child_process';`,
+    );
     await start();
-    const [many, long, shell] = ['many', 'long', 'shell'].map((taskId) => assignment(taskId)) as [ReturnType<typeof assignment>, ReturnType<typeof assignment>, ReturnType<typeof assignment>];
+    const [many, long, shell] = ['many', 'long', 'shell'].map((taskId) => assignment(taskId)) as [
+      ReturnType<typeof assignment>,
+      ReturnType<typeof assignment>,
+      ReturnType<typeof assignment>,
+    ];
     driver.session.assign([many, long, shell]);
     expect((await driver.finished(many.id)).outcome.kind).toBe('success');
     expect(project.log(many.attempt)).toHaveLength(100_000);
@@ -202,6 +262,9 @@ describe('output', () => {
     await driver.run(given);
     const lines = project.log(given.attempt);
     expect(lines.length).toBeLessThan(100);
-    expect(lines.at(-1)).toMatchObject({ stream: 'system', text: 'The log is cut here: the attempt has written more than 10000 bytes' });
+    expect(lines.at(-1)).toMatchObject({
+      stream: 'system',
+      text: 'The log is cut here: the attempt has written more than 10000 bytes',
+    });
   });
 });

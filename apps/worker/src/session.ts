@@ -1,5 +1,14 @@
 import { Worker } from 'node:worker_threads';
-import type { Assignment, AttemptServices, CallbackAssignment, ParseRequest, ParseResult, WorkerEvents, WorkerReport, WorkerSession } from '@rondo/ports';
+import type {
+  Assignment,
+  AttemptServices,
+  CallbackAssignment,
+  ParseRequest,
+  ParseResult,
+  WorkerEvents,
+  WorkerReport,
+  WorkerSession,
+} from '@rondo/ports';
 import type { AnswerFrame, CallFrame } from './child/frames.ts';
 import { threadOptions, type WorkerOptions } from './options.ts';
 import type { FromThread, ThreadOptions, ToThread } from './thread/messages.ts';
@@ -132,7 +141,12 @@ class ThreadSession implements WorkerSession {
 }
 
 /** Arguments come from a child: they are what its client sends, or the service refuses them. */
-async function callService(services: AttemptServices, attemptId: string, method: CallFrame['method'], args: readonly unknown[]): Promise<unknown> {
+async function callService(
+  services: AttemptServices,
+  attemptId: string,
+  method: CallFrame['method'],
+  args: readonly unknown[],
+): Promise<unknown> {
   const [first] = args;
   switch (method) {
     case 'variable':
@@ -142,7 +156,10 @@ async function callService(services: AttemptServices, attemptId: string, method:
     case 'xcom':
       return services.xcom(attemptId, first as Parameters<AttemptServices['xcom']>[1]);
     case 'putBlob':
-      return services.putBlob(attemptId, Buffer.from(textOf((first as { readonly base64?: unknown }).base64), 'base64'));
+      return services.putBlob(
+        attemptId,
+        Buffer.from(textOf((first as { readonly base64?: unknown }).base64), 'base64'),
+      );
     case 'getBlob': {
       const bytes = await services.getBlob(attemptId, textOf(first));
       return bytes === undefined ? undefined : { base64: Buffer.from(bytes).toString('base64') };

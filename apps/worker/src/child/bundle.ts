@@ -18,7 +18,10 @@ export async function loadBundle(bind: BindFrame, resolution: Resolution): Promi
   const root = realpathSync(resolve(bind.root));
   resolution.root = root;
   try {
-    const namespace: unknown = await withStaticClock(root, () => import(pathToFileURL(join(root, bind.file)).href) as Promise<unknown>);
+    const namespace: unknown = await withStaticClock(
+      root,
+      () => import(pathToFileURL(join(root, bind.file)).href) as Promise<unknown>,
+    );
     const { dags, errors } = collectDags(namespace, bind.file);
     return { root, dags: new Map(dags.map((dag) => [dag.dagId, dag])), errors };
   } catch (error) {
@@ -27,9 +30,14 @@ export async function loadBundle(bind: BindFrame, resolution: Resolution): Promi
 }
 
 /** What to tell of a DAG that the bundle does not hold. */
-export function missingDag(bundle: LoadedBundle, dagId: string, file: string): { readonly message: string; readonly stack?: string } {
+export function missingDag(
+  bundle: LoadedBundle,
+  dagId: string,
+  file: string,
+): { readonly message: string; readonly stack?: string } {
   const failure = bundle.errors.find((error) => error.dagId === dagId) ?? bundle.errors[0];
-  if (failure === undefined) return { message: `${file} holds no DAG '${dagId}', only ${[...bundle.dags.keys()].join(', ') || 'none'}` };
+  if (failure === undefined)
+    return { message: `${file} holds no DAG '${dagId}', only ${[...bundle.dags.keys()].join(', ') || 'none'}` };
   const place = failure.line === undefined ? failure.file : `${failure.file}:${failure.line}`;
   return { message: `${place}: ${failure.message}`, ...(failure.stack === undefined ? {} : { stack: failure.stack }) };
 }

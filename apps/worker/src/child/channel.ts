@@ -32,7 +32,7 @@ export class Channel {
     const written = this.#write(frame);
     if (written === Buffer.byteLength(frame)) return;
     const bytes = Buffer.from(frame);
-    for (let from = written; from < bytes.length; ) {
+    for (let from = written; from < bytes.length;) {
       const more = this.#write(bytes.subarray(from));
       // The worker is busy: its buffer is full.
       if (more === 0) Atomics.wait(pause, 0, 0, 1);

@@ -30,6 +30,8 @@ export function watchExit(channel: Channel): void {
 
 /** `file:line:column` of the caller, from a stack whose first frame is in this file. */
 function placeOf(stack: string | undefined): string | undefined {
-  const line = stack?.split('\n').find((text, index) => index > 1 && /\((?:file:\/\/)?\/|at (?:async )?(?:file:\/\/)?\//.test(text));
+  const line = stack
+    ?.split('\n')
+    .find((text, index) => index > 1 && /\((?:file:\/\/)?\/|at (?:async )?(?:file:\/\/)?\//.test(text));
   return /(?:file:\/\/)?(\/[^()]*:\d+:\d+)\)?$/.exec(line ?? '')?.[1];
 }

@@ -41,7 +41,9 @@ export interface CallFrame {
   readonly method: ServiceMethod;
   readonly args: readonly unknown[];
 }
-export type AnswerFrame = { readonly n: number; readonly value?: unknown } | { readonly n: number; readonly error: string };
+export type AnswerFrame =
+  | { readonly n: number; readonly value?: unknown }
+  | { readonly n: number; readonly error: string };
 
 export const SERVICE_METHODS = ['variable', 'connection', 'xcom', 'putBlob', 'getBlob'] as const;
 export type ServiceMethod = (typeof SERVICE_METHODS)[number];

@@ -13,7 +13,12 @@ export function installAliases(aliases: readonly (readonly [path: string, alias:
   if (aliases.length === 0) return;
   const byPath = new Map(aliases);
   const alias = (path: unknown): string | undefined => {
-    const text = typeof path === 'string' ? path : path instanceof URL && path.protocol === 'file:' ? fileURLToPath(path) : undefined;
+    const text =
+      typeof path === 'string'
+        ? path
+        : path instanceof URL && path.protocol === 'file:'
+          ? fileURLToPath(path)
+          : undefined;
     return text === undefined ? undefined : byPath.get(resolve(text));
   };
   for (const name of ['stat', 'access', 'opendir', 'mkdir', 'readdir', 'lstat'] as const) {
@@ -39,7 +44,13 @@ function redirect(owner: object, name: string, alias: (path: unknown) => string 
   };
 
   function isRecursiveList(option: unknown): boolean {
-    return name.startsWith('readdir') && typeof option === 'object' && option !== null && 'recursive' in option && option.recursive === true;
+    return (
+      name.startsWith('readdir') &&
+      typeof option === 'object' &&
+      option !== null &&
+      'recursive' in option &&
+      option.recursive === true
+    );
   }
 
   function wantsEntries(option: unknown): boolean {
@@ -86,9 +97,15 @@ export function guardSqlite(isForbidden: (path: string) => boolean): void {
 function fileOf(location: string | URL | Buffer): string | undefined {
   const text = location.toString();
   if (text === '' || text.startsWith(':memory:')) return undefined;
-  return resolve(text.startsWith('file:') ? decodeURIComponent(text.replace(/^file:(?:\/\/[^/]*)?/, '').replace(/\?.*$/, '')) : text);
+  return resolve(
+    text.startsWith('file:') ? decodeURIComponent(text.replace(/^file:(?:\/\/[^/]*)?/, '').replace(/\?.*$/, '')) : text,
+  );
 }
 
 function denied(path: string): Error {
-  return Object.assign(new Error(`Access to ${path} is not allowed`), { code: 'ERR_ACCESS_DENIED', permission: 'FileSystemRead', resource: path });
+  return Object.assign(new Error(`Access to ${path} is not allowed`), {
+    code: 'ERR_ACCESS_DENIED',
+    permission: 'FileSystemRead',
+    resource: path,
+  });
 }

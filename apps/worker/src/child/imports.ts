@@ -11,7 +11,10 @@ const TYPESCRIPT = /\.[cm]?ts$/;
  * The files of `root` that these files import, and those that they import in turn: also by an `import()` of a plain text
  * that loading has not reached. An import that leaves the folder is an error, since no bundle would hold it.
  */
-export async function importsOf(root: string, from: Iterable<string>): Promise<{ readonly files: ReadonlySet<string>; readonly errors: readonly ImportFailure[] }> {
+export async function importsOf(
+  root: string,
+  from: Iterable<string>,
+): Promise<{ readonly files: ReadonlySet<string>; readonly errors: readonly ImportFailure[] }> {
   await init;
   const files = new Set(from);
   const errors: ImportFailure[] = [];

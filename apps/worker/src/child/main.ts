@@ -26,11 +26,13 @@ if (denials !== undefined) resolution.onSqlite = once(() => guardSqlite((path) =
 
 const channel = new Channel(onFrame, leaveWithGroup);
 // Output that the worker has not read yet waits in the pipe, not here: memory stays bounded, and marks stay in order.
-for (const stream of [process.stdout, process.stderr]) (stream as { _handle?: { setBlocking?(on: boolean): void } })._handle?.setBlocking?.(true);
+for (const stream of [process.stdout, process.stderr])
+  (stream as { _handle?: { setBlocking?(on: boolean): void } })._handle?.setBlocking?.(true);
 watchExit(channel);
 let parsing: ParseRequest | undefined;
 process.on('uncaughtException', (error: unknown) => {
-  if (parsing !== undefined) return sendParsed({ dags: [], bundleFiles: [parsing.file], errors: [importFailure(error, parsing)] });
+  if (parsing !== undefined)
+    return sendParsed({ dags: [], bundleFiles: [parsing.file], errors: [importFailure(error, parsing)] });
   runner.crash(crashOf(error));
   console.error(error);
   leave(1);
@@ -69,7 +71,10 @@ async function parse(request: ParseRequest): Promise<void> {
 }
 
 function sendParsed(parsed: Parsed): void {
-  const errors = parsed.errors.map((error) => ({ ...error, message: denials?.explain(error.message) ?? error.message }));
+  const errors = parsed.errors.map((error) => ({
+    ...error,
+    message: denials?.explain(error.message) ?? error.message,
+  }));
   channel.send(FROM_CHILD.parsed, JSON.stringify({ ...parsed, errors }));
   leaveWithGroup();
 }
@@ -77,7 +82,12 @@ function sendParsed(parsed: Parsed): void {
 function crashOf(error: unknown): TaskError {
   if (!(error instanceof Error)) return { kind: 'exception', message: `thrown: ${String(error).slice(0, 4_096)}` };
   const { message, stack, name } = error;
-  return { kind: 'exception', type: name, message: message.slice(0, 4_096), ...(stack === undefined ? {} : { stack: stack.slice(0, 12_288) }) };
+  return {
+    kind: 'exception',
+    type: name,
+    message: message.slice(0, 4_096),
+    ...(stack === undefined ? {} : { stack: stack.slice(0, 12_288) }),
+  };
 }
 
 function once(work: () => void): () => void {

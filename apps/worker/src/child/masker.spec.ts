@@ -12,7 +12,9 @@ describe('a masker', () => {
     const header = Buffer.from(`me:${secret}`).toString('base64');
     const secrets = secretsOfConnection({ connId: 'c', connType: 'http', login: 'me', password: secret });
     const text = `${secret} ${JSON.stringify(secret)} ${encodeURIComponent(secret)} Basic ${header} me`;
-    expect(masked(secrets, text)).toBe('*** "***" *** Basic *** me'.replace('Basic ***', header.endsWith('=') ? 'Basic ***=' : 'Basic ***'));
+    expect(masked(secrets, text)).toBe(
+      '*** "***" *** Basic *** me'.replace('Basic ***', header.endsWith('=') ? 'Basic ***=' : 'Basic ***'),
+    );
   });
 
   it('hides each line of a secret of several lines, and the longer of two that overlap', () => {
@@ -33,6 +35,8 @@ describe('a masker', () => {
   it('masks every text of a value, and no key', () => {
     const masker = new Masker();
     masker.add(['secret']);
-    expect(masker.maskDeep({ secret: ['a secret', 1, null, { x: 'secret' }] })).toEqual({ secret: ['a ***', 1, null, { x: '***' }] });
+    expect(masker.maskDeep({ secret: ['a secret', 1, null, { x: 'secret' }] })).toEqual({
+      secret: ['a ***', 1, null, { x: '***' }],
+    });
   });
 });

@@ -23,7 +23,10 @@ export async function parseFile(request: ParseRequest, resolution: Resolution): 
   resolution.root = root;
   resolution.onLoad = (path) => loaded.add(toPosix(relative(root, path)));
   try {
-    const namespace: unknown = await withStaticClock(root, () => import(pathToFileURL(join(root, file)).href) as Promise<unknown>);
+    const namespace: unknown = await withStaticClock(
+      root,
+      () => import(pathToFileURL(join(root, file)).href) as Promise<unknown>,
+    );
     const { dags, errors } = collectDags(namespace, file);
     const imports = await importsOf(root, loaded);
     if (imports.errors.length > 0) return { dags: [], bundleFiles: [...loaded].sort(), errors: imports.errors };
@@ -39,13 +42,20 @@ export async function parseFile(request: ParseRequest, resolution: Resolution): 
 }
 
 /** What Node does not say: where an import leaves the folder, and where in plain JavaScript a syntax error is. */
-async function failuresOf(error: unknown, { file }: ParseRequest, root: string, loaded: ReadonlySet<string>): Promise<readonly ImportFailure[]> {
+async function failuresOf(
+  error: unknown,
+  { file }: ParseRequest,
+  root: string,
+  loaded: ReadonlySet<string>,
+): Promise<readonly ImportFailure[]> {
   const failure = importFailure(error, { file, root });
   if (error instanceof SyntaxError && failure.line === undefined) {
     for (const path of loaded) {
       const place = syntaxErrorIn(join(root, path));
       if (place === undefined) continue;
-      return [path === file ? { ...failure, ...place } : { ...failure, message: `${path}:${place.line}: ${failure.message}` }];
+      return [
+        path === file ? { ...failure, ...place } : { ...failure, message: `${path}:${place.line}: ${failure.message}` },
+      ];
     }
   }
   try {

@@ -43,7 +43,8 @@ export function installResolution(moduleRoots: readonly string[]): Resolution {
     },
     load(url, context, next) {
       const path = state.root !== undefined && url.startsWith('file:') ? fileURLToPath(url) : undefined;
-      if (path === undefined || !path.startsWith(state.root + sep) || path.includes(`${sep}node_modules${sep}`)) return next(url, context);
+      if (path === undefined || !path.startsWith(state.root + sep) || path.includes(`${sep}node_modules${sep}`))
+        return next(url, context);
       state.onLoad?.(path);
       return next(url, path.endsWith('.ts') ? { ...context, format: 'module-typescript' } : context);
     },

@@ -67,11 +67,15 @@ export class Runner {
   }
 
   abort(frame: AbortFrame): void {
-    this.#current?.abort.abort(new DOMException(frame.reason, frame.kind === 'timeout' ? 'TimeoutError' : 'AbortError'));
+    this.#current?.abort.abort(
+      new DOMException(frame.reason, frame.kind === 'timeout' ? 'TimeoutError' : 'AbortError'),
+    );
   }
 
   async attempt(input: Assignment): Promise<void> {
     const current = await this.#begin(input.id, 'attempt', input.traceparent);
+    const { aborted, reason } = current.abort.signal;
+    if (aborted) return this.#report(current, failed({ kind: 'cancelled', message: String(reason) }, false));
     const host = this.#host(current, input.attempt.dagId);
     if (!('dag' in host)) return this.#report(current, failed({ kind: 'load', ...host }));
     const { outcome, rendered } = await executeAttempt({ ...host, input });
@@ -95,7 +99,8 @@ export class Runner {
   }
 
   async #begin(id: string, kind: Current['kind'], traceparent: string | undefined): Promise<Current> {
-    const startedAt = Date.now();
+    const current: Current = { id, kind, startedAt: Date.now(), abort: new AbortController() };
+    this.#current = current;
     process.env = traceparent === undefined ? { ...this.#env } : { ...this.#env, TRACEPARENT: traceparent };
     if (process.cwd() !== this.#cwd) process.chdir(this.#cwd);
     this.#denials?.forget();
@@ -107,7 +112,7 @@ export class Runner {
     }
     this.#served++;
     this.services.serve(id);
-    return (this.#current = { id, kind, startedAt, abort: new AbortController() });
+    return current;
   }
 
   #host(current: Current, dagId: string): AttemptHost | { readonly message: string; readonly stack?: string } {
@@ -145,7 +150,14 @@ export class Runner {
     const { message, stack } = outcome.error;
     const text = this.#denials.explain(message);
     if (text === message) return outcome;
-    return { ...outcome, error: { ...outcome.error, message: text, ...(stack === undefined ? {} : { stack: stack.replace(message, text) }) } };
+    return {
+      ...outcome,
+      error: {
+        ...outcome.error,
+        message: text,
+        ...(stack === undefined ? {} : { stack: stack.replace(message, text) }),
+      },
+    };
   }
 
   #finish(current: Current, report: WorkerReport, ending = false): void {
@@ -154,7 +166,10 @@ export class Runner {
     this.services.serve(undefined);
     const marks = this.#mark();
     const isQuiet = process.getActiveResourcesInfo().length <= this.#resources;
-    this.#channel.send(FROM_CHILD.finished, `${ending ? 'x' : isQuiet ? 'q' : 'n'}${marks ? 'm' : '-'}${JSON.stringify(report)}`);
+    this.#channel.send(
+      FROM_CHILD.finished,
+      `${ending ? 'x' : isQuiet ? 'q' : 'n'}${marks ? 'm' : '-'}${JSON.stringify(report)}`,
+    );
     if (ending) leave(1);
     if (!isQuiet) this.#settle(Date.now() + SETTLE_MS);
   }
@@ -162,7 +177,12 @@ export class Runner {
   /** An attempt that cannot have printed costs no mark. */
   #mark(): boolean {
     const { stdout, stderr } = process as unknown as Record<'stdout' | 'stderr', Socket>;
-    if (!this.#resolution.startsProcesses && stdout.bytesWritten === this.#printed.stdout && stderr.bytesWritten === this.#printed.stderr) return false;
+    if (
+      !this.#resolution.startsProcesses &&
+      stdout.bytesWritten === this.#printed.stdout &&
+      stderr.bytesWritten === this.#printed.stderr
+    )
+      return false;
     stdout.write(`${END_MARK}${this.#served}\n`);
     stderr.write(`${END_MARK}${this.#served}\n`);
     this.#printed = { stdout: stdout.bytesWritten, stderr: stderr.bytesWritten };

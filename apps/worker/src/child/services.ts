@@ -44,12 +44,15 @@ export class ServiceClient {
       return value;
     },
     connection: async (id, connId) => {
-      const connection = (await this.#call(id, 'connection', [connId])) as Awaited<ReturnType<AttemptServices['connection']>>;
+      const connection = (await this.#call(id, 'connection', [connId])) as Awaited<
+        ReturnType<AttemptServices['connection']>
+      >;
       if (connection !== undefined) this.#masker.add(secretsOfConnection(connection));
       return connection;
     },
     xcom: async (id, query) => (await this.#call(id, 'xcom', [query])) as Awaited<ReturnType<AttemptServices['xcom']>>,
-    putBlob: async (id, bytes) => (await this.#call(id, 'putBlob', [{ base64: Buffer.from(bytes).toString('base64') }])) as string,
+    putBlob: async (id, bytes) =>
+      (await this.#call(id, 'putBlob', [{ base64: Buffer.from(bytes).toString('base64') }])) as string,
     getBlob: async (id, hash) => {
       const bytes = (await this.#call(id, 'getBlob', [hash])) as { readonly base64: string } | undefined;
       return bytes === undefined ? undefined : Uint8Array.from(Buffer.from(bytes.base64, 'base64'));
@@ -57,7 +60,8 @@ export class ServiceClient {
   };
 
   #call(attemptId: string, method: ServiceMethod, args: readonly unknown[]): Promise<unknown> {
-    if (attemptId !== this.#attemptId) return Promise.reject(new Error(`attempt ${attemptId} has ended: it can look nothing up any more`));
+    if (attemptId !== this.#attemptId)
+      return Promise.reject(new Error(`attempt ${attemptId} has ended: it can look nothing up any more`));
     const n = ++this.#next;
     const frame: CallFrame = { n, method, args };
     const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(n, { resolve, reject }));

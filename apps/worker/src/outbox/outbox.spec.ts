@@ -10,12 +10,16 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const open = (compactBytes?: number): Outbox => new Outbox({ folder, isFresh: true, token: 't', ...(compactBytes === undefined ? {} : { compactBytes }) });
+const open = (compactBytes?: number): Outbox =>
+  new Outbox({ folder, isFresh: true, token: 't', ...(compactBytes === undefined ? {} : { compactBytes }) });
 const report = (id: string): string => JSON.stringify({ kind: 'finished', id });
 
 describe('an outbox', () => {
   it('remembers, whenever the process ends, what was committed', () => {
-    const step = fc.record({ what: fc.constantFrom('begin', 'finish', 'acknowledge', 'child', 'gone', 'reopen'), id: fc.nat(6) });
+    const step = fc.record({
+      what: fc.constantFrom('begin', 'finish', 'acknowledge', 'child', 'gone', 'reopen'),
+      id: fc.nat(6),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(64, 100_000), (steps, compactBytes) => {
         rmSync(folder, { recursive: true, force: true });
@@ -26,7 +30,8 @@ describe('an outbox', () => {
         for (const { what, id: number } of steps) {
           const id = `d:r:a:${number}.1`;
           if (what === 'begin') outbox.begin((begun.add(id), id));
-          if (what === 'finish') outbox.finish((begun.delete(id), finished.delete(id), finished.add(id), id), report(id));
+          if (what === 'finish')
+            outbox.finish((begun.delete(id), finished.delete(id), finished.add(id), id), report(id));
           if (what === 'acknowledge') outbox.acknowledge((begun.delete(id), finished.delete(id), [id]));
           if (what === 'child') outbox.childStarted((groups.add(number + 100), { pid: number + 100, start: '1' }));
           if (what === 'gone') outbox.childEnded((groups.delete(number + 100), number + 100));

@@ -4,7 +4,16 @@ import type { RecordedGroup } from '../pool/processes.ts';
 import { bootId, isSameBoot } from './boot.ts';
 
 /** Lines of the journal begin with one of these. */
-const RECORD = { header: 'H', begun: 'B', finished: 'F', forgotten: 'A', child: 'P', gone: 'Q', settled: 'S', closed: 'C' } as const;
+const RECORD = {
+  header: 'H',
+  begun: 'B',
+  finished: 'F',
+  forgotten: 'A',
+  child: 'P',
+  gone: 'Q',
+  settled: 'S',
+  closed: 'C',
+} as const;
 
 interface Header {
   readonly boot: string;
@@ -98,13 +107,13 @@ export class Outbox {
   }
 
   acknowledge(ids: readonly string[]): void {
-    for (const id of ids) if (this.#finished.delete(id) || this.#begun.delete(id)) this.#staged += `${RECORD.forgotten}${id}\n`;
+    for (const id of ids)
+      if (this.#finished.delete(id) || this.#begun.delete(id)) this.#staged += `${RECORD.forgotten}${id}\n`;
   }
 
   childStarted(group: RecordedGroup): void {
     this.#groups.set(group.pid, group);
     this.#staged += `${RECORD.child}${group.pid} ${group.start}\n`;
-    this.commit();
   }
 
   childEnded(pid: number): void {
@@ -114,7 +123,6 @@ export class Outbox {
   /** The gateway has had time to report as lost what a lost journal held: from now on the journal is whole again. */
   settle(): void {
     this.#staged += `${RECORD.settled}\n`;
-    this.commit();
   }
 
   /** Throws when the file cannot be written; what was staged stays staged. */
@@ -158,7 +166,7 @@ export class Outbox {
     const next = `${this.#path}.next`;
     const fd = openSync(next, 'a');
     ftruncateSync(fd);
-    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
     renameSync(next, this.#path);
     this.#size = bytes.length;
     this.#floor = bytes.length;
@@ -176,7 +184,14 @@ function replay(path: string): Replayed {
   }
   // What follows the last line break was cut while it was written: it never took effect.
   lines.pop();
-  const state = { header: undefined as Header | undefined, begun: new Set<string>(), finished: new Map<string, string>(), groups: new Map<number, RecordedGroup>(), settled: false, closed: false };
+  const state = {
+    header: undefined as Header | undefined,
+    begun: new Set<string>(),
+    finished: new Map<string, string>(),
+    groups: new Map<number, RecordedGroup>(),
+    settled: false,
+    closed: false,
+  };
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i]!;
     const rest = line.slice(1);

@@ -70,11 +70,21 @@ export class AttemptLog {
     if (this.#total > maxBytes) return;
     let text = masker.mask(line.text);
     // A cut may have left the first part of a secret, which no longer is one to the masker.
-    if (cutBytes > 0) text = `${text.slice(0, Math.max(0, text.length - masker.longest))} … [line cut: ${cutBytes} more bytes]`;
+    if (cutBytes > 0)
+      text = `${text.slice(0, Math.max(0, text.length - masker.longest))} … [line cut: ${cutBytes} more bytes]`;
     const bytes = text.length + 64;
     this.#total += bytes;
     this.#put({ ...line, text }, bytes);
-    if (this.#total > maxBytes) this.#put({ at: line.at, stream: 'system', level: 'warn', text: `The log is cut here: the attempt has written more than ${maxBytes} bytes` }, 128);
+    if (this.#total > maxBytes)
+      this.#put(
+        {
+          at: line.at,
+          stream: 'system',
+          level: 'warn',
+          text: `The log is cut here: the attempt has written more than ${maxBytes} bytes`,
+        },
+        128,
+      );
     backlog.change(bytes);
     this.#write();
   }

@@ -13,7 +13,11 @@ export class Capture {
   /** In the order in which they began. Marks come in the same order, so that a mark is always the first one's. */
   readonly #owners: Running[] = [];
 
-  constructor(stream: Readable, backlog: LogBacklog, onLine: (running: Running | undefined, text: string, cutBytes: number) => void) {
+  constructor(
+    stream: Readable,
+    backlog: LogBacklog,
+    onLine: (running: Running | undefined, text: string, cutBytes: number) => void,
+  ) {
     this.#stream = stream;
     this.#splitter = new LineSplitter({
       onLine: (text, cutBytes) => onLine(this.#owners[0], text, cutBytes),

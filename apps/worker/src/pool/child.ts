@@ -3,7 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable, Writable } from 'node:stream';
 import type { Socket } from 'node:net';
 import type { BundleRef } from '@rondo/domain';
-import { FROM_CHILD, FrameReader, TO_CHILD, type AnswerFrame, type CallFrame, type ExitingFrame, type LogFrame } from '../child/frames.ts';
+import {
+  FROM_CHILD,
+  FrameReader,
+  TO_CHILD,
+  type AnswerFrame,
+  type CallFrame,
+  type ExitingFrame,
+  type LogFrame,
+} from '../child/frames.ts';
 import { Masker } from '../child/masker.ts';
 import type { LogBacklog } from './attempt-log.ts';
 import { Capture } from './capture.ts';
@@ -24,7 +32,13 @@ export interface ChildEvents {
   /** After an attempt that left something open: it is gone now, or (with what is left) it is not. */
   onSettled(child: Child, left: readonly string[] | undefined): void;
   onLog(child: Child, running: Running, line: LogFrame): void;
-  onOutput(child: Child, running: Running | undefined, stream: 'stdout' | 'stderr', text: string, cutBytes: number): void;
+  onOutput(
+    child: Child,
+    running: Running | undefined,
+    stream: 'stdout' | 'stderr',
+    text: string,
+    cutBytes: number,
+  ): void;
   onCall(child: Child, running: Running, call: CallFrame): void;
   /** The process has ended, its output is read, its group is killed. */
   onEnd(child: Child, end: ChildEnd): void;
@@ -69,7 +83,10 @@ export class Child {
     });
     this.#pipe.on('error', () => undefined);
     this.#captures = (['stdout', 'stderr'] as const).map(
-      (name) => new Capture(this.#process[name]!, backlog, (running, text, cutBytes) => events.onOutput(this, running, name, text, cutBytes)),
+      (name) =>
+        new Capture(this.#process[name]!, backlog, (running, text, cutBytes) =>
+          events.onOutput(this, running, name, text, cutBytes),
+        ),
     );
     this.#process.once('error', (error) => this.#onSpawnError(error));
     this.#process.once('exit', (code, signal) => this.#onExit(code, signal));
@@ -117,7 +134,8 @@ export class Child {
         if (this.current !== undefined) this.#events.onLog(this, this.current, JSON.parse(frame.slice(1)) as LogFrame);
         return;
       case FROM_CHILD.call:
-        if (this.current !== undefined) this.#events.onCall(this, this.current, JSON.parse(frame.slice(1)) as CallFrame);
+        if (this.current !== undefined)
+          this.#events.onCall(this, this.current, JSON.parse(frame.slice(1)) as CallFrame);
         return;
       case FROM_CHILD.ready:
         this.wasReady = true;
@@ -157,7 +175,8 @@ export class Child {
     const finish = async (): Promise<void> => {
       // An attempt that is being ended has given its processes until the grace is over.
       const ending = this.current?.ending;
-      while (ending?.stage === 'terminated' && performance.now() < ending.nextAt && groupLives(this.pid)) await sleep(GROUP_POLL_MS);
+      while (ending?.stage === 'terminated' && performance.now() < ending.nextAt && groupLives(this.pid))
+        await sleep(GROUP_POLL_MS);
       this.#killRest();
       await Promise.race([closed, sleep(CLOSE_MS)]);
       this.#finish({ code, signal, exiting: this.#exiting });

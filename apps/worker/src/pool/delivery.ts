@@ -40,14 +40,15 @@ export class Delivery {
   ended(running: Running, masker: Masker, end: ChildEnd): void {
     const report = reportOfEnd(running, end);
     const text = noteOf(report);
-    if (text !== undefined) this.#logOf(running, masker)?.add({ at: report.at, stream: 'system', level: 'error', text });
+    if (text !== undefined)
+      this.#logOf(running, masker)?.add({ at: report.at, stream: 'system', level: 'error', text });
     this.#send(running, JSON.stringify(maskReport(report, masker)), false);
   }
 
   /** Work that was never begun. */
   refused(report: WorkerReport): void {
     const json = JSON.stringify(report);
-    this.#options.outbox.finish(report.id, json);
+    if (report.kind !== 'callback') this.#options.outbox.finish(report.id, json);
     this.#options.onReport(report.id, json);
   }
 
@@ -72,9 +73,10 @@ export class Delivery {
 
   /** The report leaves once the log is whole; an attempt that wrote nothing waits for nothing. */
   #send(running: Running, report: string, isMarked: boolean): void {
-    const { id } = running.work;
+    const { id, kind } = running.work;
     const { outbox, onReport } = this.#options;
-    outbox.finish(id, report);
+    // A callback whose end is not known is run again: its report is nothing to keep.
+    if (kind === 'attempt') outbox.finish(id, report);
     if (!isMarked && (running.log === undefined || running.log.isDrained)) return onReport(id, report);
     const wait = async (): Promise<void> => {
       if (isMarked) await running.marks(OUTPUT_MS);
@@ -99,7 +101,8 @@ export class Delivery {
 /** XComs stay as they are: the tasks downstream need them, and who returns a secret has made it one. */
 function maskReport(report: WorkerReport, masker: Masker): WorkerReport {
   if (masker.isEmpty) return report;
-  if (report.kind === 'callback') return report.error === undefined ? report : { ...report, error: masker.maskDeep(report.error) };
+  if (report.kind === 'callback')
+    return report.error === undefined ? report : { ...report, error: masker.maskDeep(report.error) };
   if (report.kind !== 'finished') return report;
   const { outcome, rendered } = report;
   const shown = { ...report, ...(rendered === undefined ? {} : { rendered: masker.maskDeep(rendered) }) };
@@ -110,5 +113,7 @@ function maskReport(report: WorkerReport, masker: Masker): WorkerReport {
 
 function noteOf(report: WorkerReport): string | undefined {
   if (report.kind === 'lost') return `The attempt was given up: ${report.reason}`;
-  return report.kind === 'finished' && report.outcome.kind === 'failed' ? `The attempt was ended: ${report.outcome.error.message}` : undefined;
+  return report.kind === 'finished' && report.outcome.kind === 'failed'
+    ? `The attempt was ended: ${report.outcome.error.message}`
+    : undefined;
 }

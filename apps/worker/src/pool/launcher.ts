@@ -59,9 +59,13 @@ export class Launcher {
     for (const folder of [this.#own, scratch, cache]) mkdirSync(folder, { recursive: true });
     if (runAsUser !== undefined) {
       for (const folder of [this.#files, scratch, cache]) chownSync(folder, runAsUser.uid, runAsUser.gid);
-      closeToOthers(resolve(dataFolder), [bundlesFolder, tmpFolder].map((folder) => resolve(folder)));
+      closeToOthers(
+        resolve(dataFolder),
+        [bundlesFolder, tmpFolder].map((folder) => resolve(folder)),
+      );
     }
-    if (permissions) this.#grants = grantsFor({ closed: [dataFolder], readable: [bundlesFolder], writable: [this.#files] });
+    if (permissions)
+      this.#grants = grantsFor({ closed: [dataFolder], readable: [bundlesFolder], writable: [this.#files] });
     this.#env = { ...options.env, TMPDIR: scratch };
   }
 
@@ -70,8 +74,16 @@ export class Launcher {
     const { cwd, runAsUser, dataFolder, moduleRoots } = this.#options;
     const folder = join(this.#own, String(++this.#count));
     const aliases = (this.#grants?.ancestors ?? []).map((path, i) => [path, join(folder, String(i))] as const);
-    const config: ChildConfig = { moduleRoots, files: this.#files, aliases, ...(this.#grants === undefined ? {} : { dataFolder: resolve(dataFolder) }) };
-    const flags = [...this.#permit(folder, aliases), ...(heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`])];
+    const config: ChildConfig = {
+      moduleRoots,
+      files: this.#files,
+      aliases,
+      ...(this.#grants === undefined ? {} : { dataFolder: resolve(dataFolder) }),
+    };
+    const flags = [
+      ...this.#permit(folder, aliases),
+      ...(heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`]),
+    ];
     const mark = markOf(this.#options.token, this.#count);
     const child = spawn(process.execPath, [...flags, ENTRY, JSON.stringify(config)], {
       cwd,
@@ -104,12 +116,18 @@ export class Launcher {
       permission: true,
       'allow-fs-read': [...read, ...links],
       'allow-fs-write': [...write, ...links],
-      ...Object.fromEntries(['child-process', 'addons', 'worker', 'net', 'wasi'].map((name) => [`allow-${name}`, true])),
+      ...Object.fromEntries(
+        ['child-process', 'addons', 'worker', 'net', 'wasi'].map((name) => [`allow-${name}`, true]),
+      ),
     };
     mkdirSync(folder, { recursive: true });
     const file = join(folder, 'permissions.json');
     writeFileSync(file, JSON.stringify({ permission }));
-    return [`--experimental-config-file=${file}`, '--disable-warning=SecurityWarning', '--disable-warning=ExperimentalWarning'];
+    return [
+      `--experimental-config-file=${file}`,
+      '--disable-warning=SecurityWarning',
+      '--disable-warning=ExperimentalWarning',
+    ];
   }
 }
 

@@ -4,7 +4,10 @@ import { LineSplitter, MAX_LINE_BYTES } from './line-splitter.ts';
 
 function split(chunks: readonly Buffer[]): (string | readonly [string, number])[] {
   const seen: (string | readonly [string, number])[] = [];
-  const splitter = new LineSplitter({ onLine: (text, cut) => seen.push(cut === 0 ? text : [text, cut]), onMark: () => seen.push('<mark>') });
+  const splitter = new LineSplitter({
+    onLine: (text, cut) => seen.push(cut === 0 ? text : [text, cut]),
+    onMark: () => seen.push('<mark>'),
+  });
   for (const chunk of chunks) splitter.push(chunk);
   splitter.end();
   return seen;
@@ -13,14 +16,18 @@ function split(chunks: readonly Buffer[]): (string | readonly [string, number])[
 describe('a line splitter', () => {
   it('gives the same lines however the bytes are cut', () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ unit: 'grapheme' }).filter((line) => !/[\n\r\0]/.test(line) && line !== '')), fc.array(fc.nat(20)), (lines, sizes) => {
-        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
-        const chunks: Buffer[] = [];
-        let at = 0;
-        for (const size of sizes) chunks.push(bytes.subarray(at, (at += size)));
-        chunks.push(bytes.subarray(at));
-        expect(split(chunks)).toEqual(lines);
-      }),
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme' }).filter((line) => !/[\n\r\0]/.test(line) && line !== '')),
+        fc.array(fc.nat(20)),
+        (lines, sizes) => {
+          const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+          const chunks: Buffer[] = [];
+          let at = 0;
+          for (const size of sizes) chunks.push(bytes.subarray(at, (at += size)));
+          chunks.push(bytes.subarray(at));
+          expect(split(chunks)).toEqual(lines);
+        },
+      ),
     );
   });
 

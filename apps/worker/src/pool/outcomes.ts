@@ -28,19 +28,36 @@ export function reportUnderEnding(running: Running, ending: AbortFrame, report: 
   // What has succeeded before the cancellation reached it has succeeded. A time limit is no request.
   if (ending.kind === 'cancelled' && outcome.kind !== 'failed') return report;
   const callbacksRan = outcome.kind === 'failed' && outcome.callbacksRan !== false;
-  return { ...report, outcome: { kind: 'failed', error: errorOfEnding(ending), retryable: ending.kind === 'timeout', callbacksRan } };
+  return {
+    ...report,
+    outcome: { kind: 'failed', error: errorOfEnding(ending), retryable: ending.kind === 'timeout', callbacksRan },
+  };
 }
 
 /** A failure that no child has reported. Without `running`: the work was never begun. */
-export function failure({ id, kind }: Pick<Work, 'id' | 'kind'>, error: TaskError, retryable: boolean, callbacksRan?: boolean, running?: Running): WorkerReport {
+export function failure(
+  { id, kind }: Pick<Work, 'id' | 'kind'>,
+  error: TaskError,
+  retryable: boolean,
+  callbacksRan?: boolean,
+  running?: Running,
+): WorkerReport {
   const at = Date.now();
   if (kind === 'callback') return { kind, id, at, error };
   const { startedAt, pid } = running ?? { startedAt: at, pid: process.pid };
-  return { kind: 'finished', id, startedAt, at, pid, outcome: { kind: 'failed', error, retryable, ...(callbacksRan === undefined ? {} : { callbacksRan }) } };
+  return {
+    kind: 'finished',
+    id,
+    startedAt,
+    at,
+    pid,
+    outcome: { kind: 'failed', error, retryable, ...(callbacksRan === undefined ? {} : { callbacksRan }) },
+  };
 }
 
 function lost({ work }: Running, reason: string): WorkerReport {
-  if (work.kind === 'callback') return { kind: 'callback', id: work.id, at: Date.now(), error: { kind: 'lost', message: reason } };
+  if (work.kind === 'callback')
+    return { kind: 'callback', id: work.id, at: Date.now(), error: { kind: 'lost', message: reason } };
   return { kind: 'lost', id: work.id, at: Date.now(), reason };
 }
 
@@ -58,12 +75,18 @@ function errorOfEnd({ code, signal, exiting }: ChildEnd, logTail: readonly strin
   };
 }
 
-function messageOfEnd(code: number | null, signal: NodeJS.Signals | null, exiting: ExitingFrame | undefined, logTail: readonly string[]): string {
+function messageOfEnd(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  exiting: ExitingFrame | undefined,
+  logTail: readonly string[],
+): string {
   if (exiting !== undefined) {
     const call = `process.exit(${exiting.code === undefined ? '' : JSON.stringify(exiting.code)})`;
     return `the task called ${call}${exiting.where === undefined ? '' : ` at ${exiting.where}`}: a task ends by returning or throwing`;
   }
-  if (logTail.some((line) => line.includes('JavaScript heap out of memory'))) return "the task's process ran out of memory";
+  if (logTail.some((line) => line.includes('JavaScript heap out of memory')))
+    return "the task's process ran out of memory";
   if (signal !== null) return `the task's process was ended by ${signal}`;
   return `the task's process ended with exit code ${code}`;
 }

@@ -109,7 +109,17 @@ export class Parser {
     onEnded(pid);
     const lines = output.lines();
     if (parsed !== undefined) return { id: request.id, file: request.file, ...parsed, output: lines };
-    const how = { code, signal, error, exiting, isLate, timeoutMs, heapMiB, isStopping: this.#isStopping, text: output.errorText() };
+    const how = {
+      code,
+      signal,
+      error,
+      exiting,
+      isLate,
+      timeoutMs,
+      heapMiB,
+      isStopping: this.#isStopping,
+      text: output.errorText(),
+    };
     return { ...failed(request, failureOf(request, how)), output: lines };
   }
 }
@@ -129,7 +139,10 @@ interface HowEnded {
 function failureOf({ file, root }: ParseRequest, how: HowEnded): Omit<ImportFailure, 'file'> {
   const { code, signal, error, exiting, isLate, isStopping, timeoutMs, heapMiB, text } = how;
   if (error !== undefined) return { message: `no process could be started to load it: ${error.message}` };
-  if (isLate) return { message: `did not finish loading within ${formatDuration(timeoutMs)}: what a DAG file does at its top level has to end by itself` };
+  if (isLate)
+    return {
+      message: `did not finish loading within ${formatDuration(timeoutMs)}: what a DAG file does at its top level has to end by itself`,
+    };
   if (isStopping) return { message: 'the worker is stopping' };
   if (exiting !== undefined) {
     const place = /:(\d+):(\d+)$/.exec(exiting.where ?? '');
@@ -138,14 +151,20 @@ function failureOf({ file, root }: ParseRequest, how: HowEnded): Omit<ImportFail
     return { message, ...(place !== null && isHere ? { line: Number(place[1]), column: Number(place[2]) } : {}) };
   }
   if (text.includes('heap out of memory')) return { message: `needed more than ${heapMiB} MiB of memory to load` };
-  return { message: `its process ended while loading, with ${signal === null ? `exit code ${code}` : `signal ${signal}`}` };
+  return {
+    message: `its process ended while loading, with ${signal === null ? `exit code ${code}` : `signal ${signal}`}`,
+  };
 }
 
 function failed({ id, file }: ParseRequest, failure: Omit<ImportFailure, 'file'>): ParseResult {
   return { id, file, dags: [], bundleFiles: [file], errors: [{ file, ...failure }], output: [] };
 }
 
-function ended(child: ReturnType<Launcher['launch']>['process']): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly error: Error | undefined }> {
+function ended(child: ReturnType<Launcher['launch']>['process']): Promise<{
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly error: Error | undefined;
+}> {
   return new Promise((resolve) => {
     child.once('error', (error) => resolve({ code: null, signal: null, error }));
     child.once('exit', (code, signal) => resolve({ code, signal, error: undefined }));
@@ -181,9 +200,14 @@ class OutputHead {
   }
 
   async closed(timeoutMs: number): Promise<void> {
-    const closings = this.#streams.map((stream) => (stream.closed ? undefined : new Promise<void>((resolve) => stream.once('close', () => resolve()))));
+    const closings = this.#streams.map((stream) =>
+      stream.closed ? undefined : new Promise<void>((resolve) => stream.once('close', () => resolve())),
+    );
     let timer: NodeJS.Timeout | undefined;
-    await Promise.race([Promise.all(closings), new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)))]);
+    await Promise.race([
+      Promise.all(closings),
+      new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs))),
+    ]);
     clearTimeout(timer);
     for (const splitter of this.#splitters) splitter.end();
     for (const stream of this.#streams) stream.destroy();
@@ -191,7 +215,8 @@ class OutputHead {
 
   #add(text: string): void {
     if (text.includes('FATAL ERROR')) this.#errorText = text;
-    if (this.#lines.length < MAX_OUTPUT_LINES) this.#lines.push(text.length > MAX_OUTPUT_LENGTH ? `${text.slice(0, MAX_OUTPUT_LENGTH)} … [line cut]` : text);
+    if (this.#lines.length < MAX_OUTPUT_LINES)
+      this.#lines.push(text.length > MAX_OUTPUT_LENGTH ? `${text.slice(0, MAX_OUTPUT_LENGTH)} … [line cut]` : text);
     else this.#missing++;
   }
 }

@@ -39,13 +39,25 @@ export function grantsFor({ closed, readable, writable }: GrantRequest): Grants 
   }
   const open = [...byFolder].flatMap(([folder, names]) => {
     const existing = existingIn(folder);
-    const taken = names.union(new Set(existing.filter((name) => join(folder, name) === PROC || leadsTo(join(folder, name), paths))));
+    const taken = names.union(
+      new Set(existing.filter((name) => join(folder, name) === PROC || leadsTo(join(folder, name), paths))),
+    );
     const entries = existing.filter((name) => !taken.has(name));
-    return isFixed(folder) ? entries.map((name) => join(folder, name)) : [...besides(folder, taken), ...entries.filter(isExotic).map((name) => join(folder, name))];
+    return isFixed(folder)
+      ? entries.map((name) => join(folder, name))
+      : [...besides(folder, taken), ...entries.filter(isExotic).map((name) => join(folder, name))];
   });
-  open.push(...existingIn(PROC).filter((name) => OPEN_IN_PROC.test(name)).map((name) => join(PROC, name)));
+  open.push(
+    ...existingIn(PROC)
+      .filter((name) => OPEN_IN_PROC.test(name))
+      .map((name) => join(PROC, name)),
+  );
   const below = (folder: string): string[] => [...new Set([folder, realPathOf(folder)])].map((path) => `${path}/*`);
-  return { read: [...open, ...[...readable, ...writable].flatMap(below)], write: [...open, ...writable.flatMap(below)], ancestors: [...byFolder.keys()] };
+  return {
+    read: [...open, ...[...readable, ...writable].flatMap(below)],
+    write: [...open, ...writable.flatMap(below)],
+    ancestors: [...byFolder.keys()],
+  };
 }
 
 /** Whether a path is a link to a closed one, or to a folder above one. */
@@ -57,7 +69,9 @@ function leadsTo(path: string, closed: readonly string[]): boolean {
 /** Prefixes of all names in a folder but these. */
 function besides(folder: string, names: ReadonlySet<string>): string[] {
   const grants: string[] = [];
-  const prefixes = new Set([...names].flatMap((name) => Array.from({ length: name.length + 1 }, (_, length) => name.slice(0, length))));
+  const prefixes = new Set(
+    [...names].flatMap((name) => Array.from({ length: name.length + 1 }, (_, length) => name.slice(0, length))),
+  );
   for (const prefix of prefixes) {
     const path = folder === '/' ? `/${prefix}` : `${folder}/${prefix}`;
     for (const character of CHARACTERS) if (!prefixes.has(prefix + character)) grants.push(`${path}${character}*`);

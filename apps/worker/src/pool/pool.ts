@@ -1,17 +1,26 @@
 import type { Connection } from '@rondo/domain';
 import { failPoint } from '@rondo/kernel';
 import type { LogStore } from '@rondo/ports';
-import { SERVICE_METHODS, type AnswerFrame, type CallFrame, type LogFrame, type ServiceMethod } from '../child/frames.ts';
+import {
+  SERVICE_METHODS,
+  type AnswerFrame,
+  type CallFrame,
+  type LogFrame,
+  type ServiceMethod,
+} from '../child/frames.ts';
 import { secretsOfConnection, secretsOfVariable } from '../child/masker.ts';
 import type { Outbox } from '../outbox/outbox.ts';
-import { Child, type ChildEvents } from './child.ts';
+import { Alarm } from './alarm.ts';
+import type { Child, ChildEvents } from './child.ts';
 import { Delivery } from './delivery.ts';
+import { JournalGuard } from './journal-guard.ts';
 import type { Launcher } from './launcher.ts';
 import type { PoolLimits } from './limits.ts';
 import { failure, type ChildEnd } from './outcomes.ts';
-import { recordOf, residentMiB } from './processes.ts';
+import { recordOf } from './processes.ts';
 import { Running } from './running.ts';
-import { Alarm, beginEnding, sweepChild } from './sweep.ts';
+import { isWorn, Staff } from './staff.ts';
+import { beginEnding, sweepChild } from './sweep.ts';
 import { WorkQueue, type Work } from './work.ts';
 
 export interface PoolOptions {
@@ -34,11 +43,8 @@ export interface PoolEvents {
   onNotice(text: string): void;
 }
 
-const SAMPLE_MS = 1_000;
 /** How long a child may take to say what its attempt has left open. */
 const SETTLE_MS = 1_000;
-const RETRY_MS = 1_000;
-const MAX_FAILED_STARTS = 5;
 const NOTICE_LENGTH = 1_000;
 
 /** Warm child processes, and the work that waits for them. Knows nothing of who drives it. */
@@ -48,23 +54,40 @@ export class ChildPool implements ChildEvents {
   readonly #events: PoolEvents;
   readonly #delivery: Delivery;
   readonly #queue = new WorkQueue();
-  readonly #children = new Map<number, Child>();
+  readonly #staff: Staff;
+  readonly #journal: JournalGuard;
   readonly #running = new Map<string, Child>();
   /** Work whose bundle is being unpacked, by id, with the child that is kept for it. */
   readonly #binding = new Map<string, Child>();
   readonly #folders = new Map<string, string>();
   readonly #alarm = new Alarm(() => this.#sweep());
   #isStopping = false;
-  #isJournalBroken = false;
-  #failedStarts = 0;
-  #mayStartAt = 0;
 
   constructor(options: PoolOptions, events: PoolEvents) {
     this.#options = options;
     this.#limits = options.limits;
     this.#events = events;
-    const { outbox, logs, limits } = options;
-    this.#delivery = new Delivery({ outbox, logs, maxLogBytes: limits.maxLogBytes, onReport: events.onReport, onNotice: events.onNotice });
+    const { outbox, logs, limits, launcher, secrets } = options;
+    this.#delivery = new Delivery({
+      outbox,
+      logs,
+      maxLogBytes: limits.maxLogBytes,
+      onReport: events.onReport,
+      onNotice: events.onNotice,
+    });
+    this.#journal = new JournalGuard(outbox, this.#alarm, (text) => events.onNotice(text));
+    this.#staff = new Staff({
+      launcher,
+      secrets,
+      backlog: this.#delivery.backlog,
+      alarm: this.#alarm,
+      events: this,
+      maxChildren: limits.maxChildren,
+      onStarted: ({ pid }) => {
+        if (pid !== 0) outbox.childStarted(recordOf(pid));
+        this.#journal.commit();
+      },
+    });
   }
 
   get running(): string[] {
@@ -72,12 +95,18 @@ export class ChildPool implements ChildEvents {
   }
 
   get pids(): number[] {
-    return [...this.#children.keys()];
+    return [...this.#staff].map(({ pid }) => pid);
+  }
+
+  /** Lets others note something in the journal, written at once. */
+  record(note: () => void): void {
+    note();
+    this.#journal.commit();
   }
 
   /** Starts children ahead of work. */
   prestart(count: number): void {
-    for (let i = 0; i < count; i++) this.#start(performance.now());
+    for (let i = 0; i < count; i++) this.#staff.start(performance.now());
   }
 
   /** Drops what it has seen (I1); a result that is still in the outbox is reported again. */
@@ -104,7 +133,7 @@ export class ChildPool implements ChildEvents {
   }
 
   answer(child: number, attemptId: string, method: ServiceMethod, frame: AnswerFrame): void {
-    const target = this.#children.get(child);
+    const target = this.#staff.find(child);
     if (target?.current?.work.id !== attemptId) return;
     if ('value' in frame && frame.value !== undefined) {
       if (method === 'variable') target.masker.add(secretsOfVariable(frame.value as string));
@@ -122,17 +151,20 @@ export class ChildPool implements ChildEvents {
     while (this.#running.size > 0 && performance.now() < until) await sleep(5);
     const now = performance.now();
     for (const child of this.#running.values()) {
-      this.#alarm.by(beginEnding(child, 'stopped', 'the worker was stopped while the attempt was running', this.#limits, now), now);
+      this.#alarm.by(
+        beginEnding(child, 'stopped', 'the worker was stopped while the attempt was running', this.#limits, now),
+        now,
+      );
     }
     while (this.#running.size > 0) await sleep(5);
-    for (const child of this.#children.values()) child.kill('SIGKILL');
-    while (this.#children.size > 0) await sleep(5);
+    this.#staff.close();
+    while (this.#staff.size > 0) await sleep(5);
     await this.#delivery.settled();
     this.#alarm.stop();
   }
 
   onReady(child: Child): void {
-    this.#failedStarts = 0;
+    this.#staff.onReady();
     child.lastUsed = performance.now();
     this.#pump();
   }
@@ -143,7 +175,7 @@ export class ChildPool implements ChildEvents {
     const now = performance.now();
     child.lastUsed = now;
     child.last = running;
-    if (flags[0] === 'x' || running.ending !== undefined || this.#isWorn(child, now)) {
+    if (flags[0] === 'x' || running.ending !== undefined || isWorn(child, this.#limits, now)) {
       child.kill('SIGKILL');
     } else if (flags[0] === 'n') {
       child.state = 'settling';
@@ -155,7 +187,7 @@ export class ChildPool implements ChildEvents {
       // Its begin and this end go to the journal in one write.
       if (next !== undefined) return this.#hand(child, next, now);
     }
-    this.#commit();
+    this.#journal.commit();
     this.#pump();
   }
 
@@ -163,7 +195,12 @@ export class ChildPool implements ChildEvents {
     if (child.state !== 'settling') return;
     child.state = 'idle';
     if (left !== undefined) {
-      if (child.last !== undefined) this.#delivery.note(child.last, child.masker, `The attempt left something open in its process (${left.join(', ')}): the process is replaced`);
+      if (child.last !== undefined)
+        this.#delivery.note(
+          child.last,
+          child.masker,
+          `The attempt left something open in its process (${left.join(', ')}): the process is replaced`,
+        );
       child.kill('SIGKILL');
     }
     this.#pump();
@@ -173,7 +210,13 @@ export class ChildPool implements ChildEvents {
     this.#delivery.log(running, child.masker, line);
   }
 
-  onOutput(child: Child, running: Running | undefined, stream: 'stdout' | 'stderr', text: string, cutBytes: number): void {
+  onOutput(
+    child: Child,
+    running: Running | undefined,
+    stream: 'stdout' | 'stderr',
+    text: string,
+    cutBytes: number,
+  ): void {
     if (running !== undefined) return this.#delivery.output(running, child.masker, stream, text, cutBytes);
     this.#events.onNotice(child.masker.mask(`child process ${child.pid}: ${text.slice(0, NOTICE_LENGTH)}`));
     // I16: output after the attempt's end.
@@ -186,23 +229,22 @@ export class ChildPool implements ChildEvents {
   }
 
   onEnd(child: Child, end: ChildEnd): void {
-    this.#children.delete(child.pid);
+    const whyNone = this.#staff.onEnd(child, end, (text) => this.#events.onNotice(text));
+    if (whyNone !== undefined) this.#refuseAll(whyNone);
     this.#options.outbox.childEnded(child.pid);
     const running = child.current;
     if (running !== undefined) {
       child.current = undefined;
       this.#running.delete(running.work.id);
       this.#delivery.ended(running, child.masker, end);
-    } else if (!child.wasReady && !this.#isStopping) {
-      this.#onFailedStart(end);
     }
-    this.#commit();
+    this.#journal.commit();
     this.#pump();
   }
 
   /** Gives work to children that are free, oldest first, and starts children where there are too few. */
   #pump(): void {
-    if (this.#isStopping || this.#isJournalBroken) return;
+    if (this.#isStopping || this.#journal.isBroken) return;
     const now = performance.now();
     let free = this.#limits.slots - this.#running.size - this.#binding.size;
     let wanted = 0;
@@ -217,48 +259,19 @@ export class ChildPool implements ChildEvents {
         if (free <= 0) break;
       }
     }
-    if (wanted > 0) this.#makeRoom(Math.max(wanted, free), now);
-    this.#keepSpare(now);
+    if (wanted > 0) this.#staff.makeRoom(Math.min(Math.max(wanted, free), this.#queue.size), now);
+    this.#staff.keepSpare(now);
   }
 
   /** False: no child is free for the bundle, or nothing waits for it. */
   #place(key: string, now: number): boolean {
     const kept = new Set(this.#binding.values());
-    const idle = [...this.#children.values()].filter((child) => child.state === 'idle' && !kept.has(child));
+    const idle = [...this.#staff].filter((child) => child.state === 'idle' && !kept.has(child));
     const child = idle.find((one) => one.key === key) ?? idle.find((one) => one.key === undefined);
     const work = child === undefined ? undefined : this.#queue.takeOldest(key);
     if (child === undefined || work === undefined) return false;
     if (child.key === key) this.#hand(child, work, now);
     else this.#bind(child, work, now);
-    return true;
-  }
-
-  /** Starts children for waiting work, in place of the least recently used idle one where there are enough. */
-  #makeRoom(wanted: number, now: number): void {
-    const children = [...this.#children.values()];
-    let missing = Math.min(wanted, this.#queue.size) - children.filter(({ state, current }) => state === 'starting' || (state === 'ending' && current === undefined)).length;
-    const idle = children.filter(({ state, key }) => state === 'idle' && key !== undefined).sort((a, b) => a.lastUsed - b.lastUsed);
-    for (; missing > 0; missing--) if (!this.#start(now)) idle.shift()?.kill('SIGKILL');
-  }
-
-  /** While there is room, one child without a bundle stands ready for the next bundle. */
-  #keepSpare(now: number): void {
-    const children = [...this.#children.values()];
-    const isSpare = ({ key, state }: Child): boolean => key === undefined && (state === 'idle' || state === 'starting');
-    if (children.length > 0 && !children.some(isSpare)) this.#start(now);
-  }
-
-  /** False: there is no room, or starting has just failed. */
-  #start(now: number): boolean {
-    if (this.#isStopping || this.#children.size >= this.#limits.maxChildren) return false;
-    if (now < this.#mayStartAt) {
-      this.#alarm.by(this.#mayStartAt, now);
-      return false;
-    }
-    const { launcher, secrets, outbox } = this.#options;
-    const child = new Child(launcher, this, this.#delivery.backlog, secrets, now);
-    this.#children.set(child.pid, child);
-    if (child.pid !== 0) this.#journal(() => outbox.childStarted(recordOf(child.pid)));
     return true;
   }
 
@@ -273,23 +286,42 @@ export class ChildPool implements ChildEvents {
     const settle = (use: () => void): void => {
       // Else it was cancelled meanwhile.
       if (this.#binding.delete(work.id)) use();
-      this.#commit();
+      this.#journal.commit();
       this.#pump();
     };
     this.#options.materialise(hash).then(
       (path) => {
         this.#folders.set(hash, path);
-        settle(() => (child.state === 'idle' ? this.#bind(child, work, performance.now()) : this.#queue.push(work, performance.now())));
+        settle(() =>
+          child.state === 'idle'
+            ? this.#bind(child, work, performance.now())
+            : this.#queue.push(work, performance.now()),
+        );
       },
-      (error: unknown) => settle(() => this.#delivery.refused(failure(work, { kind: 'load', message: `the bundle ${hash} could not be unpacked: ${String(error)}` }, true, false))),
+      (error: unknown) =>
+        settle(() =>
+          this.#delivery.refused(
+            failure(
+              work,
+              { kind: 'load', message: `the bundle ${hash} could not be unpacked: ${String(error)}` },
+              true,
+              false,
+            ),
+          ),
+        ),
     );
   }
 
   #hand(child: Child, work: Work, now: number): void {
     failPoint('dispatch:before');
     if (work.kind === 'attempt') this.#options.outbox.begin(work.id);
-    if (!this.#commit()) return this.#queue.push(work, now);
-    const running = new Running(work, child.pid, now, work.kind === 'callback' ? this.#limits.callbackTimeoutMs : work.timeoutMs);
+    if (!this.#journal.commit()) return this.#queue.push(work, now);
+    const running = new Running(
+      work,
+      child.pid,
+      now,
+      work.kind === 'callback' ? this.#limits.callbackTimeoutMs : work.timeoutMs,
+    );
     this.#running.set(work.id, child);
     child.hand(running);
     failPoint('dispatch:after');
@@ -302,40 +334,8 @@ export class ChildPool implements ChildEvents {
     this.#events.onReport(id, JSON.stringify(report));
   }
 
-  #isWorn(child: Child, now: number): boolean {
-    const { maxAttempts, recycleAgeMs, maxRssMiB } = this.#limits;
-    if (child.served >= maxAttempts && now - child.startedAt >= recycleAgeMs) return true;
-    if (now - child.lastSampled < SAMPLE_MS) return false;
-    child.lastSampled = now;
-    return (residentMiB(child.pid) ?? 0) > maxRssMiB;
-  }
-
-  /** False: the journal cannot be written, so that nothing may be begun. */
-  #commit(): boolean {
-    return this.#journal(() => this.#options.outbox.commit());
-  }
-
-  #journal(write: () => void): boolean {
-    try {
-      write();
-      this.#isJournalBroken = false;
-    } catch (error) {
-      if (!this.#isJournalBroken) this.#events.onNotice(`the worker's journal cannot be written, so that no attempt is begun: ${String(error)}`);
-      this.#isJournalBroken = true;
-      const now = performance.now();
-      this.#alarm.by(now + RETRY_MS, now);
-    }
-    return !this.#isJournalBroken;
-  }
-
-  #onFailedStart({ code, signal, exiting }: ChildEnd): void {
-    const now = performance.now();
-    this.#mayStartAt = now + RETRY_MS;
-    this.#alarm.by(this.#mayStartAt, now);
-    const how = exiting?.where ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
-    this.#events.onNotice(`a child process could not be started: ${how}`);
-    if (++this.#failedStarts < MAX_FAILED_STARTS) return;
-    const error = { kind: 'exit', message: `no child process could be started: ${how}` } as const;
+  #refuseAll(reason: string): void {
+    const error = { kind: 'exit', message: `no child process could be started: ${reason}` } as const;
     for (const work of this.#queue.clear()) this.#delivery.refused(failure(work, error, true, false));
   }
 
@@ -343,9 +343,9 @@ export class ChildPool implements ChildEvents {
   #sweep(): void {
     const now = performance.now();
     let next = Infinity;
-    for (const child of this.#children.values()) next = Math.min(next, sweepChild(child, this.#limits, now, this.#events.onReport));
+    for (const child of this.#staff) next = Math.min(next, sweepChild(child, this.#limits, now, this.#events.onReport));
     this.#alarm.by(next, now);
-    if (this.#isJournalBroken && !this.#commit()) return;
+    if (this.#journal.isBroken && !this.#journal.commit()) return;
     if (this.#queue.size > 0) this.#pump();
   }
 }

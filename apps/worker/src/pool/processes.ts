@@ -77,15 +77,20 @@ function startOf(pid: number): string | undefined {
 export function groupLives(group: number): boolean {
   if (!signalGroup(group, 0)) return false;
   const pids = processIds();
-  return pids.length === 0 || pids.some((pid) => {
-    const stat = statOf(pid);
-    return stat?.group === group && stat.state !== 'Z';
-  });
+  return (
+    pids.length === 0 ||
+    pids.some((pid) => {
+      const stat = statOf(pid);
+      return stat?.group === group && stat.state !== 'Z';
+    })
+  );
 }
 
 function processIds(): number[] {
   try {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
   } catch {
     return [];
   }

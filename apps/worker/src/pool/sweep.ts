@@ -5,34 +5,14 @@ import type { PoolLimits } from './limits.ts';
 import { timeoutReason } from './outcomes.ts';
 import type { Ending } from './running.ts';
 
-/** One timer for all that a pool does by time, set to what is due next. */
-export class Alarm {
-  readonly #ring: () => void;
-  #timer: NodeJS.Timeout | undefined;
-  #at = Infinity;
-
-  constructor(ring: () => void) {
-    this.#ring = ring;
-  }
-
-  /** Rings at that time (monotonic milliseconds) or before. */
-  by(at: number, now: number): void {
-    if (at >= this.#at) return;
-    clearTimeout(this.#timer);
-    this.#at = at;
-    this.#timer = setTimeout(() => {
-      this.#at = Infinity;
-      this.#ring();
-    }, Math.max(0, at - now));
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
-}
-
 /** Begins to end what a child runs; answers when the next step is due. */
-export function beginEnding(child: Child, kind: Ending['kind'], reason: string, { abortMs }: PoolLimits, now: number): number {
+export function beginEnding(
+  child: Child,
+  kind: Ending['kind'],
+  reason: string,
+  { abortMs }: PoolLimits,
+  now: number,
+): number {
   const running = child.current;
   if (running === undefined) return Infinity;
   if (running.ending === undefined) {
@@ -43,7 +23,12 @@ export function beginEnding(child: Child, kind: Ending['kind'], reason: string, 
 }
 
 /** Does what is due for a child; answers when to look again. */
-export function sweepChild(child: Child, limits: PoolLimits, now: number, onStarted: (id: string, report: string) => void): number {
+export function sweepChild(
+  child: Child,
+  limits: PoolLimits,
+  now: number,
+  onStarted: (id: string, report: string) => void,
+): number {
   if (child.state === 'settling') {
     if (child.settleBy > now) return child.settleBy;
     child.kill('SIGKILL');

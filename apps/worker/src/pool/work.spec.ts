@@ -6,7 +6,13 @@ const [B, C] = ['b/d.ts', 'c/d.ts'] as const;
 describe('a work queue', () => {
   it('keeps the order of each bundle, and a child with its own while the others are not overdue', () => {
     const queue = new WorkQueue(100);
-    for (const [id, hash] of [['1', 'b'], ['2', 'c'], ['3', 'b'], ['4', 'c']] as const) queue.push(work(id, hash), 0);
+    for (const [id, hash] of [
+      ['1', 'b'],
+      ['2', 'c'],
+      ['3', 'b'],
+      ['4', 'c'],
+    ] as const)
+      queue.push(work(id, hash), 0);
     expect(queue.takeFor(B, 50)?.id).toBe('1');
     expect(queue.takeFor(B, 50)?.id).toBe('3');
     expect(queue.takeFor(B, 50)).toBeUndefined();
@@ -18,7 +24,10 @@ describe('a work queue', () => {
     queue.push(work('old', 'c'), 0);
     queue.push(work('young', 'b'), 90);
     expect(queue.takeFor(B, 101)).toBeUndefined();
-    expect(queue.bundles(101)).toEqual([{ key: C, isOverdue: true }, { key: B, isOverdue: false }]);
+    expect(queue.bundles(101)).toEqual([
+      { key: C, isOverdue: true },
+      { key: B, isOverdue: false },
+    ]);
     expect(queue.takeOldest(C)?.id).toBe('old');
     expect(queue.takeFor(B, 101)?.id).toBe('young');
     expect(queue.size).toBe(0);

@@ -15,7 +15,14 @@ export interface Work {
 /** From the assignment as JSON, the form in which it travels. */
 export function attemptWork(json: string): Work {
   const { id, bundle, attempt, executionTimeoutMs } = JSON.parse(json) as Assignment;
-  return { id, kind: 'attempt', bundle, attempt, json, ...(executionTimeoutMs === undefined ? {} : { timeoutMs: executionTimeoutMs }) };
+  return {
+    id,
+    kind: 'attempt',
+    bundle,
+    attempt,
+    json,
+    ...(executionTimeoutMs === undefined ? {} : { timeoutMs: executionTimeoutMs }),
+  };
 }
 
 export function callbackWork(json: string): Work {

@@ -31,7 +31,14 @@ const stores = await openWorkerStores(options.stores.options);
 const launcher = new Launcher({ ...options.launch, token });
 const notice = (text: string): void => post({ kind: 'notice', text });
 const pool = new ChildPool(
-  { limits: options.limits, launcher, outbox, logs: stores.logs, secrets: options.secrets, materialise: (hash) => stores.bundles.materialise(hash) },
+  {
+    limits: options.limits,
+    launcher,
+    outbox,
+    logs: stores.logs,
+    secrets: options.secrets,
+    materialise: (hash) => stores.bundles.materialise(hash),
+  },
   {
     onReport: (_id, report) => {
       if (reports.push(report) === 1) schedule();
@@ -43,24 +50,28 @@ const pool = new ChildPool(
 const parser = new Parser({
   launcher,
   ...options.parse,
-  onStarted: (group) => {
-    try {
-      outbox.childStarted(group);
-    } catch (error) {
-      notice(`the worker's journal cannot be written: ${String(error)}`);
-    }
-  },
-  onEnded: (pid) => outbox.childEnded(pid),
+  onStarted: (group) => pool.record(() => outbox.childStarted(group)),
+  onEnded: (pid) => pool.record(() => outbox.childEnded(pid)),
 });
 
 port.on('message', (messages: readonly ToThread[]) => {
   for (const message of messages) receive(message);
 });
 const { worker, queues, limits } = options;
-post({ kind: 'hello', hello: { worker, slots: limits.slots, queues, running: [], interrupted: outbox.interrupted, journalIntact: outbox.isIntact } });
+post({
+  kind: 'hello',
+  hello: {
+    worker,
+    slots: limits.slots,
+    queues,
+    running: [],
+    interrupted: outbox.interrupted,
+    journalIntact: outbox.isIntact,
+  },
+});
 for (const report of outbox.unacknowledged()) if (reports.push(report) === 1) schedule();
 pool.prestart(options.prestart);
-if (!outbox.isIntact) setTimeout(() => outbox.settle(), SETTLE_JOURNAL_MS).unref();
+if (!outbox.isIntact) setTimeout(() => pool.record(() => outbox.settle()), SETTLE_JOURNAL_MS).unref();
 
 function receive(message: ToThread): void {
   switch (message.kind) {

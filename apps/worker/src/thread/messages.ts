@@ -28,7 +28,13 @@ export type ToThread =
   | { readonly kind: 'assign' | 'callbacks'; readonly works: string }
   | { readonly kind: 'cancel'; readonly ids: readonly string[]; readonly reason: string }
   | { readonly kind: 'acknowledge'; readonly ids: readonly string[] }
-  | { readonly kind: 'answer'; readonly child: number; readonly attemptId: string; readonly method: ServiceMethod; readonly frame: AnswerFrame }
+  | {
+      readonly kind: 'answer';
+      readonly child: number;
+      readonly attemptId: string;
+      readonly method: ServiceMethod;
+      readonly frame: AnswerFrame;
+    }
   | { readonly kind: 'parse'; readonly request: ParseRequest }
   | { readonly kind: 'stop'; readonly graceMs: number };
 
