@@ -1,3 +1,4 @@
+import type { Json } from '@rondo/kernel';
 import type { Page } from '@rondo/ports';
 import { z } from 'zod';
 
@@ -7,15 +8,10 @@ export const pageFields = {
 };
 
 export const afterField = {
-  after: z
-    .number()
-    .int()
-    .min(0)
-    .optional()
-    .meta({
-      description:
-        'A position, as in the Rondo-Position header of an earlier answer: waits until the answer includes it.',
-    }),
+  after: z.number().int().min(0).optional().meta({
+    description:
+      'A position, as in the Rondo-Position header of an earlier answer: waits until the answer includes it.',
+  }),
 };
 
 export const asOfField = {
@@ -51,7 +47,8 @@ export function instantOf(text: string): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
-export const json = z.json().meta({ id: 'Json', description: 'Any JSON value.' });
+/** What has been parsed from JSON is JSON. */
+export const json = z.unknown().meta({ description: 'Any JSON value.' }) as unknown as z.ZodType<Json>;
 export const epochMs = z.number().int().meta({ description: 'Epoch milliseconds.' });
 export const runIdText = z.string().regex(/^[A-Za-z0-9_.~:+-]{1,250}$/, '1 to 250 letters, digits and _ . ~ : + -');
 export const mapIndexText = z

@@ -45,11 +45,9 @@ const TAGS: Readonly<Record<string, string>> = {
   platform: 'The platform itself',
 };
 
-const positionHeader = z
-  .string()
-  .meta({
-    description: 'The position of the history that the answer includes: pass it on as `after` to read your own writes.',
-  });
+const positionHeader = z.string().meta({
+  description: 'The position of the history that the answer includes: pass it on as `after` to read your own writes.',
+});
 const keyHeader = z
   .string()
   .max(200)
