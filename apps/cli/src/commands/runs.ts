@@ -50,6 +50,11 @@ export interface PastOptions {
 
 export const AS_OF = ['--as-of <when>', 'as it was then: an ISO time or a position of the history'] as const;
 
+const confText = (conf: RunAnswer['conf']): string | null => {
+  const text = JSON.stringify(conf);
+  return text === 'null' || text === '{}' ? null : text;
+};
+
 /** How far a look at the past can see. */
 const latestTime = (run: RunAnswer, tasks: readonly TaskAnswer[]): number =>
   Math.max(
@@ -59,7 +64,7 @@ const latestTime = (run: RunAnswer, tasks: readonly TaskAnswer[]): number =>
 async function show(context: Context, dagId: string, runId: string, options: PastOptions): Promise<void> {
   const { run, tasks } = await new RunView(context, dagId, runId, options.asOf).look();
   context.answer({ run, tasks }, () => {
-    const width = context.terminal.stdout.columns ?? 120;
+    const width = context.terminal.stdout.columns || 120;
     const tree = renderTree(run, tasks, options.asOf === undefined ? Date.now() : latestTime(run, tasks), {
       width,
       color: context.color,
@@ -77,7 +82,7 @@ async function show(context: Context, dagId: string, runId: string, options: Pas
       ['ended', time(run.endedAt)],
       ['reason', run.reason],
       ['version', run.version?.slice(0, 12)],
-      ['conf', run.conf === null ? null : JSON.stringify(run.conf)],
+      ['conf', confText(run.conf)],
       ['note', run.note],
     ]);
     return `${about}\n\n${tree.join('\n')}`;

@@ -86,9 +86,9 @@ const streamOf = (output: Context['terminal']['stdout']) => ({
     return true;
   },
   get columns() {
-    return output.columns ?? 100;
+    return output.columns ?? 0;
   },
   get rows() {
-    return output.rows ?? 40;
+    return output.rows ?? 0;
   },
 });

@@ -202,7 +202,7 @@ export async function testDag(context: Context, fileOrId: string, options: DagTe
   context.answer({ ...progress, tasks, returned: services.returned() }, () =>
     renderTree(progress, tasks, Date.now(), {
       color: context.color,
-      width: context.terminal.stdout.columns ?? 120,
+      width: context.terminal.stdout.columns || 120,
     }).join('\n'),
   );
 }

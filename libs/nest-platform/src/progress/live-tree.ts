@@ -19,6 +19,8 @@ export interface LiveTreeOptions {
 
 /** Instances on their way to an attempt are not worth a line of their own. */
 const QUIET = new Set(['none', 'scheduled', 'queued']);
+/** Lines of the last picture, at most. */
+const LAST_PICTURE = 200;
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
 const CLEAR_BELOW = '\u001b[0J';
@@ -77,17 +79,19 @@ export class LiveTree {
     if (this.#ended) return;
     if (this.#live && this.#run !== undefined) {
       clearInterval(this.#timer);
-      this.#draw();
+      // Nothing is drawn over it any more, so it may be longer than the screen.
+      this.#draw(LAST_PICTURE);
       this.#out.write(SHOW_CURSOR);
       this.#drawn = 0;
     }
     this.#ended = true;
   }
 
-  #draw(): void {
+  #draw(mostLines = (this.#out.rows || 40) - 1): void {
     if (this.#run === undefined) return;
     this.#erase();
-    const size = { width: (this.#out.columns ?? 100) - 1, height: Math.max(3, (this.#out.rows ?? 40) - 1) };
+    // A terminal that does not know its size says 0.
+    const size = { width: (this.#out.columns || 100) - 1, height: Math.max(3, mostLines) };
     const lines = renderTree(this.#run, this.#tasks, this.#now(), {
       ...size,
       color: this.#color,

@@ -149,6 +149,19 @@ describe('live tree', () => {
     expect(out.text).toContain('a  running  try 2');
   });
 
+  it('fits a small terminal, and shows all at the end', () => {
+    const out = Object.assign(new Screen(), { isTTY: true as const, columns: 0, rows: 5 });
+    const tree = new LiveTree(out, { color: false, now: () => 2_000, intervalMs: 60_000 });
+    const tasks = Array.from({ length: 9 }, (_, n) => task(`t${n}`, 'success'));
+    tree.update(run, tasks);
+    expect(out.text.split('\n')).toHaveLength(5);
+    expect(out.text).toContain('… 7 more: 7 success');
+    out.text = '';
+    tree.end();
+    expect(out.text).toContain('t8');
+    expect(out.text).not.toContain('more:');
+  });
+
   it('draws over the last picture on a terminal and gives the cursor back', () => {
     const out = new Screen();
     const tree = new LiveTree(out, { live: true, color: false, now: () => 2_000, intervalMs: 60_000 });
