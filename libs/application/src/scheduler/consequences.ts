@@ -26,10 +26,14 @@ function followRun(run: RunActor, event: DagRunEvent, position: Position, effect
       cancelOpen(run, event.data.instances, 'cleared', effects);
       return;
     case 'TaskDeferred':
+    case 'TaskSucceeded':
+      if (event.data.callback === undefined) return;
+      outstandingOf(run, findInstance(run.state, event.data.taskId, event.data.mapIndex), position, effects);
+      return;
     case 'TaskFailed':
     case 'TaskRetryScheduled': {
       const inst = findInstance(run.state, event.data.taskId, event.data.mapIndex);
-      if (inst !== undefined) outstandingOf(run, inst, position, effects);
+      outstandingOf(run, inst, position, effects);
       return;
     }
     case 'RunSucceeded':
@@ -50,7 +54,8 @@ function cancelOpen(run: RunActor, ranges: readonly InstanceRange[], reason: str
     }
 }
 
-function outstandingOf(run: RunActor, inst: InstanceState, position: Position, effects: Effects): void {
+function outstandingOf(run: RunActor, inst: InstanceState | undefined, position: Position, effects: Effects): void {
+  if (inst === undefined) return;
   if (inst.state === 'deferred' && inst.waitFor !== undefined) effects.inbox.push(triggerOf(run, inst));
   if (inst.callback !== undefined) effects.ready.push(taskCallbackOf(run, inst, position));
 }

@@ -15,7 +15,7 @@ import {
   type SchedulerMessage,
 } from '@rondo/contracts';
 import type { BlobStore, Clock, Consumer, DeliveredMessage, EventStore, Ids, MessageBus, Position } from '@rondo/ports';
-import { ActorLoader, newRunActor, POISON_LIMIT, type DagActor, type RunActor } from './actors.ts';
+import { ActorLoader, newRunActor, POISON_LIMIT, type DagActor } from './actors.ts';
 import { appendChain, OwnershipLostError } from './append.ts';
 import { DagBatch } from './batch.ts';
 import { decideDagCommand, decideRunCommand, isRunCommand, type Draft } from './commands.ts';

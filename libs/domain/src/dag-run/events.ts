@@ -49,6 +49,8 @@ export type DagRunEvent =
         readonly at: number;
         readonly xcoms?: Xcoms;
         readonly skip?: SkipDecision;
+        /** The worker must run it apart: no child of the attempt is left (a task that waited for a run it triggered). */
+        readonly callback?: 'onSuccess';
         readonly rendered?: JsonObject;
       };
     }

@@ -91,6 +91,7 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
     case 'TaskSucceeded':
       setOpen(run, inst, false);
       if (inst.task.feeds) inst.output = event.data.xcoms?.['return_value'];
+      setCallback(run, inst, event.data.callback);
       forgetSkips(run, inst);
       if (event.data.skip !== undefined) rememberSkips(run, inst, event.data.skip);
       transition(run, inst, 'success');

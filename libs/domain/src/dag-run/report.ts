@@ -227,7 +227,12 @@ export function decideTriggered(d: Decision, attempt: AttemptRef, answer: Trigge
   const succeed = () =>
     d.emit({
       type: 'TaskSucceeded',
-      data: { ...keyOf(inst), at: d.now, xcoms: { trigger_run_id: { value: request.runId } } },
+      data: {
+        ...keyOf(inst),
+        at: d.now,
+        xcoms: { trigger_run_id: { value: request.runId } },
+        ...(inst.task.def.callbacks.includes('onSuccess') ? { callback: 'onSuccess' as const } : {}),
+      },
     });
   const refuse = (message: string) =>
     fail(d, inst, d.now, { kind: 'trigger', message }, { retryable: true, callbacksRan: false });

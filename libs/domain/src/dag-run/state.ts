@@ -34,7 +34,7 @@ export interface InstanceState {
   /** Values kept because another task takes them as inputs. */
   output: XComValue | undefined;
   /** A callback that the worker must run apart, because its attempt's child is gone. */
-  callback: 'onFailure' | 'onRetry' | undefined;
+  callback: 'onFailure' | 'onRetry' | 'onSuccess' | undefined;
   /** Derived: in the ready queue. */
   ready: boolean;
   inHeap: boolean;
