@@ -25,11 +25,11 @@ function followRun(run: RunActor, event: DagRunEvent, position: Position, effect
     case 'TaskCleared':
       cancelOpen(run, event.data.instances, 'cleared', effects);
       return;
-    case 'TaskDeferred':
     case 'TaskSucceeded':
       if (event.data.callback === undefined) return;
       outstandingOf(run, findInstance(run.state, event.data.taskId, event.data.mapIndex), position, effects);
       return;
+    case 'TaskDeferred':
     case 'TaskFailed':
     case 'TaskRetryScheduled': {
       const inst = findInstance(run.state, event.data.taskId, event.data.mapIndex);
