@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,11 +17,18 @@ import { AdminService } from '@rondo/application';
 import type { CommandAnswer, CommandBus } from '@rondo/contracts';
 import type { BlobStore, BundleStore, LogStore, ReadModels } from '@rondo/ports';
 import { PROJECTION_MODULE } from '@rondo/projections';
-import { appendHistory, type HistoryEvent } from '@rondo/testing';
 import type { QueryOptions } from '../src/options.ts';
 import { serveApi, type ApiServer } from '../src/server.ts';
 
 type Sent = Parameters<CommandBus['send']>[0];
+
+export interface GivenEvent {
+  readonly stream: string;
+  readonly type: string;
+  readonly data: unknown;
+  /** When it occurred, epoch milliseconds. */
+  readonly at: number;
+}
 
 export interface Answer<T = unknown> {
   readonly status: number;
@@ -91,8 +99,13 @@ export class ApiUnderTest {
   }
 
   /** Appends and waits until the rows include it; answers the last position. */
-  async given(...history: readonly HistoryEvent[]): Promise<number> {
-    const position = await appendHistory(this.store, history);
+  async given(...history: readonly GivenEvent[]): Promise<number> {
+    const chain = history.map(({ stream, type, data, at }) => {
+      const event = { id: randomUUID(), type, data: JSON.stringify(data), meta: JSON.stringify({ at }) };
+      return { stream, expected: 'any' as const, events: [event] };
+    });
+    await this.store.append(chain);
+    const position = await this.store.head();
     await this.readModels.settled(position);
     return position;
   }

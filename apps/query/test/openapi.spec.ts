@@ -46,14 +46,15 @@ describe('the OpenAPI document', () => {
   });
 
   it('takes asOf on every query of a run and its tasks, and an Idempotency-Key on every POST', () => {
-    for (const [path, methods] of Object.entries(document.paths)) {
-      const names = (method: string): string[] => methods[method]?.parameters?.map((parameter) => parameter.name) ?? [];
-      const ofRun = path.startsWith('/dags/{dagId}/runs') && !/\/(log|reasons)$/.test(path);
-      if (ofRun && methods['get'] !== undefined)
-        expect([path, names('get')]).toEqual([path, expect.arrayContaining(['asOf', 'after'])]);
-      if (methods['post'] !== undefined)
-        expect([path, names('post')]).toEqual([path, expect.arrayContaining(['Idempotency-Key'])]);
-    }
+    const without = (parameter: string, method: string, isMeant: (path: string) => boolean): string[] =>
+      Object.entries(document.paths)
+        .filter(([path, methods]) => methods[method] !== undefined && isMeant(path))
+        .filter(([, methods]) => methods[method]!.parameters?.every((each) => each.name !== parameter) ?? true)
+        .map(([path]) => path);
+    const ofRun = (path: string): boolean => path.startsWith('/dags/{dagId}/runs') && !/\/(log|reasons)$/.test(path);
+    expect(without('asOf', 'get', ofRun)).toEqual([]);
+    expect(without('after', 'get', ofRun)).toEqual([]);
+    expect(without('Idempotency-Key', 'post', () => true)).toEqual([]);
   });
 
   it('is lint-clean', () => {

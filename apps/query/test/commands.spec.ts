@@ -1,0 +1,168 @@
+import { RANDOM_VERSION, RANDOM_VERSION_BYTES } from '@rondo/testing';
+import { ApiUnderTest } from './api-kit.ts';
+import { eventsOf } from './run-events.ts';
+
+const { published, requested, started } = eventsOf(RANDOM_VERSION);
+
+describe('commands over HTTP, and what is refused', () => {
+  let api: ApiUnderTest;
+  beforeAll(async () => {
+    api = await ApiUnderTest.start();
+    await api.blobs.put(RANDOM_VERSION_BYTES);
+    await api.given(published('random'), requested('r1'), started('r1'));
+  });
+  afterAll(() => api.stop());
+
+  describe('commands', () => {
+    beforeEach(() => {
+      api.sent.length = 0;
+    });
+
+    const accept = (runId: string) => async () => {
+      const position = await api.given(requested(runId, 50));
+      return { ok: true as const, position, result: { dagId: 'random', runId, existed: false } };
+    };
+
+    it('triggers a run with its conf and answers it', async () => {
+      api.onCommand = accept('mine');
+      const body = { runId: 'mine', conf: { a: 1 }, logicalDate: '2026-01-02T00:00:00Z', note: 'n' };
+      const {
+        status,
+        body: run,
+        headers,
+      } = await api.call('POST', '/dags/random/runs', { body, headers: { 'idempotency-key': 'k1' } });
+      expect(status).toBe(201);
+      expect(run).toMatchObject({ runId: 'mine', state: 'queued' });
+      expect(Number(headers.get('rondo-position'))).toBeGreaterThan(0);
+      expect(api.sent).toEqual([
+        {
+          dagId: 'random',
+          actor: { kind: 'user', name: 'local' },
+          command: {
+            type: 'triggerRun',
+            runType: 'manual',
+            triggeredBy: 'user',
+            runId: 'mine',
+            conf: { a: 1 },
+            logicalDate: Date.UTC(2026, 0, 2),
+            note: 'n',
+            key: 'k1',
+          },
+        },
+      ]);
+    });
+
+    it('carries a POST with an Idempotency-Key out once', async () => {
+      api.onCommand = accept('once');
+      const request = { body: { runId: 'once' }, headers: { 'idempotency-key': 'k2' } };
+      const [first, second] = await Promise.all([
+        api.call('POST', '/dags/random/runs', request),
+        api.call('POST', '/dags/random/runs', request),
+      ]);
+      expect(first.body).toEqual(second.body);
+      expect(api.sent).toHaveLength(1);
+      const other = await api.call('POST', '/dags/random/runs', {
+        body: { runId: 'other' },
+        headers: { 'idempotency-key': 'k2' },
+      });
+      expect(other).toMatchObject({ status: 422, body: { title: 'Key used before' } });
+    });
+
+    it.each([
+      ['conflict', 409],
+      ['not_found', 404],
+      ['invalid', 422],
+      ['retired', 409],
+      ['quarantined', 409],
+      ['unavailable', 503],
+    ] as const)('answers the refusal %s with %i', async (code, status) => {
+      api.onCommand = async () => ({ ok: false, code, message: `because ${code}` });
+      const answer = await api.call('POST', '/dags/random/runs', { body: {} });
+      expect(answer).toMatchObject({ status, body: { status, detail: `because ${code}` } });
+      expect(answer.headers.get('content-type')).toMatch('application/problem+json');
+    });
+
+    it('clears, marks and cancels', async () => {
+      api.onCommand = async () => ({
+        ok: true,
+        position: await api.store.head(),
+        result: { instances: [{ taskId: 'first', mapIndex: '' }] },
+      });
+      const run = '/dags/random/runs/r1';
+      const cleared = await api.call('POST', `${run}/clear`, {
+        body: { taskIds: ['first'], includeDownstream: true, dryRun: true },
+      });
+      expect(cleared.body).toEqual({ instances: [{ taskId: 'first', mapIndex: '' }] });
+      await api.call('POST', `${run}/mark`, { body: { state: 'success' } });
+      await api.call('POST', `${run}/mark`, { body: { state: 'skipped', taskIds: ['first'] } });
+      expect((await api.call('POST', `${run}/cancel`)).body).toMatchObject({ runId: 'r1' });
+      expect(api.sent.map((message) => message.command)).toEqual([
+        { type: 'clearTasks', runId: 'r1', selection: { taskIds: ['first'], includeDownstream: true }, dryRun: true },
+        { type: 'markRun', runId: 'r1', state: 'success' },
+        { type: 'markTasks', runId: 'r1', selection: { taskIds: ['first'] }, state: 'skipped' },
+        { type: 'cancelRun', runId: 'r1' },
+      ]);
+      expect(await api.call('POST', `${run}/mark`, { body: { state: 'skipped' } })).toMatchObject({
+        status: 400,
+        body: { errors: [{ in: 'body', name: 'state' }] },
+      });
+    });
+
+    it('explains why a task instance does not run yet', async () => {
+      const reasons = [{ rule: 'trigger_rule', passed: false, reason: 'waits for first' }];
+      api.onCommand = async () => ({ ok: true, position: 1, result: { state: 'none', reasons } });
+      expect((await api.get('/dags/random/runs/r1/tasks/second/reasons')).body).toEqual({ state: 'none', reasons });
+      expect(api.sent[0]!.command).toEqual({ type: 'explainTask', runId: 'r1', taskId: 'second', mapIndex: '' });
+    });
+  });
+
+  describe('what is wrong is named', () => {
+    it.each([
+      ['/runs?limit=5000', { in: 'query', name: 'limit', value: 5000, allowed: 'at most 1000' }],
+      ['/runs?limit=many', { in: 'query', name: 'limit', value: 'many', allowed: 'a value of type number' }],
+      [
+        '/runs?state=done',
+        { in: 'query', name: 'state.0', value: 'done', allowed: 'one of queued, running, success, failed' },
+      ],
+      ['/runs?stat=done', { in: 'query', name: 'stat', message: 'is not known here' }],
+      ['/runs?runAfterGte=yesterday', { in: 'query', name: 'runAfterGte', value: 'yesterday' }],
+      ['/dags/random/runs/r1?asOf=soon', { in: 'query', name: 'asOf', value: 'soon' }],
+      ['/dags/random/runs/r1?asOf=99999999', { in: 'query', name: 'asOf', value: '99999999' }],
+      ['/dags/random/runs?asOf=1&state=running', { in: 'query', name: 'state', allowed: 'not together with asOf' }],
+      ['/dags/random/runs/r1/tasks/first?mapIndex=x', { in: 'query', name: 'mapIndex', value: 'x' }],
+    ])('%s', async (path, fault) => {
+      const { status, body } = await api.get<{ errors: object[] }>(path);
+      expect(status).toBe(400);
+      expect(body.errors).toMatchObject([fault]);
+    });
+
+    it('also in a body, without repeating what could be a secret', async () => {
+      expect((await api.call('POST', '/dags/random/runs', { body: { runId: 'not ok' } })).body).toMatchObject({
+        errors: [{ in: 'body', name: 'runId', value: 'not ok' }],
+      });
+      const { body } = await api.call('PUT', '/variables/a', { body: { value: 12345678 } });
+      expect(body).toMatchObject({
+        status: 400,
+        errors: [{ in: 'body', name: 'value', allowed: 'a value of type string' }],
+      });
+      expect(JSON.stringify(body)).not.toContain('12345678');
+      expect(
+        await api.call('POST', '/dags/random/runs', { body: '{"a":', headers: { 'content-type': 'application/json' } }),
+      ).toMatchObject({ status: 400 });
+      expect(await api.call('POST', '/dags/random/runs', { body: { note: 'x'.repeat(1_100_000) } })).toMatchObject({
+        status: 413,
+      });
+    });
+
+    it('and so is what does not exist', async () => {
+      expect(await api.get('/dags/nothing')).toMatchObject({
+        status: 404,
+        body: { detail: "there is no DAG 'nothing'" },
+      });
+      expect(await api.get('/dags/nothing/runs')).toMatchObject({ status: 404 });
+      expect(await api.get('/dags/random/runs/nothing')).toMatchObject({ status: 404 });
+      expect(await api.get('/dags/random/runs/r1/tasks/nothing')).toMatchObject({ status: 404 });
+      expect(await api.get('/nothing')).toMatchObject({ status: 404, body: { title: 'Not found' } });
+    });
+  });
+});
