@@ -214,6 +214,7 @@ describe('control', () => {
     expect(await node.send('d', { type: 'cancelRun', runId })).toMatchObject({ ok: true, result: { state: 'failed' } });
     await node.until('dag-d', 'RunClosed');
     expect(node.worker.cancelled).toEqual([`d:${runId}:a:1.1`]);
+    expect(await node.send('d', { type: 'cancelRun', runId })).toMatchObject({ ok: false, code: 'conflict' });
   });
 
   it('runs a cleared finished run again, from the cleared task on', async () => {
@@ -244,10 +245,12 @@ describe('control', () => {
 
     const second = await start(new Node(first.store, first.blobs));
     await second.until('dag-d', 'RunClosed', 3);
-    expect((await second.types(runOf(done))).slice(-7)).toEqual([
-      ...['TaskCleared', 'RunReopened', 'RunResumed'],
-      ...['TaskScheduled', 'TaskQueued', 'TaskStarted', 'TaskSucceeded', 'RunSucceeded'],
-    ].slice(-7));
+    expect((await second.types(runOf(done))).slice(-7)).toEqual(
+      [
+        ...['TaskCleared', 'RunReopened', 'RunResumed'],
+        ...['TaskScheduled', 'TaskQueued', 'TaskStarted', 'TaskSucceeded', 'RunSucceeded'],
+      ].slice(-7),
+    );
     expect(second.worker.begun).toContain(`d:${done}:b:2.1`);
   });
 

@@ -28,6 +28,8 @@ export interface DagActor {
   readonly state: DagState;
   readonly trace: Trace;
   readonly runs: Map<string, RunActor>;
+  /** When each run that waits for a time wants to be looked at again. */
+  readonly wakes: Map<string, number>;
   revision: number;
 }
 
@@ -57,7 +59,7 @@ export class ActorLoader {
         evolveDag(state, decodeEvent<DagEvent>(event));
         revision = event.revision;
       }
-    return { dagId, state, trace: traceOf(dagId, ''), runs: new Map(), revision };
+    return { dagId, state, trace: traceOf(dagId, ''), runs: new Map(), wakes: new Map(), revision };
   }
 
   /** I4: a run that was admitted and has no events yet comes back with revision -1, to be started. */

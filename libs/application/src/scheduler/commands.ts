@@ -14,7 +14,7 @@ import {
   triggerRun,
   type InstanceRange,
 } from '@rondo/domain';
-import { assertNever, type Json, type JsonObject, type Result } from '@rondo/kernel';
+import { assertNever, err, type Json, type JsonObject, type Result } from '@rondo/kernel';
 import type { CommandAnswer, CommandMessage, DagCommand, RefusalCode } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
 import type { DagBatch, RunWork } from './batch.ts';
@@ -109,6 +109,8 @@ function applyToRun(
     case 'markRun':
       return decideMarkRun(work.decision, command.state, 'marked');
     case 'cancelRun':
+      if (work.actor.state.endedAt !== undefined)
+        return err(`the run has ended (${work.actor.state.state}): there is nothing to cancel`);
       return decideMarkRun(work.decision, 'failed', 'cancelled');
     default:
       return assertNever(command, 'command');

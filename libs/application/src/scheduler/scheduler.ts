@@ -228,7 +228,7 @@ export class Scheduler {
     this.meter.appendMs += appended - decided;
     this.meter.appends += batch.chain.length;
     for (const request of batch.chain) this.meter.events += request.events.length;
-    this.afterwards(batch, answers, reports, position, effects, fresh);
+    this.afterwards(batch, answers, reports, position, effects, fresh, visitedBy(messages));
     this.meter.dispatchMs += performance.now() - appended;
   }
 
@@ -239,12 +239,12 @@ export class Scheduler {
     position: Position,
     effects: Effects,
     fresh: boolean,
+    visited: ReadonlySet<string>,
   ): void {
     const { actor } = batch;
     if (fresh) restate(actor, position, effects);
     else consequencesOf(batch, position, effects);
-    for (const runId of actor.runs.keys()) if (!isWanted(actor, runId)) actor.runs.delete(runId);
-    this.wind(actor);
+    this.wind(batch, visited);
     for (const { message, draft } of answers) this.answer(actor, message, draft, position, effects);
     if (reports.length > 0) this.options.onDurable?.(reports);
   }
@@ -300,9 +300,9 @@ export class Scheduler {
         return;
       }
       case 'tick':
-        for (const run of actor.runs.values()) {
-          const wake = nextWake({ run: run.state });
-          if (wake !== undefined && wake <= this.options.clock.now())
+        for (const [runId, wake] of actor.wakes) {
+          const run = actor.runs.get(runId);
+          if (run !== undefined && wake <= this.options.clock.now())
             batch.work(run, { causationId: 'timer', actor: 'schedule:timer' });
         }
         return;
@@ -339,12 +339,18 @@ export class Scheduler {
     });
   }
 
-  private wind(actor: DagActor): void {
-    let at = nextDagWake(actor.state, this.options.clock.now());
-    for (const run of actor.runs.values()) {
-      const wake = nextWake({ run: run.state });
-      if (wake !== undefined && (at === undefined || wake < at)) at = wake;
+  /** Lets go of runs that have ended, and sets the alarm. Looks at the runs of the batch only, however many are open. */
+  private wind(batch: DagBatch, visited: ReadonlySet<string>): void {
+    const { actor } = batch;
+    for (const runId of visited) if (!isWanted(actor, runId)) actor.runs.delete(runId);
+    for (const [runId, work] of batch.runs) {
+      if (!isWanted(actor, runId)) actor.runs.delete(runId);
+      const wake = actor.runs.has(runId) ? nextWake({ run: work.actor.state }) : undefined;
+      if (wake === undefined) actor.wakes.delete(runId);
+      else actor.wakes.set(runId, wake);
     }
+    let at = nextDagWake(actor.state, this.options.clock.now());
+    for (const wake of actor.wakes.values()) if (at === undefined || wake < at) at = wake;
     this.timers.set(actor.dagId, at);
   }
 
@@ -414,6 +420,14 @@ export class Scheduler {
   private problem(problem: SchedulerProblem): void {
     this.options.onProblem?.(problem);
   }
+}
+
+/** Runs that commands speak of: they may have been brought back for this batch alone. */
+function visitedBy(messages: readonly SchedulerMessage[]): ReadonlySet<string> {
+  const runIds = new Set<string>();
+  for (const message of messages)
+    if (message.kind === 'command' && isRunCommand(message.command)) runIds.add(message.command.runId);
+  return runIds;
 }
 
 /** A run is kept while it is admitted, and while it waits to be admitted again after a clear. */
