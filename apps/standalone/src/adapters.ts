@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { WorkerOptions } from '@rondo/app-worker';
 import {
-  connectionFromEnvironment,
   embeddedBus,
   fileBlobStore,
   fileBundleStore,
@@ -12,15 +11,15 @@ import {
   secretBox,
   systemClock,
   systemIds,
-  variableFromEnvironment,
   type DataPaths,
   type EmbeddedEventStore,
   type EmbeddedReadModels,
 } from '@rondo/adapter-embedded';
 import { attemptServices, StoredSecrets } from '@rondo/application';
-import type { FailPoint } from '@rondo/kernel';
+import type { FailPoint, Result } from '@rondo/kernel';
 import type { BlobStore, BundleStore, Clock, Ids, LogStore, MessageBus, SecretBox } from '@rondo/ports';
 import { PROJECTION_MODULE } from '@rondo/projections';
+import { connectionFromEnv, variableFromEnv } from '@rondo/sdk';
 import type { StoreFolders } from './worker-stores.ts';
 
 const checkout = join(import.meta.dirname, '../../..');
@@ -78,8 +77,8 @@ export async function openAdapters({
   const secrets = secretBox(loadSecretKey(paths.keys, env as NodeJS.ProcessEnv));
   const lookup = new StoredSecrets({
     environment: {
-      variable: (key) => variableFromEnvironment(env, key),
-      connection: (id) => connectionFromEnvironment(env, id),
+      variable: (key) => variableFromEnv(env, key),
+      connection: (id) => orThrow(connectionFromEnv(env, id)),
     },
     readModels,
     secrets,
@@ -108,4 +107,9 @@ export async function openAdapters({
       await store.close();
     },
   };
+}
+
+function orThrow<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(result.error);
+  return result.value;
 }

@@ -151,7 +151,10 @@ class StandalonePlatform implements Platform {
           this.notice(`${p.kind} DAG '${p.dagId}'${p.runId === undefined ? '' : ` run '${p.runId}'`}: ${p.message}`),
       }),
     });
-    this.context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+    this.context = await NestFactory.createApplicationContext(module, {
+      logger: ['error', 'warn'],
+      abortOnError: false,
+    });
     const gateway = (this.gateway = this.context.get(GATEWAY) as Gateway);
     this.work = this.context.get(SCHEDULER) as Scheduler;
     await this.bus.start();

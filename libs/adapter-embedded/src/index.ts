@@ -10,8 +10,6 @@ export { openDataFolder, type DataFolder } from './folder/data-folder.ts';
 export { DataFolderError } from './folder/errors.ts';
 export { FOLDER_MIGRATIONS, type FolderMigration } from './folder/format.ts';
 export { dataPaths, type DataPaths } from './folder/paths.ts';
-export { parseConnection } from './secrets/connection-text.ts';
-export { connectionFromEnvironment, variableFromEnvironment, type Environment } from './secrets/environment.ts';
 export { verifyHistory } from './history/verify.ts';
 export { loadSecretKey, secretBox, SecretError } from './secrets/secret-box.ts';
 export * from './read-models/index.ts';

@@ -65,14 +65,11 @@ async function set(context: Context, connId: string, options: SetOptions): Promi
 
 /** A connection as a URL or a JSON object, the way the environment may give it too. */
 async function parseText(connId: string, text: string, place: string): Promise<Partial<Connection>> {
-  const { parseConnection, SecretError } = await import('@rondo/adapter-embedded');
-  try {
-    const { connId: _, ...parts } = parseConnection(connId, text, place);
-    return parts;
-  } catch (error) {
-    if (error instanceof SecretError) throw new UsageError(error.message, { cause: error });
-    throw error;
-  }
+  const { parseConnection } = await import('@rondo/sdk');
+  const parsed = parseConnection(connId, text);
+  if (!parsed.ok) throw new UsageError(`${place}: ${parsed.error}`);
+  const { connId: _, ...parts } = parsed.value;
+  return parts;
 }
 
 async function remove(context: Context, connId: string): Promise<void> {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Connection, DagRunEvent, XComValue } from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
-import type { AttemptServices, XComQuery } from '@rondo/sdk';
-import { connectionFromEnvironment, variableFromEnvironment } from '@rondo/adapter-embedded';
+import { connectionFromEnv, variableFromEnv, type AttemptServices, type XComQuery } from '@rondo/sdk';
 
 /** What a task may ask for while it runs without a platform: values of this run in memory, secrets from the environment. */
 export class MemoryServices implements AttemptServices {
@@ -42,11 +41,12 @@ export class MemoryServices implements AttemptServices {
   }
 
   variable(_attemptId: string, key: string): Promise<string | undefined> {
-    return Promise.resolve(variableFromEnvironment(this.#env, key));
+    return Promise.resolve(variableFromEnv(this.#env, key));
   }
 
   connection(_attemptId: string, connId: string): Promise<Connection | undefined> {
-    return Promise.resolve(connectionFromEnvironment(this.#env, connId));
+    const found = connectionFromEnv(this.#env, connId);
+    return found.ok ? Promise.resolve(found.value) : Promise.reject(new Error(found.error));
   }
 
   xcom(_attemptId: string, query: XComQuery): Promise<{ readonly value: Json } | undefined> {
