@@ -47,6 +47,16 @@ describe('the door', () => {
     expect(await status({ host, origin: `http://localhost:1` })).toBe(403);
   });
 
+  it('tells a browser which pages of other origins may use the API', async () => {
+    const headers = { origin: 'https://ui.example.org', 'access-control-request-method': 'POST' };
+    const preflight = await fetch(`${api.server.url}/api/v1/dags/d/runs`, { method: 'OPTIONS', headers });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-origin')).toBe('https://ui.example.org');
+    expect(preflight.headers.get('access-control-allow-headers')).toContain('Idempotency-Key');
+    const own = await fetch(`${api.server.url}/api/v1/version`);
+    expect(own.headers.get('access-control-allow-origin')).toBeNull();
+  });
+
   it('asks everybody else for the token', async () => {
     const host = 'rondo.example.org';
     expect(await status({ host })).toBe(401);

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { NextFunction, Response } from 'express';
 import type { AdmittedRequest } from './operation.ts';
+import { POSITION_HEADER } from './position.ts';
 import { HttpProblem } from './problem.ts';
 
 export interface DoorOptions {
@@ -12,6 +13,13 @@ export interface DoorOptions {
   readonly origins?: readonly string[];
 }
 
+/** What a page of an allowed origin may send; a browser asks before it does. */
+const PREFLIGHT = {
+  'Access-Control-Allow-Methods': 'GET, POST, PUT, PATCH, DELETE',
+  'Access-Control-Allow-Headers': 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID',
+  'Access-Control-Max-Age': '600',
+};
+
 const LOOPBACK_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /**
@@ -22,7 +30,9 @@ export function door(options: DoorOptions): (request: AdmittedRequest, response:
   const hosts = new Set([...LOOPBACK_NAMES, ...(options.hosts ?? []).map((host) => host.toLowerCase())]);
   const origins = new Set(options.origins);
   const expected = options.token === undefined ? undefined : digest(options.token);
-  return (request, _response, next) => {
+  return (request, response, next) => {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Cache-Control', 'no-store');
     const host = request.headers.host ?? '';
     const name = host.replace(/:\d+$/, '').toLowerCase();
     if (!hosts.has(name))
@@ -38,6 +48,15 @@ export function door(options: DoorOptions): (request: AdmittedRequest, response:
         'Wrong origin',
         `Origin '${origin}' may not use the API; allowed: its own${[...origins].map((each) => `, ${each}`).join('')}`,
       );
+    if (origin !== undefined && origins.has(origin)) {
+      response.setHeader('Access-Control-Allow-Origin', origin);
+      response.setHeader('Vary', 'Origin');
+      response.setHeader('Access-Control-Expose-Headers', POSITION_HEADER);
+      if (request.method === 'OPTIONS') {
+        response.set(PREFLIGHT).status(204).end();
+        return;
+      }
+    }
     const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (given !== undefined && expected !== undefined && timingSafeEqual(digest(given), expected))
       request.rondoActor = { kind: 'user', name: 'token' };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync, readFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { EventStore, ProjectionModule, ReadModels } from '@rondo/ports';
 import {
   appendHistory,
@@ -32,6 +33,14 @@ interface Opened extends ReadModels {
   readonly service: ReadModelService;
 }
 
+/** The page where a table begins. */
+function rootOf(file: string, table: string): { readonly root: number } {
+  const database = new DatabaseSync(file, { readOnly: true });
+  const row = database.prepare('select rootpage as root from sqlite_schema where name = ?').get(table);
+  database.close();
+  return row as { readonly root: number };
+}
+
 /** The service without its thread. */
 async function open(folder: string, events: EventStore, blobs: ReturnType<typeof memoryBlobs>): Promise<Opened> {
   const waiters = new PositionWaiters();
@@ -58,6 +67,7 @@ async function fixture() {
     get models() {
       return models;
     },
+    blobs,
     putBlob: blobs.put,
     reopen: async (rows: 'kept' | 'dropped') => {
       await models.close();
@@ -102,6 +112,29 @@ describe('the rows on disk', () => {
     const models = await given.reopen('kept').catch(() => undefined);
     await models?.settled(head);
     expect(await runs(models!)).toEqual(before);
+  });
+
+  it('are rebuilt when the file was not closed and is torn deep inside', async () => {
+    const { head, before } = await filled();
+    const file = join(given.folder, 'reads.db');
+    const database = new DatabaseSync(file);
+    database.exec('pragma wal_checkpoint(truncate)');
+    database.close();
+    const bytes = readFileSync(file);
+    // A page from the middle of a table: nothing that opening looks at.
+    const { root } = rootOf(file, 'task_instances');
+    bytes.fill(0x5a, (root - 1) * 4096 + 8, root * 4096);
+    const folder = mkdtempSync(join(tmpdir(), 'rondo-torn-'));
+    writeFileSync(join(folder, 'reads.db'), bytes);
+    const models = await open(folder, given.store, given.blobs);
+    expect(await models.position()).toBeLessThanOrEqual(head);
+    await models.settled(head);
+    expect(await runs(models)).toEqual(before);
+    expect((await models.taskInstances({}, { offset: 0, limit: 1000 })).total).toBe(
+      (await given.models.taskInstances({}, { offset: 0, limit: 1000 })).total,
+    );
+    await models.close();
+    rmSync(folder, { recursive: true });
   });
 
   it('are rebuilt when the file is no database', async () => {

@@ -143,7 +143,13 @@ export class ReadModelService {
         this.projector = undefined;
         if (isBroken(error)) {
           // Ends this subscription: the rebuild waits for it, and begins another.
-          void this.rebuild();
+          this.rebuild().catch((cause: unknown) =>
+            this.tell({
+              state: 'stopped',
+              position: 0,
+              error: `the rows are broken and cannot be rebuilt: ${messageOf(cause)}`,
+            }),
+          );
           throw error;
         }
         if (!isPassing(error))
