@@ -247,6 +247,9 @@ export class NaiveRun {
         return this.lose(taskId);
       case 'TaskAttemptClosed':
         return this.end(taskId, this.instances.get(taskId)!.state === 'restarting' ? 'none' : undefined);
+      case 'RunSucceeded':
+      case 'RunFailed':
+        return this.checkEnd(data['reason'] as string);
       case 'TaskSkipped':
       case 'TaskUpstreamFailed':
       case 'TaskCleared':
@@ -255,6 +258,15 @@ export class NaiveRun {
         return;
       default:
     }
+  }
+
+  /** The run ended by itself: rightly. No DAG of these tests can be deadlocked. */
+  private checkEnd(reason: string): void {
+    const { unfinished, failedLeaves } = this.count();
+    const expected = failedLeaves > 0 ? 'task_failure' : 'all_tasks_done';
+    if (['marked', 'cancelled', 'timed_out'].includes(reason)) return;
+    if (unfinished > 0 || reason !== expected)
+      throw new Error(`${reason}: ${unfinished} unfinished, ${failedLeaves} failed leaves`);
   }
 
   /** To be called when a decision is over: what its rules wrote last was right. */
