@@ -1,0 +1,107 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  evolveDag,
+  initialDag,
+  isTerminal,
+  nextWake,
+  type DagDefinition,
+  type DagEvent,
+  type DagRunEvent,
+} from '@rondo/domain';
+import { RunHarness, viewOf } from '@rondo/testing';
+
+/**
+ * Histories as releases have written them. A file is never edited: a release that writes another schema adds files of its
+ * own, and reads all of these to the same states.
+ */
+interface Golden {
+  readonly about: string;
+  readonly schema: number;
+  readonly expected: Record<string, unknown>;
+  readonly definition?: DagDefinition;
+  readonly events?: readonly DagRunEvent[];
+  readonly dagId?: string;
+  readonly dagEvents?: readonly DagEvent[];
+}
+
+const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.json'));
+const goldens = files.map((name) => {
+  const golden = JSON.parse(readFileSync(join(import.meta.dirname, name), 'utf8')) as Golden;
+  return { name, golden };
+});
+
+describe('golden histories of runs', () => {
+  const runs = goldens.flatMap(({ name, golden }) =>
+    golden.events === undefined ? [] : [[name, golden.events, golden] as const],
+  );
+
+  it.each(runs)('%s folds to the states that it did', (_name, history, { definition, expected }) => {
+    const { run } = new RunHarness(definition!, { history });
+    expect({ run, instances: viewOf(run).instances }).toMatchObject(expected);
+  });
+
+  it.each(runs)('%s leaves nothing to be decided, and goes on to an end', (_name, history, { definition }) => {
+    const now = Math.max(...history.map((event) => event.data.at));
+    const back = new RunHarness(definition!, { now, history });
+    back.decide(() => undefined);
+    expect(back.last).toEqual([]);
+    for (const task of back.run.tasks)
+      if (task.instances[0]!.state === 'deferred')
+        back.answer(task.plan.def.taskId, { kind: 'ended', state: 'success' });
+    back.work();
+    expect(back.hasEnded).toBe(true);
+    expect(back.run.open).toBe(0);
+    expect(nextWake({ run: back.run })).toBeUndefined();
+    expect(Object.values(back.states).filter((state) => !isTerminal(state as 'none'))).toEqual([]);
+  });
+
+  it('hold every event of a run that this release writes', () => {
+    const seen = new Set(runs.flatMap(([, events]) => events.map((event) => event.type)));
+    const written: Record<DagRunEvent['type'], boolean> = {
+      RunStarted: true,
+      TaskScheduled: true,
+      TaskQueued: true,
+      TaskStarted: true,
+      TaskSucceeded: true,
+      TaskFailed: true,
+      TaskRetryScheduled: true,
+      TaskDeferred: true,
+      TaskLost: true,
+      TaskSkipped: true,
+      TaskUpstreamFailed: true,
+      TaskCleared: true,
+      TaskMarked: true,
+      CallbackReported: true,
+      TaskAttemptClosed: true,
+      RunReopened: true,
+      RunResumed: true,
+      RunSucceeded: true,
+      RunFailed: true,
+      // Folded, and not written by this release.
+      TaskRescheduled: false,
+      TaskRemoved: false,
+    };
+    expect([...seen].sort()).toEqual(
+      Object.entries(written)
+        .filter(([, isWritten]) => isWritten)
+        .map(([type]) => type)
+        .sort(),
+    );
+  });
+});
+
+describe('golden histories of DAGs', () => {
+  const dags = goldens.flatMap(({ name, golden }) =>
+    golden.dagEvents === undefined ? [] : [[name, golden.dagEvents, golden] as const],
+  );
+
+  it.each(dags)('%s folds to the state that it did', (_name, events, { dagId, expected }) => {
+    const dag = initialDag(dagId!);
+    for (const event of events) evolveDag(dag, event);
+    const closed = Object.fromEntries(Array.from(dag.closed, ([runId, run]) => [runId, run.state]));
+    const active = Array.from(dag.active.values(), ({ runId, version }) => ({ runId, version }));
+    const plain = { queued: [...dag.queued.keys()], keys: Object.fromEntries(dag.keys) };
+    expect({ ...dag, ...plain, closed, active, waiters: Object.fromEntries(dag.waiters) }).toMatchObject(expected);
+  });
+});
