@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { AttemptRef, DagDefinition, TriggerRule } from '@rondo/domain';
 import { dagDefinition, type Outcome, type TaskSpec } from '@rondo/testing';
-import { NAIVE_RULES, type NaiveTask } from './naive-model.ts';
+import type { NaiveTask } from './naive-model.ts';
+import { NAIVE_RULES } from './naive-rules.ts';
 
 const OUTCOMES = [
   ...Array<'success'>(8).fill('success'),

@@ -1,3 +1,4 @@
+export * from './dag-harness.ts';
 export * from './dag.ts';
 export * from './outcome.ts';
 export * from './run-harness.ts';

@@ -1,0 +1,120 @@
+import { DagHarness as Dag, NOON } from '@rondo/testing';
+import {
+  admit,
+  evolveDag,
+  initialDag,
+  nextDagWake,
+  reopenRun,
+  setPaused,
+  type DagEvent,
+  type DagScheduling,
+} from './index.ts';
+
+const DAY = 86_400_000;
+const daily = { kind: 'cron_interval', expression: '0 0 * * *', timezone: 'UTC' } as const;
+
+describe('the timetable', () => {
+  const since = (days: number): Partial<DagScheduling> => ({ timetable: daily, startDate: NOON - days * DAY });
+
+  it('with catchup asks for every run since the start date, as many as may be open', () => {
+    const dag = Dag.published({ ...since(5), catchup: true, maxActiveRuns: 2 });
+    dag.tick();
+    expect(dag.scheduled).toEqual(['2024-01-07T00:00:00', '2024-01-08T00:00:00']);
+    expect(nextDagWake(dag.state, dag.now)).toBeUndefined();
+    dag.close(dag.active[0]!);
+    expect(nextDagWake(dag.state, dag.now)).toBe(dag.now);
+    dag.tick();
+    expect(dag.scheduled.at(-1)).toBe('2024-01-09T00:00:00');
+    expect(dag.history.at(-2)).toMatchObject({
+      type: 'RunRequested',
+      data: {
+        logicalDate: Date.UTC(2024, 0, 8),
+        dataInterval: [Date.UTC(2024, 0, 8), Date.UTC(2024, 0, 9)],
+        triggeredBy: 'timetable',
+      },
+    });
+  });
+
+  it('asks for ten runs in one decision, then goes on', () => {
+    const dag = Dag.published({ ...since(25), catchup: true, maxActiveRuns: 100 });
+    dag.tick();
+    expect(dag.scheduled).toHaveLength(10);
+    expect(nextDagWake(dag.state, dag.now)).toBe(dag.now);
+    dag.tick();
+    dag.tick();
+    expect(dag.scheduled).toHaveLength(24);
+    expect(nextDagWake(dag.state, dag.now)).toBe(Date.UTC(2024, 0, 11));
+  });
+
+  it('without catchup asks for the latest only', () => {
+    const dag = Dag.published({ ...since(25), catchup: false });
+    dag.tick();
+    dag.tick();
+    expect(dag.scheduled).toEqual(['2024-01-10T00:00:00']);
+    expect(nextDagWake(dag.state, dag.now)).toBe(Date.UTC(2024, 0, 11));
+    dag.now = Date.UTC(2024, 0, 11);
+    dag.tick();
+    expect(dag.scheduled.at(-1)).toBe('2024-01-11T00:00:00');
+  });
+
+  it('asks for nothing while the DAG is paused, and goes on from where it was', () => {
+    const dag = Dag.published({ ...since(2), catchup: true });
+    dag.decide((d) => setPaused(d, true));
+    dag.tick();
+    expect(dag.scheduled).toEqual([]);
+    expect(nextDagWake(dag.state, dag.now)).toBeUndefined();
+    dag.decide((d) => setPaused(d, false));
+    dag.tick();
+    expect(dag.scheduled).toHaveLength(1);
+  });
+
+  it('ends with the end date, and a run once is one run', () => {
+    const dag = Dag.published({ ...since(5), endDate: Date.UTC(2024, 0, 7), catchup: true });
+    dag.tick();
+    expect(dag.scheduled).toEqual(['2024-01-07T00:00:00', '2024-01-08T00:00:00']);
+    const once = Dag.published({ timetable: { kind: 'once' }, startDate: NOON - DAY });
+    once.tick();
+    once.tick();
+    expect(once.scheduled).toHaveLength(1);
+  });
+
+  it('passes over logical dates that have a run already', () => {
+    const dag = Dag.published({ ...since(3), catchup: true });
+    dag.run('mine', { logicalDate: Date.UTC(2024, 0, 8) });
+    dag.tick();
+    expect(dag.scheduled).toEqual(['2024-01-10T00:00:00']);
+    const once = Dag.published({ timetable: { kind: 'once' }, startDate: NOON - DAY });
+    once.run('mine', { logicalDate: NOON - DAY });
+    once.tick();
+    expect(once.scheduled).toEqual([]);
+    expect(nextDagWake(once.state, once.now)).toBeUndefined();
+  });
+
+  it('never takes the id of a run that exists, which only a run by the timetable may have', () => {
+    const dag = Dag.published({ ...since(2), catchup: true });
+    const runId = 'scheduled__2024-01-10T00:00:00+00:00';
+    expect(dag.trigger({ runId })).toMatchObject({
+      error: { code: 'invalid', message: expect.stringContaining("'scheduled__'") },
+    });
+    dag.run(runId, { runType: 'scheduled' });
+    dag.decide(admit);
+    dag.tick();
+    expect(dag.active).toEqual([runId]);
+    expect(dag.state.queued.size).toBe(0);
+    dag.now += DAY;
+    dag.tick();
+    expect(dag.scheduled).toEqual(['2024-01-10T00:00:00', '2024-01-11T00:00:00']);
+  });
+});
+
+it('folds to the same state from its history', () => {
+  const dag = Dag.published({ timetable: daily, startDate: NOON - 5 * DAY, catchup: true, maxActiveRuns: 2 });
+  dag.tick();
+  dag.run('mine', { key: 'k', logicalDate: NOON, waiter: { dagId: 'd', runId: 'r', attempt: 'a' } });
+  dag.close(dag.active[0]!, 'failed');
+  dag.tick();
+  dag.decide((d) => reopenRun(d, 'scheduled__2024-01-07T00:00:00+00:00'));
+  const replayed = initialDag('dag');
+  for (const event of JSON.parse(JSON.stringify(dag.history)) as DagEvent[]) evolveDag(replayed, event);
+  expect(replayed).toEqual(dag.state);
+});
