@@ -60,9 +60,9 @@ const ensureNewline = (text: string): string => (text === '' || text.endsWith('\
 export interface Registry {
   readonly program: Command;
   /** The action of a command: its arguments, then its own options. */
-  action<Args extends readonly unknown[]>(
+  readonly action: <Args extends readonly unknown[]>(
     body: (context: Context, ...args: Args) => Promise<void>,
-  ): (...args: unknown[]) => Promise<void>;
+  ) => (...args: unknown[]) => Promise<void>;
 }
 
 /** JSON in an option: the text itself, or `@file`, or `-` for the standard input. */

@@ -200,9 +200,9 @@ class OutputHead {
   }
 
   async closed(timeoutMs: number): Promise<void> {
-    const closings = this.#streams.map((stream) =>
-      stream.closed ? undefined : new Promise<void>((resolve) => stream.once('close', () => resolve())),
-    );
+    const closings = this.#streams
+      .filter((stream) => !stream.closed)
+      .map((stream) => new Promise<void>((resolve) => stream.once('close', () => resolve())));
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([
       Promise.all(closings),

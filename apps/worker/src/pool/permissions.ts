@@ -18,7 +18,7 @@ export interface GrantRequest {
 }
 
 /** Characters that names of files begin with or hold: letters, digits and these. */
-const CHARACTERS = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789', ...' !#$%&()+,-.=@[]^_{}~'];
+const CHARACTERS = Array.from('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 !#$%&()+,-.=@[]^_{}~');
 /** Ways around a path, through the root or the working folder of a process, its own included. */
 const PROC = '/proc';
 const OPEN_IN_PROC = /^(?!self$|thread-self$)\D/;

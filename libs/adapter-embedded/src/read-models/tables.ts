@@ -1,6 +1,6 @@
 import type { Schema } from './schema.ts';
 
-export type TableName = keyof Schema & string;
+export type TableName = keyof Schema;
 
 /** A table's columns: those of its primary key, and the rest, in the order in which rows are bound. */
 export interface TableShape<Name extends TableName> {

@@ -125,7 +125,7 @@ export class DagSource {
         await this.refresh(path, stamps);
     };
     await Promise.all(Array.from({ length: this.options.parallel ?? 2 }, lane));
-    for (const path of [...this.known.keys()]) if (!present.has(path)) await this.remove(path);
+    for (const path of Array.from(this.known.keys())) if (!present.has(path)) await this.remove(path);
     this.orphans ??= this.retireOrphans().catch(() => {
       // The read models were not there in time: the next look asks again.
       this.orphans = undefined;

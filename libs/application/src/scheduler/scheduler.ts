@@ -117,7 +117,7 @@ export class Scheduler {
   }
 
   private letGo(partitions: ReadonlySet<number>): void {
-    for (const dagId of [...this.dags.keys()])
+    for (const dagId of Array.from(this.dags.keys()))
       if (partitions.has(this.options.bus.partitionOf(TOPICS.schedulerInbox, dagId))) this.drop(dagId);
   }
 

@@ -109,7 +109,7 @@ describe('function tasks', () => {
       const transform = task('transform', (_ctx, input: { rows: number[] }) => input.rows.length);
       const load = task(
         'load',
-        (_ctx, count: number, sources: string[], note = 'none') => `${count} ${sources.join()} ${note}`,
+        (_ctx, count: number, sources: string[], note: string = 'none') => `${count} ${sources.join()} ${note}`,
       );
       const raw = extract();
       load(transform(raw), [raw.get('source'), 'literal']);

@@ -30,7 +30,7 @@ export function createCompiler(): TemplateCompiler {
       const compiler = new Compiler(name, false);
       compiler.native = native && isLoneExpression(root);
       compiler.compile(transform(root, [], name));
-      // eslint-disable-next-line no-new-func -- nunjucks generates JavaScript; this is how it loads it too
+      // oxlint-disable-next-line typescript/no-implied-eval -- nunjucks generates JavaScript, and loads it in this way too
       return new Function(compiler.getCode())() as object;
     },
   };

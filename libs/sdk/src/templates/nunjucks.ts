@@ -87,7 +87,7 @@ export interface Nunjucks {
 }
 
 export interface Transformer {
-  transform(root: Node, asyncFilters: readonly string[], name: string): Node;
+  readonly transform: (root: Node, asyncFilters: readonly string[], name: string) => Node;
 }
 
 const require = createRequire(import.meta.url);
