@@ -1,8 +1,8 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { AttemptServices } from '@rondo/ports';
 import { childEnvironment } from './pool/environment.ts';
-import { DEFAULT_LIMITS, type PoolLimits } from './pool/limits.ts';
+import { DEFAULT_LIMITS, defaultMaxChildren, type PoolLimits } from './pool/limits.ts';
 import type { ThreadOptions } from './thread/messages.ts';
 
 export interface WorkerOptions {
@@ -28,7 +28,7 @@ export interface WorkerOptions {
   readonly stores: { readonly module: URL; readonly options: unknown };
   /** What attempts may ask for. */
   readonly services: AttemptServices;
-  /** Default: `slots` is the number of cores, `maxChildren` twice the slots; see `DEFAULT_LIMITS`. */
+  /** Default: `slots` is the number of cores, `maxChildren` by `defaultMaxChildren`; see `DEFAULT_LIMITS`. */
   readonly limits?: Partial<PoolLimits>;
   /** Children started ahead of work. Default: `slots`. */
   readonly prestart?: number;
@@ -60,7 +60,7 @@ export function threadOptions(options: WorkerOptions): ThreadOptions {
   return {
     worker: options.worker ?? 'local',
     queues: options.queues ?? ['default'],
-    limits: { ...DEFAULT_LIMITS, slots, maxChildren: slots * 2, ...options.limits },
+    limits: { ...DEFAULT_LIMITS, slots, maxChildren: defaultMaxChildren(slots, totalmem()), ...options.limits },
     launch: {
       dataFolder: data,
       bundlesFolder: resolve(options.bundlesFolder ?? join(data, 'bundles')),

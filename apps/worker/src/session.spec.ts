@@ -268,3 +268,33 @@ describe('output', () => {
     });
   });
 });
+
+describe('children of several bundles', () => {
+  it('stay warm side by side, and one that is not needed any more ends', async () => {
+    for (const hash of ['b', 'c', 'e']) project.bundle(hash, `task('a', async () => 1)`);
+    await start({ limits: { slots: 1, maxChildren: 4, idleMs: 1_500 } });
+    const pids = new Map<string, number>();
+    for (let round = 1; round <= 3; round++) {
+      for (const hash of ['b', 'c', 'e']) {
+        const { pid } = await driver.run(
+          assignment(`a`, round * 10 + hash.charCodeAt(0), { bundle: { hash, file: 'd.ts' } }),
+        );
+        pids.set(`${hash} ${pid}`, pid);
+      }
+    }
+    expect(pids.size).toBe(3);
+    await eventually(() => [...pids.values()].filter((pid) => isAlive(pid)).length <= 1);
+  });
+
+  it('take turns where there is room for one', async () => {
+    for (const hash of ['b', 'c'])
+      project.bundle(hash, `task('a', async () => new Promise((done) => setTimeout(done, 20)))`);
+    await start({ limits: { slots: 1, maxChildren: 1 } });
+    const many = Array.from({ length: 100 }, (_, i) => assignment('a', i + 1));
+    const other = assignment('a', 1_000, { bundle: { hash: 'c', file: 'd.ts' } });
+    driver.session.assign([...many.slice(0, 10), other, ...many.slice(10)]);
+    await driver.finished(other.id);
+    expect(driver.reports.filter(({ kind }) => kind === 'finished').length).toBeLessThan(101);
+    await driver.finished(many.at(-1)!.id);
+  });
+});

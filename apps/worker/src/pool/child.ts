@@ -57,6 +57,8 @@ export class Child {
   key: string | undefined;
   served = 0;
   lastUsed = 0;
+  /** Since when it has run one attempt after the other. */
+  busySince = 0;
   lastSampled = 0;
   settleBy = Infinity;
   /** What it has run last. */

@@ -3,6 +3,8 @@ export interface PoolLimits {
   readonly slots: number;
   /** Processes at once, idle ones of other bundles included. At least `slots`. */
   readonly maxChildren: number;
+  /** A child that has been idle for so long ends, while there are more than `slots`. */
+  readonly idleMs: number;
   /** A child is replaced after this many attempts, once it is `recycleAgeMs` old. */
   readonly maxAttempts: number;
   readonly recycleAgeMs: number;
@@ -19,7 +21,13 @@ export interface PoolLimits {
   readonly maxLogBytes: number;
 }
 
+/** A tenth of the machine's memory for children that wait, at 64 MiB each: at most 16, at least two for each slot. */
+export function defaultMaxChildren(slots: number, memoryBytes: number): number {
+  return Math.max(slots * 2, Math.min(16, Math.floor(memoryBytes / 10 / (64 * 1_048_576))));
+}
+
 export const DEFAULT_LIMITS: Omit<PoolLimits, 'slots' | 'maxChildren'> = {
+  idleMs: 300_000,
   maxAttempts: 1_000,
   recycleAgeMs: 60_000,
   maxRssMiB: 512,

@@ -36,16 +36,19 @@ export interface PoolOptions {
 
 export interface PoolEvents {
   /** A report as JSON. Those of attempts are in the journal by now. */
-  onReport(id: string, report: string): void;
+  readonly onReport: (id: string, report: string) => void;
   /** To be answered through `answer` with the same numbers. */
-  onCall(attemptId: string, child: number, call: CallFrame): void;
+  readonly onCall: (attemptId: string, child: number, call: CallFrame) => void;
   /** For who runs the platform. */
-  onNotice(text: string): void;
+  readonly onNotice: (text: string) => void;
 }
 
 /** How long a child may take to say what its attempt has left open. */
 const SETTLE_MS = 1_000;
 const NOTICE_LENGTH = 1_000;
+/** How long work waits before children of other bundles make way for it, and how long a bundle keeps a child that would have to be replaced. */
+const PATIENCE_MS = 250;
+const QUANTUM_MS = 1_000;
 
 /** Warm child processes, and the work that waits for them. Knows nothing of who drives it. */
 export class ChildPool implements ChildEvents {
@@ -183,7 +186,7 @@ export class ChildPool implements ChildEvents {
       this.#alarm.by(child.settleBy, now);
     } else {
       child.state = 'idle';
-      const next = this.#isStopping ? undefined : this.#queue.takeFor(child.key!, now);
+      const next = this.#isStopping || !this.#goesOn(child, now) ? undefined : this.#queue.takeOldest(child.key!);
       // Its begin and this end go to the journal in one write.
       if (next !== undefined) return this.#hand(child, next, now);
     }
@@ -248,19 +251,25 @@ export class ChildPool implements ChildEvents {
     const now = performance.now();
     let free = this.#limits.slots - this.#running.size - this.#binding.size;
     let wanted = 0;
-    if (this.#queue.size > 0) {
-      for (const { key, isOverdue } of this.#queue.bundles(now)) {
-        while (free > 0 && this.#place(key, now)) free--;
-        if (free > 0 && this.#queue.hasBundle(key)) {
-          wanted++;
-          // Its turn has come: what it needs to run is not given to younger work.
-          if (isOverdue) free--;
-        }
-        if (free <= 0) break;
-      }
+    for (const { key, at } of this.#queue.bundles()) {
+      while (free > 0 && this.#place(key, now)) free--;
+      // For a bundle without a child one is started at once where a slot is free, else when its turn has come.
+      if (this.#queue.hasBundle(key) && (free > 0 || (!this.#staff.serves(key) && now - at > PATIENCE_MS))) wanted++;
     }
-    if (wanted > 0) this.#staff.makeRoom(Math.min(Math.max(wanted, free), this.#queue.size), now);
+    if (wanted > 0) this.#staff.makeRoom(Math.max(wanted, Math.min(free, this.#queue.size)), now);
     this.#staff.keepSpare(now);
+  }
+
+  /**
+   * Whether a child takes its bundle's next work although another bundle's has waited longer. Changing over costs nothing
+   * where a child of that bundle is idle, loading the bundle where a blank one is, and else a new process.
+   */
+  #goesOn(child: Child, now: number): boolean {
+    const oldest = this.#queue.oldest();
+    if (oldest === undefined || oldest.key === child.key) return true;
+    if (this.#staff.hasIdle(oldest.key)) return false;
+    if (now - oldest.at < PATIENCE_MS) return true;
+    return !this.#staff.hasIdle(undefined) && now - child.busySince < QUANTUM_MS;
   }
 
   /** False: no child is free for the bundle, or nothing waits for it. */
@@ -270,6 +279,7 @@ export class ChildPool implements ChildEvents {
     const child = idle.find((one) => one.key === key) ?? idle.find((one) => one.key === undefined);
     const work = child === undefined ? undefined : this.#queue.takeOldest(key);
     if (child === undefined || work === undefined) return false;
+    child.busySince = now;
     if (child.key === key) this.#hand(child, work, now);
     else this.#bind(child, work, now);
     return true;
@@ -343,7 +353,12 @@ export class ChildPool implements ChildEvents {
   #sweep(): void {
     const now = performance.now();
     let next = Infinity;
-    for (const child of this.#staff) next = Math.min(next, sweepChild(child, this.#limits, now, this.#events.onReport));
+    let present = [...this.#staff].filter(({ state }) => state !== 'ending').length;
+    for (const child of this.#staff) {
+      const mayRetire = present > this.#limits.slots && child.key !== undefined;
+      next = Math.min(next, sweepChild(child, this.#limits, now, mayRetire, this.#events.onReport));
+      if (mayRetire && child.state === 'ending') present--;
+    }
     this.#alarm.by(next, now);
     if (this.#journal.isBroken && !this.#journal.commit()) return;
     if (this.#queue.size > 0) this.#pump();

@@ -45,6 +45,17 @@ export class Staff {
     return undefined;
   }
 
+  hasIdle(key: string | undefined): boolean {
+    for (const child of this.#children) if (child.state === 'idle' && child.key === key) return true;
+    return false;
+  }
+
+  /** Whether a child of the bundle is there, and not about to end. */
+  serves(key: string): boolean {
+    for (const child of this.#children) if (child.key === key && child.state !== 'ending') return true;
+    return false;
+  }
+
   /** False: there is no room, or starting has just failed. */
   start(now: number): boolean {
     const { maxChildren, launcher, events, backlog, secrets, alarm, onStarted } = this.#options;
@@ -59,16 +70,18 @@ export class Staff {
     return true;
   }
 
-  /** Starts children for waiting work, in place of the least recently used idle ones where there are enough. */
+  /**
+   * Starts children for waiting work, in place of idle ones where there are enough. Blank ones that are idle or starting
+   * count: they take it. Which idle one goes is drawn: where bundles take turns and there are more of them than children,
+   * the least recently used is the very one that is needed next.
+   */
   makeRoom(wanted: number, now: number): void {
     const children = [...this.#children];
-    const isComing = ({ state, current }: Child): boolean =>
-      state === 'starting' || (state === 'ending' && current === undefined);
-    const idle = children
-      .filter(({ state, key }) => state === 'idle' && key !== undefined)
-      .sort((a, b) => a.lastUsed - b.lastUsed);
+    const isComing = ({ state, key, current }: Child): boolean =>
+      state === 'starting' || (state === 'idle' && key === undefined) || (state === 'ending' && current === undefined);
+    const idle = children.filter(({ state, key }) => state === 'idle' && key !== undefined);
     for (let missing = wanted - children.filter(isComing).length; missing > 0; missing--) {
-      if (!this.start(now)) idle.shift()?.kill('SIGKILL');
+      if (!this.start(now)) idle.splice(Math.floor(Math.random() * idle.length), 1)[0]?.kill('SIGKILL');
     }
   }
 

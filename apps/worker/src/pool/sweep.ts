@@ -22,15 +22,22 @@ export function beginEnding(
   return running.ending.nextAt;
 }
 
-/** Does what is due for a child; answers when to look again. */
+/** Does what is due for a child; answers when to look again. `mayRetire`: it is not needed when it is idle. */
 export function sweepChild(
   child: Child,
   limits: PoolLimits,
   now: number,
+  mayRetire: boolean,
   onStarted: (id: string, report: string) => void,
 ): number {
   if (child.state === 'settling') {
     if (child.settleBy > now) return child.settleBy;
+    child.kill('SIGKILL');
+    return Infinity;
+  }
+  if (child.state === 'idle' && mayRetire) {
+    const retireAt = child.lastUsed + limits.idleMs;
+    if (retireAt > now) return retireAt;
     child.kill('SIGKILL');
     return Infinity;
   }

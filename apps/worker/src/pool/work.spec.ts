@@ -1,36 +1,33 @@
 import { WorkQueue, type Work } from './work.ts';
 
-const work = (id: string, hash = 'b'): Work => ({ id, kind: 'attempt', bundle: { hash, file: 'd.ts' }, json: '{}' });
+const work = (id: string, hash = 'b'): Work => ({
+  id,
+  kind: 'attempt',
+  bundle: { hash, file: 'd.ts' },
+  json: '{}',
+});
 const [B, C] = ['b/d.ts', 'c/d.ts'] as const;
 
 describe('a work queue', () => {
-  it('keeps the order of each bundle, and a child with its own while the others are not overdue', () => {
-    const queue = new WorkQueue(100);
-    for (const [id, hash] of [
-      ['1', 'b'],
-      ['2', 'c'],
-      ['3', 'b'],
-      ['4', 'c'],
+  it('keeps the order, as a whole and of each bundle', () => {
+    const queue = new WorkQueue();
+    for (const [id, hash, at] of [
+      ['1', 'b', 1],
+      ['2', 'c', 2],
+      ['3', 'b', 3],
+      ['4', 'c', 4],
     ] as const)
-      queue.push(work(id, hash), 0);
-    expect(queue.takeFor(B, 50)?.id).toBe('1');
-    expect(queue.takeFor(B, 50)?.id).toBe('3');
-    expect(queue.takeFor(B, 50)).toBeUndefined();
-    expect(queue.bundles(50)).toEqual([{ key: C, isOverdue: false }]);
-  });
-
-  it('lets a bundle go first that has waited longer than the patience', () => {
-    const queue = new WorkQueue(100);
-    queue.push(work('old', 'c'), 0);
-    queue.push(work('young', 'b'), 90);
-    expect(queue.takeFor(B, 101)).toBeUndefined();
-    expect(queue.bundles(101)).toEqual([
-      { key: C, isOverdue: true },
-      { key: B, isOverdue: false },
+      queue.push(work(id, hash), at);
+    expect(queue.oldest()).toEqual({ key: B, at: 1 });
+    expect(queue.takeOldest(B)?.id).toBe('1');
+    expect(queue.bundles()).toEqual([
+      { key: C, at: 2 },
+      { key: B, at: 3 },
     ]);
-    expect(queue.takeOldest(C)?.id).toBe('old');
-    expect(queue.takeFor(B, 101)?.id).toBe('young');
-    expect(queue.size).toBe(0);
+    expect(queue.takeOldest(B)?.id).toBe('3');
+    expect(queue.takeOldest(B)).toBeUndefined();
+    expect(queue.oldest()).toEqual({ key: C, at: 2 });
+    expect(queue.bundles()).toEqual([{ key: C, at: 2 }]);
   });
 
   it('forgets what is removed', () => {
@@ -38,8 +35,9 @@ describe('a work queue', () => {
     for (let i = 0; i < 5_000; i++) queue.push(work(String(i)), 0);
     for (let i = 0; i < 4_999; i++) expect(queue.remove(String(i))?.id).toBe(String(i));
     expect(queue.remove('0')).toBeUndefined();
-    expect(queue.takeFor(B, 0)?.id).toBe('4999');
+    expect(queue.takeOldest(B)?.id).toBe('4999');
     expect(queue.hasBundle(B)).toBe(false);
+    expect(queue.oldest()).toBeUndefined();
   });
 
   it('is emptied in order', () => {

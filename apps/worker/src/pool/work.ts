@@ -41,20 +41,12 @@ interface Entry {
   isTaken: boolean;
 }
 
-/**
- * Work that waits for a child: in order, but a child goes on with its own bundle while the oldest of the others has not
- * waited longer than the patience, since changing bundles means changing processes. Every operation takes constant time.
- */
+/** Work that waits for a child, in order, as a whole and by bundle. All but `bundles` and `clear` take constant time. */
 export class WorkQueue {
-  readonly #patienceMs: number;
   readonly #byId = new Map<string, Entry>();
   readonly #byBundle = new Map<string, Fifo>();
   readonly #all = new Fifo();
   #count = 0;
-
-  constructor(patienceMs = 250) {
-    this.#patienceMs = patienceMs;
-  }
 
   get size(): number {
     return this.#byId.size;
@@ -83,13 +75,10 @@ export class WorkQueue {
     return entry === undefined ? undefined : this.#take(entry);
   }
 
-  /** What a child of this bundle should do next; undefined when another bundle's turn has come, or nothing waits for it. */
-  takeFor(key: string, now: number): Work | undefined {
-    const own = this.#byBundle.get(key)?.first();
-    if (own === undefined) return undefined;
-    const oldest = this.#all.first()!;
-    if (oldest !== own && now - oldest.at > this.#patienceMs && bundleKey(oldest.work.bundle) !== key) return undefined;
-    return this.#take(own);
+  /** What has waited longest: its bundle, and since when. */
+  oldest(): { readonly key: string; readonly at: number } | undefined {
+    const entry = this.#all.first();
+    return entry === undefined ? undefined : { key: bundleKey(entry.work.bundle), at: entry.at };
   }
 
   /** The oldest of a bundle. */
@@ -98,11 +87,11 @@ export class WorkQueue {
     return own === undefined ? undefined : this.#take(own);
   }
 
-  /** Bundles for which work waits, the one that has waited longest first; `isOverdue`: longer than the patience. */
-  bundles(now: number): { readonly key: string; readonly isOverdue: boolean }[] {
+  /** Bundles for which work waits, and since when: the one that has waited longest first. */
+  bundles(): { readonly key: string; readonly at: number }[] {
     const heads = [...this.#byBundle].map(([key, fifo]) => ({ key, head: fifo.first()! }));
     heads.sort((a, b) => a.head.number - b.head.number);
-    return heads.map(({ key, head }) => ({ key, isOverdue: now - head.at > this.#patienceMs }));
+    return heads.map(({ key, head }) => ({ key, at: head.at }));
   }
 
   clear(): Work[] {
