@@ -69,7 +69,7 @@ describe(`properties of recovery (RONDO_SEED=${seed})`, () => {
           completed(scenario, step, harness.history.slice(0, cut), cut - step.from);
       }
     });
-    fc.assert(property, { numRuns: 60 * effort, seed, interruptAfterTimeLimit: 28_000 });
+    fc.assert(property, { numRuns: 60 * effort, seed, interruptAfterTimeLimit: 20_000 });
   });
 });
 

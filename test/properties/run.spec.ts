@@ -11,7 +11,7 @@ function check(
   numRuns: number,
   live: (scenario: Scenario, dice: readonly number[]) => void,
 ): void {
-  fc.assert(fc.property(arbitrary, dice, live), { numRuns: numRuns * effort, seed, interruptAfterTimeLimit: 28_000 });
+  fc.assert(fc.property(arbitrary, dice, live), { numRuns: numRuns * effort, seed, interruptAfterTimeLimit: 20_000 });
 }
 
 describe(`properties of a run (RONDO_SEED=${seed})`, () => {
