@@ -253,8 +253,11 @@ export class ChildPool implements ChildEvents {
     let wanted = 0;
     for (const { key, at } of this.#queue.bundles()) {
       while (free > 0 && this.#place(key, now)) free--;
-      // For a bundle without a child one is started at once where a slot is free, else when its turn has come.
-      if (this.#queue.hasBundle(key) && (free > 0 || (!this.#staff.serves(key) && now - at > PATIENCE_MS))) wanted++;
+      if (!this.#queue.hasBundle(key)) continue;
+      const isDue = !this.#staff.serves(key) && now - at > PATIENCE_MS;
+      if (isDue || free > 0) wanted++;
+      // Its turn has come: a child makes way for it before younger work is given to that child.
+      if (isDue) this.#staff.makeRoom(wanted, now);
     }
     if (wanted > 0) this.#staff.makeRoom(Math.max(wanted, Math.min(free, this.#queue.size)), now);
     this.#staff.keepSpare(now);
