@@ -254,6 +254,27 @@ describe('control', () => {
     expect(second.worker.begun).toContain(`d:${done}:b:2.1`);
   });
 
+  it('cancels a run that waits for its place, and says what it waits for', async () => {
+    const node = await start();
+    node.worker.outcome = () => undefined;
+    await node.publish({ ...chain(), maxActiveRuns: 1 });
+    await node.trigger('d', { runId: 'first' });
+    await node.trigger('d', { runId: 'waiting' });
+    const why = await node.send('d', { type: 'explainTask', runId: 'waiting', taskId: 'a', mapIndex: '' });
+    expect(why).toMatchObject({
+      ok: true,
+      result: {
+        reasons: expect.arrayContaining([
+          { rule: 'max_active_runs', passed: false, reason: '1 of 1 active runs of the DAG' },
+        ]),
+      },
+    });
+    expect(await node.send('d', { type: 'cancelRun', runId: 'waiting' })).toMatchObject({ ok: true });
+    const closed = await node.until('dag-d', 'RunClosed');
+    expect(JSON.parse(closed.data)).toEqual({ runId: 'waiting', state: 'failed', reason: 'cancelled' });
+    expect(await node.types(runOf('waiting'))).toEqual([]);
+  });
+
   it('explains what an instance waits for', async () => {
     const node = await start();
     node.worker.outcome = () => undefined;

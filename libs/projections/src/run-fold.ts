@@ -52,6 +52,7 @@ export function applyDagEvent(model: RunModel, event: DagRunsEvent, at: number, 
       if (model.ended) return;
       run.state = event.data.state;
       run.endedAt = at;
+      run.reason = event.data.reason ?? null;
       return;
     default:
       assertNever(event, 'event of a DAG about a run');

@@ -97,8 +97,15 @@ async function trigger(context: Context, dagId: string, options: TriggerOptions)
     logicalDate: options.date === undefined ? undefined : parseDate(options.date, '--date'),
     note: options.note,
   });
+  if (run.state === 'queued' && !context.json) await sayIfPaused(context, dagId);
   if (options.watch === true) return watchRun(context, dagId, run.runId);
   context.answer(run, () => `run ${run.runId} of ${dagId} is ${run.state}`);
+}
+
+/** A run of a paused DAG waits: nobody should wonder why. */
+async function sayIfPaused(context: Context, dagId: string): Promise<void> {
+  const dag = await context.api.get<DagAnswer>(path('dags', dagId));
+  if (dag.paused) context.say(`${dagId} is paused: the run waits until 'rondo dags unpause ${dagId}'`);
 }
 
 const setPaused =

@@ -40,7 +40,7 @@ async function show(context: Context, dagId: string, runId: string, options: Sho
   context.answer(page, () => {
     const rows = page.items.map((event) => {
       const { at, ...rest } = event.data;
-      return [event.position, event.revision, time(at), event.type, brief(JSON.stringify(rest), 100)];
+      return [event.position, event.revision, time(at ?? event.meta.at), event.type, brief(JSON.stringify(rest), 100)];
     });
     return withTotal(table(['POSITION', 'REVISION', 'TIME', 'EVENT', 'DATA'], rows), page, 'events');
   });

@@ -31,4 +31,5 @@ export interface EventAnswer {
   readonly revision: number;
   readonly type: string;
   readonly data: { readonly at?: number; readonly taskId?: string };
+  readonly meta: { readonly at?: number };
 }

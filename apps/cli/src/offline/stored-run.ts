@@ -13,8 +13,12 @@ export async function storedEvents(folder: string, dagId: string, runId: string)
     const found: EventAnswer[] = [];
     try {
       for await (const page of store.readStream(runStream(dagId, runId))) {
-        for (const { position, revision, type, data } of page)
-          found.push({ position, revision, type, data: JSON.parse(data) as EventAnswer['data'] });
+        for (const { position, revision, type, data, meta } of page)
+          found.push({
+            ...{ position, revision, type },
+            data: JSON.parse(data) as EventAnswer['data'],
+            meta: JSON.parse(meta) as EventAnswer['meta'],
+          });
       }
     } finally {
       await store.close();

@@ -1,4 +1,5 @@
 import {
+  closeRun,
   decideClear,
   decideMark,
   decideMarkRun,
@@ -12,6 +13,7 @@ import {
   select,
   setPaused,
   triggerRun,
+  type DagState,
   type InstanceRange,
 } from '@rondo/domain';
 import { assertNever, err, type Json, type JsonObject, type Result } from '@rondo/kernel';
@@ -19,6 +21,7 @@ import type { CommandAnswer, CommandMessage, DagCommand, RefusalCode } from '@ro
 import type { RunActor } from './actors.ts';
 import type { DagBatch, RunWork } from './batch.ts';
 import type { Cause } from './envelope.ts';
+import type { VersionPlan } from './plans.ts';
 
 /** An answer before its position is known: it is sent when the batch's events are durable. */
 export type Draft = { readonly ok: true; readonly result: JsonObject } | Extract<CommandAnswer, { ok: false }>;
@@ -159,4 +162,54 @@ function explainDraft(
     tryNumber: inst.tryNumber,
     reasons: reasons.map(({ rule, passed, reason }) => ({ rule, passed, reason })),
   });
+}
+
+/** A command about a run that has not started: it has no instances yet, only a place in its DAG's queue. */
+export function decideQueuedRun(
+  batch: DagBatch,
+  message: CommandMessage,
+  plan: VersionPlan | undefined,
+  now: number,
+): Draft {
+  const command = message.command as RunCommand;
+  const { runId } = command;
+  switch (command.type) {
+    case 'cancelRun':
+    case 'markRun': {
+      const state = command.type === 'markRun' ? command.state : 'failed';
+      batch.setDagCause(causeOf(message));
+      closeRun(batch.decision, runId, state, command.type === 'markRun' ? 'marked' : 'cancelled');
+      return accept({ dagId: message.dagId, runId, state, instances: [] });
+    }
+    case 'explainTask':
+      if (plan !== undefined && !plan.plan.indexOf.has(command.taskId))
+        return refuse('not_found', `DAG '${message.dagId}' has no task '${command.taskId}'`);
+      return accept({ state: 'none', tryNumber: 0, reasons: queueReasons(batch.actor.state, runId, now) });
+    case 'clearTasks':
+    case 'markTasks':
+      return refuse('conflict', `run '${runId}' is queued: it has no task instances before it starts`);
+    default:
+      return assertNever(command, 'command');
+  }
+}
+
+/** What keeps a run in its DAG's queue. */
+function queueReasons(dag: DagState, runId: string, now: number): Json[] {
+  const limit = dag.scheduling?.maxActiveRuns ?? 0;
+  const runAfter = dag.queued.get(runId)?.requested?.runAfter ?? 0;
+  const isDue = runAfter <= now;
+  return [
+    { rule: 'run_state', passed: false, reason: 'the run is queued' },
+    { rule: 'dag_paused', passed: !dag.paused, reason: dag.paused ? 'the DAG is paused' : 'the DAG is not paused' },
+    {
+      rule: 'max_active_runs',
+      passed: dag.active.size < limit,
+      reason: `${dag.active.size} of ${limit} active runs of the DAG`,
+    },
+    {
+      rule: 'run_after',
+      passed: isDue,
+      reason: isDue ? 'its time has come' : `waits until ${new Date(runAfter).toISOString()}`,
+    },
+  ];
 }

@@ -18,7 +18,7 @@ import type { BlobStore, Clock, Consumer, DeliveredMessage, EventStore, Ids, Mes
 import { ActorLoader, newRunActor, POISON_LIMIT, type DagActor } from './actors.ts';
 import { appendChain, OwnershipLostError } from './append.ts';
 import { DagBatch } from './batch.ts';
-import { decideDagCommand, decideRunCommand, isRunCommand, type Draft } from './commands.ts';
+import { decideDagCommand, decideQueuedRun, decideRunCommand, isRunCommand, type Draft } from './commands.ts';
 import { consequencesOf, restate } from './consequences.ts';
 import { noEffects, type Effects } from './effects.ts';
 import { PlanCache } from './plans.ts';
@@ -320,7 +320,7 @@ export class Scheduler {
     if (run !== undefined) return decideRunCommand(batch, run, message, this.options.clock.now());
     const stand = runStandOf(actor.state, command.runId);
     if (stand === 'queued')
-      return { ok: false, code: 'conflict', message: `run '${command.runId}' is queued and has not started` };
+      return decideQueuedRun(batch, message, this.plans.peek(actor.state.version ?? ''), this.options.clock.now());
     return { ok: false, code: 'not_found', message: `DAG '${actor.dagId}' has no run '${command.runId}'` };
   }
 

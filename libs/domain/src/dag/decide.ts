@@ -180,9 +180,10 @@ export function admit(d: DagDecision): void {
   }
 }
 
-export function closeRun(d: DagDecision, runId: string, state: 'success' | 'failed'): void {
+/** `reason`: why a run that never started has ended. */
+export function closeRun(d: DagDecision, runId: string, state: 'success' | 'failed', reason?: string): void {
   if (!d.dag.active.has(runId) && !d.dag.queued.has(runId)) return;
-  d.emit({ type: 'RunClosed', data: { runId, state } });
+  d.emit({ type: 'RunClosed', data: { runId, state, ...(reason === undefined ? {} : { reason }) } });
   const limit = d.dag.scheduling?.maxConsecutiveFailedDagRuns ?? 0;
   if (limit > 0 && d.dag.failedInARow >= limit && !d.dag.paused)
     d.emit({

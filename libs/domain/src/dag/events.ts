@@ -42,7 +42,12 @@ export type DagEvent =
   | { readonly type: 'RunReopened'; readonly data: { readonly runId: string } }
   | {
       readonly type: 'RunClosed';
-      readonly data: { readonly runId: string; readonly state: Extract<RunState, 'success' | 'failed'> };
+      readonly data: {
+        readonly runId: string;
+        readonly state: Extract<RunState, 'success' | 'failed'>;
+        /** Of a run that ended before it started: its own stream tells the others'. */
+        readonly reason?: string;
+      };
     };
 
 export interface RunRequestedData {
