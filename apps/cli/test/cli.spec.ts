@@ -130,6 +130,7 @@ describe('dags', () => {
 
   it('triggers a run with conf and date, and a key of its own', async () => {
     api.on('POST /dags/orders/runs', { status: 201, body: runRow('r1', { state: 'queued' }) });
+    api.on('GET /dags/orders', { body: { dagId: 'orders', paused: true } });
     const { code, out } = await call(
       'dags',
       'trigger',
@@ -142,7 +143,7 @@ describe('dags', () => {
       '2026-03-14T06:00:00',
     );
     expect(code).toBe(0);
-    expect(out).toBe('run r1 of orders is queued\n');
+    expect(out).toBe("orders is paused: the run waits until 'rondo dags unpause orders'\nrun r1 of orders is queued\n");
     expect(api.received[0]?.body).toEqual({ runId: 'r1', conf: { a: 1 }, logicalDate: Date.UTC(2026, 2, 14, 6) });
     expect(api.received[0]?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
   });
