@@ -57,6 +57,8 @@ export class Child {
   key: string | undefined;
   served = 0;
   lastUsed = 0;
+  /** It has written something after an attempt's end. */
+  isNoisy = false;
   /** Since when it has run one attempt after the other. */
   busySince = 0;
   lastSampled = 0;

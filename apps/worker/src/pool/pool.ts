@@ -178,7 +178,7 @@ export class ChildPool implements ChildEvents {
     const now = performance.now();
     child.lastUsed = now;
     child.last = running;
-    if (flags[0] === 'x' || running.ending !== undefined || isWorn(child, this.#limits, now)) {
+    if (flags[0] === 'x' || child.isNoisy || running.ending !== undefined || isWorn(child, this.#limits, now)) {
       child.kill('SIGKILL');
     } else if (flags[0] === 'n') {
       child.state = 'settling';
@@ -222,8 +222,9 @@ export class ChildPool implements ChildEvents {
   ): void {
     if (running !== undefined) return this.#delivery.output(running, child.masker, stream, text, cutBytes);
     this.#events.onNotice(child.masker.mask(`child process ${child.pid}: ${text.slice(0, NOTICE_LENGTH)}`));
-    // I16: output after the attempt's end.
-    if (child.served > 0 && (child.state === 'idle' || child.state === 'settling')) child.kill('SIGKILL');
+    // I16: output after the attempt's end. The report of that end may still be unread.
+    if (child.state === 'busy') child.isNoisy = true;
+    else if (child.served > 0) child.kill('SIGKILL');
   }
 
   onCall(child: Child, running: Running, call: CallFrame): void {
