@@ -17,12 +17,16 @@ export interface ExampleRequest {
   readonly folder: string;
   readonly marker: Marker;
   readonly loadOnly: boolean;
+  /** The page shows what it prints. */
+  readonly isShown: boolean;
 }
 
 export interface ExampleResult {
   readonly code: number;
   readonly out: string;
   readonly log: string;
+  /** What people see in a terminal, for an example of which a page shows it. */
+  readonly shown?: string;
 }
 
 export const isDagFile = ({ language, text }: Block): boolean =>
@@ -55,7 +59,8 @@ export async function writePage(page: Page, folder: string): Promise<readonly Ex
   }
   return examples.map((example) => {
     const { marker } = example.block;
-    return { file: join(folder, nameOf(example)), folder, marker, loadOnly: isLoadOnly(marker) };
+    const isShown = page.blocks.some((block) => block.marker.outputOf === example.dagId);
+    return { file: join(folder, nameOf(example)), folder, marker, loadOnly: isLoadOnly(marker), isShown };
   });
 }
 

@@ -24,19 +24,31 @@ async function load({ file, folder }: ExampleRequest): Promise<ExampleResult> {
   }
 }
 
-async function test({ file, folder, marker }: ExampleRequest): Promise<ExampleResult> {
+async function test(request: ExampleRequest): Promise<ExampleResult> {
+  const { marker } = request;
   const server = marker.serves === undefined ? undefined : await serve(marker.serves);
+  const env = { ...marker.env, ...(server === undefined ? {} : { RONDO_CONN_SHOP: addressOf(server) }) };
+  const result = await runDag(request, env, ['--json']);
+  const forPeople = request.isShown ? await runDag(request, env, []) : undefined;
+  server?.close();
+  return { ...result, ...(forPeople === undefined ? {} : { shown: forPeople.log + forPeople.out }) };
+}
+
+async function runDag(
+  { file, folder, marker }: ExampleRequest,
+  env: Readonly<Record<string, string>>,
+  more: readonly string[],
+): Promise<ExampleResult> {
   const conf = marker.conf === undefined ? [] : ['--conf', JSON.stringify(marker.conf)];
   let [out, log] = ['', ''];
-  const code = await run(['dags', 'test', file, '--dags', folder, '--json', ...conf, ...(marker.args ?? [])], {
+  const code = await run(['dags', 'test', file, '--dags', folder, ...conf, ...(marker.args ?? []), ...more], {
     stdout: { write: (chunk) => (out += chunk) },
     stderr: { write: (chunk) => (log += chunk) },
-    env: { ...process.env, ...marker.env, ...(server === undefined ? {} : { RONDO_CONN_SHOP: addressOf(server) }) },
+    env: { ...process.env, ...env },
     cwd: folder,
     readInput: () => Promise.resolve(''),
     onInterrupt: () => new AbortController().signal,
   });
-  server?.close();
   return { code, out, log };
 }
 
