@@ -97,18 +97,20 @@ async function endedRuns(platform: Platform, count: number): Promise<void> {
   });
 }
 
-/** Where the time went between two moments, and what was written for each task. */
-export function meterOf(platform: Platform) {
-  const before = { ...platform.meter() };
-  const cpuBefore = cpuByThread(platform.childPids());
+const NOTHING = { decideMs: 0, appendMs: 0, dispatchMs: 0, executeMs: 0, projectMs: 0, events: 0, batches: 0 };
+
+/** Where the time went between two moments (or since the start), and what was written for each task; null without tasks. */
+export function meterOf(platform: Platform, sinceStart = false) {
+  const before = sinceStart ? NOTHING : { ...platform.meter() };
+  const cpuBefore = sinceStart ? {} : cpuByThread(platform.childPids());
   return (tasks: number, seconds: number) => {
     const now = platform.meter();
     const events = now.events - before.events;
     const ms = (name: 'decideMs' | 'appendMs' | 'dispatchMs' | 'executeMs' | 'projectMs'): number =>
       round(now[name] - before[name], 0);
     return {
-      eventsPerTask: round(events / tasks),
-      commitsPerTask: round((now.batches - before.batches) / tasks, 4),
+      eventsPerTask: tasks === 0 ? null : round(events / tasks),
+      commitsPerTask: tasks === 0 ? null : round((now.batches - before.batches) / tasks, 4),
       eventsPerSecond: Math.round(events / seconds),
       rssMiB: rssMiB(),
       childPids: platform.childPids(),
@@ -125,7 +127,10 @@ export function meterOf(platform: Platform) {
   };
 }
 
-function since(before: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+function since(
+  before: Readonly<Record<string, number>>,
+  now: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
   const used = Object.entries(now).map(([name, ms]) => [name, ms - (before[name] ?? 0)] as const);
   return Object.fromEntries(used.filter(([, ms]) => ms > 0).sort((a, b) => b[1] - a[1]));
 }

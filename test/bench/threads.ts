@@ -15,7 +15,8 @@ export function cpuByThread(childPids: readonly number[] = []): Readonly<Record<
     }
   };
   try {
-    for (const id of readdirSync('/proc/self/task')) add(`/proc/self/task/${id}/stat`, Number(id) === process.pid ? 'main' : undefined);
+    for (const id of readdirSync('/proc/self/task'))
+      add(`/proc/self/task/${id}/stat`, Number(id) === process.pid ? 'main' : undefined);
   } catch {
     return used;
   }

@@ -4,8 +4,8 @@ import { envelope, traceOf } from '@rondo/application';
 import { schedulingOf, type DagDefinition, type DagVersion } from '@rondo/domain';
 import type { AppendRequest, EventStore, NewEvent } from '@rondo/ports';
 import { aDefinition, aTask } from '@rondo/testing';
-import { withPlatform } from '../bench-platform.ts';
-import { hostFacts, round, rssMiB } from '../host.ts';
+import { meterOf, withPlatform } from '../bench-platform.ts';
+import { round } from '../host.ts';
 import type { BenchOptions } from '../options.ts';
 
 const BIG_INSTANCES = 100_000;
@@ -27,6 +27,7 @@ export function recover(options: BenchOptions): Promise<object> {
     {},
     async ({ platform }) => {
       const seconds = (performance.now() - begin) / 1_000;
+      const facts = meterOf(platform, true);
       return {
         scenario: 'recover',
         size: written,
@@ -36,8 +37,7 @@ export function recover(options: BenchOptions): Promise<object> {
         p99Ms: round(seconds * 1_000),
         ...counts,
         phasesMs: platform.startPhases,
-        rssMiB: rssMiB(),
-        host: hostFacts(),
+        ...facts(0, seconds),
       };
     },
     async (data) => {
@@ -57,6 +57,7 @@ export function replay(options: BenchOptions): Promise<object> {
     {},
     async ({ platform, caughtUp }) => {
       await caughtUp();
+      const facts = meterOf(platform);
       const begin = performance.now();
       await platform.readModels.rebuild();
       await caughtUp();
@@ -68,8 +69,7 @@ export function replay(options: BenchOptions): Promise<object> {
         perSecond: Math.round(written / seconds),
         p50Ms: round(seconds * 1_000),
         p99Ms: round(seconds * 1_000),
-        rssMiB: rssMiB(),
-        host: hostFacts(),
+        ...facts(0, seconds),
       };
     },
     async (data) => {

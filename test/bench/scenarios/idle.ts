@@ -1,6 +1,6 @@
-import { withPlatform } from '../bench-platform.ts';
+import { meterOf, withPlatform } from '../bench-platform.ts';
 import { dagSource } from '../dag-files.ts';
-import { hostFacts, quantile, round, rssMiB } from '../host.ts';
+import { quantile, round } from '../host.ts';
 import type { BenchOptions } from '../options.ts';
 
 /** N DAGs on hourly schedules at different minutes, nothing due: what it costs to wait. */
@@ -9,7 +9,8 @@ export function idle(options: BenchOptions): Promise<object> {
   const seconds = options.seconds ?? 20;
   const source =
     dagSource('unused', "  make('t');", options.body).replace(/export default[\s\S]*$/, '') + manyDags(dags);
-  return withPlatform(options, { 'many.ts': source }, async () => {
+  return withPlatform(options, { 'many.ts': source }, async ({ platform }) => {
+    const facts = meterOf(platform);
     const lags: number[] = [];
     const cpu = process.cpuUsage();
     const begin = performance.now();
@@ -29,8 +30,7 @@ export function idle(options: BenchOptions): Promise<object> {
       p50Ms: quantile(lags, 0.5),
       p99Ms: quantile(lags, 0.99),
       cpuPercentOfACore: round(((used.user + used.system) / 1e6 / wall) * 100),
-      rssMiB: rssMiB(),
-      host: hostFacts(),
+      ...facts(0, wall),
     };
   });
 }

@@ -63,6 +63,10 @@ export async function store(options: BenchOptions): Promise<object> {
       singleAppendsPerSecond: Math.round(singles.length / singleSeconds),
       readsPerSecond: Math.round(read / readSeconds),
       rssMiB: rssMiB(),
+      eventsPerTask: null,
+      commitsPerTask: null,
+      childPids: [],
+      splitMs: { decide: 0, append: Math.round(appendSeconds * 1_000), dispatch: 0, execute: 0, project: 0 },
       host: hostFacts(),
     };
   } finally {
