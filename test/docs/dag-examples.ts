@@ -29,8 +29,7 @@ export interface ExampleResult {
   readonly shown?: string;
 }
 
-export const isDagFile = ({ language, text }: Block): boolean =>
-  language === 'ts' && /^export default /m.test(text);
+export const isDagFile = ({ language, text }: Block): boolean => language === 'ts' && /^export default /m.test(text);
 
 export function dagExamples({ path, blocks }: Page): readonly DagExample[] {
   return blocks.filter(isDagFile).map((block) => {

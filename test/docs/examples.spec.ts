@@ -4,7 +4,14 @@ import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { dagExamples, isLoadOnly, runExamples, writePage, type DagExample, type ExampleResult } from './dag-examples.ts';
+import {
+  dagExamples,
+  isLoadOnly,
+  runExamples,
+  writePage,
+  type DagExample,
+  type ExampleResult,
+} from './dag-examples.ts';
 import { pages, parsePage, root, type Page } from './markdown.ts';
 
 let tmp: string;
@@ -55,12 +62,19 @@ describe.each(withExamples.map((page) => [page.path, page] as const))('examples 
     results = await resultsOf(page, folder());
   }, 120_000);
 
-  for (const [i, example] of examples.entries()) {
-    const { title, block } = example;
-    const isLacking = isLoadOnly(block.marker);
-    it(isLacking ? `${title} loads` : title, () => check(example, results[i]!));
-    if (isLacking) it.skip(`${title} runs [skipped: needs ${block.marker.needs}]`, () => undefined);
-  }
+  const lacking = examples.filter(({ block }) => isLoadOnly(block.marker));
+  const titles = examples.map((example) => (lacking.includes(example) ? `${example.title} loads` : example.title));
+
+  it.each(examples.map((example, i) => [titles[i]!, example, i] as const))('%s', (_title, example, i) => {
+    check(example, results[i]!);
+  });
+
+  if (lacking.length > 0)
+    // oxlint-disable-next-line jest/no-disabled-tests, jest/expect-expect
+    it.skip.each(lacking.map(({ title, block }) => [title, block.marker.needs]))(
+      '%s runs [skipped: needs %s]',
+      () => {},
+    );
 
   it('print what the page says that they print', () => {
     for (const { marker, text } of page.blocks.filter((block) => block.marker.outputOf !== undefined)) {
@@ -99,7 +113,12 @@ describe('code in pages', () => {
     const compilerOptions = { typeRoots: [join(root, 'node_modules/@types')], types: ['node'] };
     await writeFile(
       join(folder, 'tsconfig.json'),
-      JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, include: ['*/**/*.ts'], exclude: ['**/node_modules'] }),
+      JSON.stringify({
+        extends: join(root, 'tsconfig.json'),
+        compilerOptions,
+        include: ['*/**/*.ts'],
+        exclude: ['**/node_modules'],
+      }),
     );
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     const { stdout } = await promisify(execFile)(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], {
@@ -112,7 +131,10 @@ describe('code in pages', () => {
 
 describe('a broken example', () => {
   const broken = (body: string, marker = '{}'): Page =>
-    parsePage('page.md', `<!-- test ${marker} -->\n\`\`\`ts\nimport { Dag, task } from '@rondo/sdk';\n${body}\n\`\`\`\n`);
+    parsePage(
+      'page.md',
+      `<!-- test ${marker} -->\n\`\`\`ts\nimport { Dag, task } from '@rondo/sdk';\n${body}\n\`\`\`\n`,
+    );
   const outcome = async (page: Page, name: string): Promise<() => void> => {
     const [result] = await resultsOf(page, join(tmp, name));
     return () => check(dagExamples(page)[0]!, result!);
@@ -129,7 +151,10 @@ describe('a broken example', () => {
   });
 
   it('whose tasks do something else is found', async () => {
-    const page = broken(`export default new Dag({ id: 'x' }, () => void task('a', () => 1));`, '{"states":{"a":"skipped"}}');
+    const page = broken(
+      `export default new Dag({ id: 'x' }, () => void task('a', () => 1));`,
+      '{"states":{"a":"skipped"}}',
+    );
     expect(await outcome(page, 'states')).toThrow(/skipped/);
   });
 });
