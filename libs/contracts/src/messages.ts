@@ -1,15 +1,14 @@
 import type {
   Assignment,
-  AttemptOutcome,
-  AttemptRef,
   BundleRef,
   CallbackAssignment,
   DagDefinition,
-  Interval,
-  RunType,
+  RunReport,
   RunWaiter,
+  Selection,
   TaskError,
   TriggerAnswer,
+  TriggerRun,
 } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 
@@ -19,16 +18,8 @@ export interface Actor {
   readonly name: string;
 }
 
-/** A choice of task instances. No `taskIds`: all of the run. */
-export interface InstanceSelection {
-  readonly taskIds?: readonly string[];
-  /** `''`, `3`, `2.5`; only with one task id. */
-  readonly mapIndex?: string;
-  readonly includeUpstream?: boolean;
-  readonly includeDownstream?: boolean;
-  readonly onlyFailed?: boolean;
-  readonly onlyRunning?: boolean;
-}
+/** A choice of task instances of a run. */
+export type InstanceSelection = Selection;
 
 /** What a service may ask of the scheduler that owns a DAG. */
 export type DagCommand =
@@ -41,19 +32,7 @@ export type DagCommand =
   | { readonly type: 'retireDag'; readonly reason: string }
   | { readonly type: 'pauseDag' }
   | { readonly type: 'unpauseDag' }
-  | {
-      readonly type: 'triggerRun';
-      readonly runId?: string;
-      readonly runType: RunType;
-      readonly logicalDate?: number | null;
-      readonly dataInterval?: Interval;
-      readonly runAfter?: number;
-      readonly conf?: Json;
-      readonly triggeredBy: string;
-      readonly key?: string;
-      readonly note?: string;
-      readonly waiter?: RunWaiter;
-    }
+  | ({ readonly type: 'triggerRun' } & Omit<TriggerRun, 'suffix'>)
   | {
       readonly type: 'clearTasks';
       readonly runId: string;
@@ -81,36 +60,7 @@ export interface CommandMessage {
 }
 
 /** A report of an attempt, as the gateway passes it on. Each is complete in itself: `finished` brings what `queued` and `started` would have said. */
-export type AttemptReport =
-  | {
-      readonly kind: 'queued';
-      readonly attempt: AttemptRef;
-      readonly at: number;
-      readonly executor: string;
-      readonly worker: string;
-    }
-  | {
-      readonly kind: 'started';
-      readonly attempt: AttemptRef;
-      readonly at: number;
-      readonly queuedAt: number;
-      readonly executor: string;
-      readonly worker: string;
-      readonly pid?: number;
-    }
-  | {
-      readonly kind: 'finished';
-      readonly attempt: AttemptRef;
-      readonly queuedAt: number;
-      readonly startedAt: number;
-      readonly at: number;
-      readonly executor: string;
-      readonly worker: string;
-      readonly pid?: number;
-      readonly outcome: AttemptOutcome;
-      readonly rendered?: JsonObject;
-    }
-  | { readonly kind: 'lost'; readonly attempt: AttemptRef; readonly at: number; readonly reason: string };
+export type AttemptReport = RunReport;
 
 export type SchedulerMessage =
   | CommandMessage
