@@ -10,7 +10,7 @@ import type {
   TriggerAnswer,
   TriggerRun,
 } from '@rondo/domain';
-import type { Json, JsonObject } from '@rondo/kernel';
+import type { JsonObject } from '@rondo/kernel';
 
 /** Who asks: kept in the metadata of the events that follow. */
 export interface Actor {
