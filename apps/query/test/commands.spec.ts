@@ -1,3 +1,4 @@
+import type { DagVersion } from '@rondo/domain';
 import { RANDOM_VERSION, RANDOM_VERSION_BYTES } from '@rondo/testing';
 import { ApiUnderTest } from './api-kit.ts';
 import { eventsOf } from './run-events.ts';
@@ -50,6 +51,22 @@ describe('commands over HTTP, and what is refused', () => {
           },
         },
       ]);
+    });
+
+    it('refuses a conf that the params of the DAG do not allow', async () => {
+      const random = JSON.parse(new TextDecoder().decode(RANDOM_VERSION_BYTES)) as DagVersion;
+      const params = { n: { schema: { type: 'integer' }, default: 1 } };
+      const strict: DagVersion = { ...random, definition: { ...random.definition, dagId: 'strict', params } };
+      const bytes = new TextEncoder().encode(JSON.stringify(strict));
+      const version = await api.blobs.put(bytes);
+      const event = published('random');
+      await api.given({ ...event, stream: 'dag-strict', data: { ...(event.data as object), version } });
+      const { status, body } = await api.call('POST', '/dags/strict/runs', { body: { conf: { n: 'many' } } });
+      expect(status).toBe(400);
+      expect(body).toMatchObject({
+        errors: [{ in: 'body', name: 'conf', message: expect.stringContaining("param 'n'") }],
+      });
+      expect(api.sent).toEqual([]);
     });
 
     it('carries a POST with an Idempotency-Key out once', async () => {

@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Actor, DagCommand, InstanceSelection } from '@rondo/contracts';
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { DagRunRow, Page, Paged, ReadModels, RecordedEvent, RunFilter } from '@rondo/ports';
+import { resolveParams } from '@rondo/sdk';
 import { Commands } from '../commands.ts';
+import { Definitions } from '../history/definitions.ts';
 import { RunHistory } from '../history/run-history.ts';
 import { Snapshots } from '../history/snapshots.ts';
 import { Positioned } from '../http/position.ts';
@@ -23,6 +25,7 @@ export class RunsService {
     @Inject(Commands) private readonly commands: Commands,
     @Inject(Snapshots) private readonly snapshots: Snapshots,
     @Inject(RunHistory) private readonly history: RunHistory,
+    @Inject(Definitions) private readonly definitions: Definitions,
   ) {}
 
   async list(filter: RunFilter, page: Page): Promise<Positioned<Paged<DagRunRow>>> {
@@ -65,6 +68,7 @@ export class RunsService {
     actor: Actor,
     key: string | undefined,
   ): Promise<Positioned<DagRunRow>> {
+    await this.checkParams(dagId, input.conf ?? null);
     const command: DagCommand = {
       type: 'triggerRun',
       runType: 'manual',
@@ -79,6 +83,15 @@ export class RunsService {
         `run '${String(result['runId'])}' of DAG '${dagId}' was accepted at position ${position} and is not there`,
       );
     return new Positioned(position, run);
+  }
+
+  /** A conf that the DAG's params refuse would fail every task: it is refused where it is given. */
+  private async checkParams(dagId: string, conf: Json): Promise<void> {
+    const dag = await this.readModels.dag(dagId);
+    const version = dag === undefined ? undefined : await this.definitions.get(dag.version);
+    if (version === undefined) return;
+    const resolved = resolveParams(version.definition.params, conf);
+    if (!resolved.ok) throw invalid([{ in: 'body', name: 'conf', message: resolved.error }]);
   }
 
   clear(

@@ -30,7 +30,8 @@ export async function parseFile(request: ParseRequest, resolution: Resolution): 
     const { dags, errors } = collectDags(namespace, file);
     const imports = await importsOf(root, loaded);
     if (imports.errors.length > 0) return { dags: [], bundleFiles: [...loaded].sort(), errors: imports.errors };
-    const named = dags.length === 0 ? [] : dags.flatMap((dag) => referencedFiles(dag, listing(root)));
+    const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+    const named = dags.length === 0 ? [] : dags.flatMap((dag) => referencedFiles(dag, listing(root), read));
     return {
       dags: dags.map((dag) => serialiseDag(dag)),
       bundleFiles: [...new Set([...loaded, ...imports.files, ...named])].sort(),
