@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../../..');
@@ -20,6 +22,20 @@ describe('the process', () => {
     expect(rondo('--help')).toMatchObject({ status: 0, stderr: '' });
     expect(rondo('dags', 'nonsense')).toMatchObject({ status: 2, stdout: '' });
     expect(rondo('dags', 'list', '--url', 'http://127.0.0.1:1').status).toBe(3);
+  });
+
+  it('tests a DAG file that lies anywhere', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rondo-cli-'));
+    const file = join(folder, 'away.ts');
+    writeFileSync(
+      file,
+      "import { Dag, task } from '@rondo/sdk';\nexport default new Dag({ id: 'away' }, () => { task('a', () => 1); });\n",
+    );
+    try {
+      expect(rondo('dags', 'test', file)).toMatchObject({ status: 0, stdout: expect.stringContaining('success') });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('leaves everything after start to the platform', () => {
