@@ -8,10 +8,12 @@ import type {
   Ids,
   ParseResult,
   ReadModels,
+  RecordedEvent,
   WorkerSession,
 } from '@rondo/ports';
 import { envelope, traceOf } from '../scheduler/envelope.ts';
 import { fingerprintOf, isDagFile, listFolder, readFiles, type FolderFile } from './folder.ts';
+import { Lanes } from './lanes.ts';
 
 export interface DagSourceOptions {
   readonly root: string;
@@ -48,18 +50,27 @@ interface KnownFile {
   fingerprint: string;
   /** The last event of its stream. */
   last: string;
+  /** The file that defines one of its DAGs already: when that changes, this one is read again. */
+  readonly clash?: string;
 }
 
 /** Watches a folder of DAG files and turns what changed into versions, retirements and import errors. */
 export class DagSource {
   private readonly options: DagSourceOptions;
   private readonly known = new Map<string, KnownFile>();
+  /** Which file defines a DAG. Taken before anything is published, so that of two files that are read at once one gets it. */
+  private readonly owners = new Map<string, string>();
   private cancelTimer: (() => void) | undefined;
   private running: Promise<void> = Promise.resolve();
+  /** Files that are being read. A look neither begins them again nor waits for them: one that takes long delays no other. */
+  private readonly refreshing = new Map<string, Promise<void>>();
+  private readonly lanes: Lanes;
+  private readonly stopping = Promise.withResolvers<undefined>();
   private stopped = false;
 
   constructor(options: DagSourceOptions) {
     this.options = options;
+    this.lanes = new Lanes(options.parallel ?? 2);
   }
 
   /** Resolves when the folder has been read once and everything in it is published or refused. */
@@ -69,48 +80,70 @@ export class DagSource {
     this.schedule();
   }
 
+  /** What is being parsed is left to whoever parses; what is being published is waited for. */
   async stop(): Promise<void> {
     this.stopped = true;
+    this.stopping.resolve(undefined);
     this.cancelTimer?.();
-    await this.running.catch(() => undefined);
+    await this.running;
+    await Promise.allSettled(this.refreshing.values());
   }
 
   private schedule(): void {
     if (this.stopped) return;
     const { clock, intervalMs = 700 } = this.options;
     this.cancelTimer = clock.at(clock.now() + intervalMs, () => {
-      this.running = this.look().catch((error: unknown) => {
-        if (!this.stopped)
-          this.options.onChange?.({ file: '.', dagIds: [], failures: [{ file: '.', message: String(error) }] });
-      });
+      const report = (file: string) => (error: unknown) => {
+        if (!this.stopped) this.options.onChange?.({ file, dagIds: [], failures: [{ file, message: String(error) }] });
+      };
+      this.running = this.scan().then((begun) => {
+        for (const [path, done] of begun) done.catch(report(path));
+      }, report('.'));
       void this.running.then(() => this.schedule());
     });
   }
 
-  /** What earlier starts made of the files: an unchanged file is not parsed again. */
+  /** What earlier starts made of the files: an unchanged file is not parsed again. A broken one has the DAGs that it had. */
   private async recall(): Promise<void> {
-    for (const { stream } of await this.options.store.listStreams('imports-'))
-      for await (const page of this.options.store.readStream(stream, { backwards: true, limit: 1 })) {
-        const event = page[0];
-        if (event === undefined || event.type === 'DagFileRemoved') continue;
-        const data = JSON.parse(event.data) as Partial<DagFileLoadedData>;
-        this.known.set(stream.slice('imports-'.length), {
-          stamps: '',
-          files: data.files ?? [],
-          dagIds: data.dagIds ?? [],
-          fingerprint: data.fingerprint ?? '',
-          last: `${event.type}${event.data}`,
-        });
-      }
+    for (const { stream } of await this.options.store.listStreams('imports-')) {
+      const path = stream.slice('imports-'.length);
+      const events = await this.lastEvents(stream);
+      const [last] = events;
+      if (last === undefined || last.type === 'DagFileRemoved') continue;
+      const loaded = events.find((event) => event.type === 'DagFileLoaded');
+      const data = (loaded === undefined ? {} : JSON.parse(loaded.data)) as Partial<DagFileLoadedData>;
+      const { dagIds = [], files = [] } = data;
+      const fingerprint = loaded === last ? (data.fingerprint ?? '') : '';
+      this.known.set(path, { stamps: '', files, dagIds, fingerprint, last: `${last.type}${last.data}` });
+      for (const dagId of dagIds) this.owners.set(dagId, path);
+    }
   }
 
-  /** One look: parses files that changed, retires what is gone. */
+  /** From the last one back to the last that was not a failure. */
+  private async lastEvents(stream: string): Promise<readonly RecordedEvent[]> {
+    const events: RecordedEvent[] = [];
+    for await (const page of this.options.store.readStream(stream, { backwards: true }))
+      for (const event of page) {
+        events.push(event);
+        if (event.type !== 'DagFileFailed') return events;
+      }
+    return events;
+  }
+
+  /** One look: parses files that changed, retires what is gone. Resolves when all that is done. */
   async look(): Promise<void> {
+    const begun = await this.scan();
+    await Promise.all(begun.values());
+  }
+
+  /** Begins what there is to do; answers the files whose reading has begun. */
+  private async scan(): Promise<ReadonlyMap<string, Promise<void>>> {
     const listing = await listFolder(this.options.root);
     const stamps = new Map(listing.map((f) => [f.path, f.stamp]));
     const changed: string[] = [];
-    const present = new Set<string>();
+    const present = new Set<string>(this.refreshing.keys());
     for (const file of listing) {
+      if (this.refreshing.has(file.path)) continue;
       const known = this.known.get(file.path);
       if (known !== undefined && known.stamps !== '' && known.stamps === stampsOf(file, known.files, stamps))
         present.add(file.path);
@@ -119,17 +152,26 @@ export class DagSource {
         changed.push(file.path);
       }
     }
-    const queue = [...changed];
-    const lane = async (): Promise<void> => {
-      for (let path = queue.shift(); path !== undefined && !this.stopped; path = queue.shift())
-        await this.refresh(path, stamps);
-    };
-    await Promise.all(Array.from({ length: this.options.parallel ?? 2 }, lane));
+    // First what is gone: a file that was renamed defines the same DAG.
     for (const path of Array.from(this.known.keys())) if (!present.has(path)) await this.remove(path);
-    this.orphans ??= this.retireOrphans().catch(() => {
-      // The read models were not there in time: the next look asks again.
-      this.orphans = undefined;
-    });
+    const begun = new Map(changed.map((path) => [path, this.begin(path, stamps)]));
+    this.orphans ??= Promise.allSettled(begun.values())
+      .then(() => this.retireOrphans())
+      .catch(() => {
+        // The read models were not there in time: the next look asks again.
+        this.orphans = undefined;
+      });
+    return begun;
+  }
+
+  private begin(path: string, stamps: ReadonlyMap<string, string>): Promise<void> {
+    const done = this.lanes
+      .run(async () => {
+        if (!this.stopped) await this.refresh(path, stamps);
+      })
+      .finally(() => this.refreshing.delete(path));
+    this.refreshing.set(path, done);
+    return done;
   }
 
   private async refresh(path: string, stamps: ReadonlyMap<string, string>): Promise<void> {
@@ -142,25 +184,19 @@ export class DagSource {
         return;
       }
     }
-    const result = await session.parse({ id: ids.uuid(), root, file: path });
-    const clash = this.clashOf(path, result);
-    const failures = clash === undefined ? result.errors : [...result.errors, clash];
-    if (this.stopped) return;
-    if (failures.length > 0) await this.fail(path, result, failures, stamps);
-    else await this.publish(path, result, stamps);
+    const parsing = session.parse({ id: ids.uuid(), root, file: path });
+    const result = await Promise.race([parsing, this.stopping.promise]);
+    if (result === undefined || this.stopped) return;
+    const clash = result.dags.find(({ dagId }) => (this.owners.get(dagId) ?? path) !== path)?.dagId;
+    const failures = clash === undefined ? result.errors : [...result.errors, this.clashOf(path, clash)];
+    if (failures.length > 0) return this.fail(path, result, failures, stamps, clash);
+    for (const { dagId } of result.dags) this.owners.set(dagId, path);
+    await this.publish(path, result, stamps);
   }
 
-  /** Two files must not define the same DAG. */
-  private clashOf(path: string, result: ParseResult): ImportFailure | undefined {
-    for (const dag of result.dags)
-      for (const [other, known] of this.known)
-        if (other !== path && known.dagIds.includes(dag.dagId))
-          return {
-            file: path,
-            dagId: dag.dagId,
-            message: `DAG id '${dag.dagId}' is defined in '${other}' already; DAG ids are unique in the folder`,
-          };
-    return undefined;
+  private clashOf(path: string, dagId: string): ImportFailure {
+    const message = `DAG id '${dagId}' is defined in '${this.owners.get(dagId)}' already; DAG ids are unique in the folder`;
+    return { file: path, dagId, message };
   }
 
   private async publish(path: string, result: ParseResult, stamps: ReadonlyMap<string, string>): Promise<void> {
@@ -180,7 +216,7 @@ export class DagSource {
       });
     }
     for (const dagId of previous)
-      if (!dagIds.includes(dagId)) await this.retire(dagId, `'${path}' no longer defines it`);
+      if (!dagIds.includes(dagId)) await this.retire(dagId, path, `'${path}' no longer defines it`);
     const data: DagFileLoadedData = {
       file: path,
       dagIds,
@@ -197,6 +233,7 @@ export class DagSource {
         stamps: stampsOf({ path, stamp: stamps.get(path) ?? '' }, data.files, stamps),
       },
     );
+    this.readAgain(path);
     this.options.onChange?.({ file: path, dagIds, failures: [] });
   }
 
@@ -206,6 +243,7 @@ export class DagSource {
     result: ParseResult,
     failures: readonly ImportFailure[],
     stamps: ReadonlyMap<string, string>,
+    clash: string | undefined,
   ): Promise<void> {
     const known = this.known.get(path);
     const files = result.bundleFiles.length > 0 ? result.bundleFiles : [path];
@@ -217,6 +255,7 @@ export class DagSource {
         dagIds: known?.dagIds ?? [],
         fingerprint: '',
         stamps: stampsOf({ path, stamp: stamps.get(path) ?? '' }, files, stamps),
+        ...(clash === undefined ? {} : { clash: this.owners.get(clash)! }),
       },
     );
     this.options.onChange?.({ file: path, dagIds: [], failures });
@@ -224,13 +263,20 @@ export class DagSource {
 
   private async remove(path: string): Promise<void> {
     const dagIds = this.known.get(path)?.dagIds ?? [];
-    for (const dagId of dagIds) await this.retire(dagId, `its file '${path}' was removed`);
+    for (const dagId of dagIds) await this.retire(dagId, path, `its file '${path}' was removed`);
     await this.record(path, { type: 'DagFileRemoved', data: { file: path } }, undefined);
     this.known.delete(path);
+    this.readAgain(path);
     this.options.onChange?.({ file: path, dagIds: [], failures: [] });
   }
 
-  private async retire(dagId: string, reason: string): Promise<void> {
+  /** What was refused because of this file may be right now. */
+  private readAgain(path: string): void {
+    for (const file of this.known.values()) if (file.clash === path) file.stamps = '';
+  }
+
+  private async retire(dagId: string, path: string, reason: string): Promise<void> {
+    if (this.owners.get(dagId) === path) this.owners.delete(dagId);
     await this.options.commands.send({ dagId, actor: ACTOR, command: { type: 'retireDag', reason } });
   }
 
@@ -249,7 +295,7 @@ export class DagSource {
       const page = await readModels.dags({}, { offset, limit: 1_000 });
       for (const dag of page.items)
         if (!defined.has(dag.dagId) && !this.known.has(dag.file))
-          await this.retire(dag.dagId, `its file '${dag.file}' is gone`);
+          await this.retire(dag.dagId, dag.file, `its file '${dag.file}' is gone`);
       if (offset + page.items.length >= page.total || page.items.length === 0) return;
     }
   }
