@@ -27,6 +27,7 @@ const checkout = join(import.meta.dirname, '../../..');
 export interface AdapterOptions {
   readonly paths: DataPaths;
   readonly workers: number;
+  readonly parseTimeoutMs?: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly failPoint?: { readonly point: FailPoint; readonly hit: number } | undefined;
   readonly isFresh: boolean;
@@ -51,6 +52,7 @@ export interface Adapters {
 export async function openAdapters({
   paths,
   workers,
+  parseTimeoutMs,
   env,
   failPoint,
   isFresh,
@@ -96,6 +98,7 @@ export async function openAdapters({
       stores: { module: new URL('./worker-stores.ts', import.meta.url), options: folders },
       services: attemptServices({ lookup, readModels, store, blobs }),
       limits: { slots: workers },
+      ...(parseTimeoutMs === undefined ? {} : { parse: { timeoutMs: parseTimeoutMs } }),
       passEnv: ['RONDO_EXAMPLE_*'],
       onNotice: notice,
       ...(failPoint === undefined ? {} : { failPoint }),

@@ -30,13 +30,16 @@ export interface ApiOptions extends Adapters {
 const FIRST_PORT = 8080;
 const PORTS_TRIED = 100;
 
+/** I17. */
+export function checkDoor({ host, token }: HttpOptions): void {
+  if (isLoopback(host) || token !== undefined) return;
+  throw new Error(
+    `--host ${host} opens the API to others, who need a token: set RONDO_API_TOKEN (16 characters or more), or use 127.0.0.1`,
+  );
+}
+
 /** Serves the API and says in the data folder where: `api.json` with `url` and `pid`. */
 export async function serveApi(options: ApiOptions): Promise<ApiServer> {
-  const { host, token } = options.http;
-  if (!isLoopback(host) && token === undefined)
-    throw new Error(
-      `--host ${host} opens the API to others, who need a token: set RONDO_API_TOKEN (16 characters or more), or use 127.0.0.1`,
-    );
   const server = await listen(options);
   const file = join(options.folder, 'api.json');
   await writeFile(file, `${JSON.stringify({ url: server.url, pid: process.pid })}\n`, { mode: 0o600 });

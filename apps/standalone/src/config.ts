@@ -11,6 +11,7 @@ const OPTIONS = {
   port: { type: 'string' },
   workers: { type: 'string' },
   executor: { type: 'string' },
+  'parse-timeout': { type: 'string' },
   run: { type: 'string' },
   'no-run': { type: 'boolean' },
   once: { type: 'boolean' },
@@ -29,12 +30,49 @@ Starts the platform with every service in one process, runs the example once and
   --port N          port of the API (default 8080, or the next free one; RONDO_PORT)
   --workers N       attempts that run at once (default: one for each core; RONDO_WORKERS)
   --executor NAME   local, or sequential: one attempt at a time (default local; RONDO_EXECUTOR)
+  --parse-timeout N seconds that a DAG file may take to load (default 30; RONDO_PARSE_TIMEOUT)
   --run DAG         run this DAG once after the start (default monitor_errors where the folder has it)
   --no-run          run nothing
   --once            stop when that run has ended; the exit status is 0 only if it succeeded
   --json            with --once: the last line of the output is one JSON object
   -h, --help        this text
 `;
+
+type Flags = ReturnType<typeof parseFlags>;
+
+/** Where each setting comes from: a flag, an environment variable, or both. */
+const SOURCES: readonly {
+  readonly name: keyof z.input<typeof Settings>;
+  readonly flag?: Exclude<keyof Flags, 'help' | 'no-run' | 'once' | 'json'>;
+  readonly variable?: string;
+}[] = [
+  { name: 'data', flag: 'data', variable: 'RONDO_DATA' },
+  { name: 'dags', flag: 'dags', variable: 'RONDO_DAGS' },
+  { name: 'host', flag: 'host', variable: 'RONDO_HOST' },
+  { name: 'port', flag: 'port', variable: 'RONDO_PORT' },
+  { name: 'workers', flag: 'workers', variable: 'RONDO_WORKERS' },
+  { name: 'executor', flag: 'executor', variable: 'RONDO_EXECUTOR' },
+  { name: 'parseTimeout', flag: 'parse-timeout', variable: 'RONDO_PARSE_TIMEOUT' },
+  { name: 'run', flag: 'run' },
+  { name: 'token', variable: 'RONDO_API_TOKEN' },
+  { name: 'hosts', variable: 'RONDO_API_HOSTS' },
+  { name: 'failPoint', variable: 'RONDO_FAIL_POINT' },
+];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** An empty environment variable is as good as none. */
+function valueOf({ flag, variable }: (typeof SOURCES)[number], flags: Flags, env: Environment): string | undefined {
+  return (flag && flags[flag]) ?? ((variable && env[variable]) || undefined);
+}
+
+function problemOf(issue: z.core.$ZodIssue, flags: Flags, given: Readonly<Record<string, string | undefined>>): string {
+  const source = SOURCES.find(({ name }) => name === issue.path[0])!;
+  const isFlag = source.flag !== undefined && flags[source.flag] !== undefined;
+  // A token is a secret, even one that is none yet.
+  const value = source.name === 'token' ? '' : ` ${JSON.stringify(given[source.name])}`;
+  return `${isFlag ? `--${source.flag}` : source.variable}${value}: ${issue.message}`;
+}
 
 const FailPointSpec = z.string().transform((text, context): { point: FailPoint; hit: number } => {
   const at = text.lastIndexOf(':');
@@ -62,6 +100,7 @@ const Settings = z.object({
   port: whole(0, 65_535).optional(),
   workers: whole(1, 1_000).optional(),
   executor: z.enum(['local', 'sequential']).default('local'),
+  parseTimeout: whole(1, 3_600).default(30),
   run: z.string().min(1).optional(),
   hosts: z
     .string()
@@ -80,6 +119,7 @@ export interface StandaloneConfig {
   readonly port: number | undefined;
   readonly workers: number;
   readonly executor: 'local' | 'sequential';
+  readonly parseTimeoutMs: number;
   /** The DAG to run once after the start. */
   readonly run: string | undefined;
   /** The DAG was named by the user, so that a missing one is an error. */
@@ -97,38 +137,18 @@ export type ConfigResult =
   | { readonly kind: 'bad'; readonly problems: readonly string[] };
 
 /** Flags win over the environment. Every problem is listed, with the value and what is allowed. */
-export function readConfig(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  base: string,
-): ConfigResult {
-  let flags: ReturnType<typeof parseFlags>;
+export function readConfig(args: readonly string[], env: Environment, base: string): ConfigResult {
+  let flags: Flags;
   try {
     flags = parseFlags(args);
   } catch (error) {
     return { kind: 'bad', problems: [error instanceof Error ? error.message : String(error)] };
   }
   if (flags.help === true) return { kind: 'help' };
-  const given = {
-    data: flags.data ?? env['RONDO_DATA'],
-    dags: flags.dags ?? env['RONDO_DAGS'],
-    host: flags.host ?? env['RONDO_HOST'],
-    port: flags.port ?? env['RONDO_PORT'],
-    workers: flags.workers ?? env['RONDO_WORKERS'],
-    executor: flags.executor ?? env['RONDO_EXECUTOR'],
-    run: flags.run,
-    token: env['RONDO_API_TOKEN'],
-    hosts: env['RONDO_API_HOSTS'],
-    failPoint: env['RONDO_FAIL_POINT'],
-  };
+  const given = Object.fromEntries(SOURCES.map((source) => [source.name, valueOf(source, flags, env)]));
   const parsed = Settings.safeParse(given);
   if (!parsed.success)
-    return {
-      kind: 'bad',
-      problems: parsed.error.issues.map(
-        (i) => `${i.path.join('.')} ${JSON.stringify(given[i.path[0] as keyof typeof given])}: ${i.message}`,
-      ),
-    };
+    return { kind: 'bad', problems: parsed.error.issues.map((issue) => problemOf(issue, flags, given)) };
   const s = parsed.data;
   if (flags['no-run'] === true && flags.once === true)
     return { kind: 'bad', problems: ['--once runs a DAG and --no-run runs none: only one of them is allowed'] };
@@ -141,6 +161,7 @@ export function readConfig(
       port: s.port,
       workers: s.workers ?? availableParallelism(),
       executor: s.executor,
+      parseTimeoutMs: s.parseTimeout * 1_000,
       run: flags['no-run'] === true ? undefined : (s.run ?? 'monitor_errors'),
       runIsWanted: s.run !== undefined || flags.once === true,
       once: flags.once === true,

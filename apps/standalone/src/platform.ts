@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { GATEWAY } from '@rondo/app-executor-gateway';
@@ -15,7 +15,7 @@ import type { DagDefinition, DagVersion, ImportFailure } from '@rondo/domain';
 import { onFailPoint, type FailPoint } from '@rondo/kernel';
 import type { WorkerSession } from '@rondo/ports';
 import { openAdapters, type Adapters } from './adapters.ts';
-import { serveApi, type ApiServer, type HttpOptions } from './api.ts';
+import { checkDoor, serveApi, type ApiServer, type HttpOptions } from './api.ts';
 import { StandaloneModule } from './standalone.module.ts';
 import { VERSION } from './version.ts';
 
@@ -25,6 +25,8 @@ export interface PlatformOptions {
   /** Attempts at once. */
   readonly workers: number;
   readonly executor: 'local' | 'sequential';
+  /** Milliseconds that a DAG file may take to load. Default 30 s. */
+  readonly parseTimeoutMs?: number;
   /** Undefined: no API. */
   readonly http: HttpOptions | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -66,6 +68,9 @@ export interface Platform {
 
 /** Takes the data folder, recovers, reads the DAG folder and serves. Rejects with the reason, leaving nothing behind. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  if (!statSync(options.dags, { throwIfNoEntry: false })?.isDirectory())
+    throw new Error(`--dags '${options.dags}' is not a folder: the path of a folder with DAG files is wanted`);
+  if (options.http !== undefined) checkDoor(options.http);
   const isFresh = !existsSync(join(options.data, 'events.db'));
   const folder = await openDataFolder(options.data);
   const started = new StandalonePlatform(options, folder, isFresh);
