@@ -1,5 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel';
-import { resolve, sep } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 
 interface Denial {
   readonly permission: string;
@@ -27,19 +28,40 @@ export class Denials {
     this.#last = undefined;
   }
 
-  isForbidden(path: string): boolean {
+  /** Why a file must not be opened; undefined: it may. */
+  refusal(path: string, verb = 'opening'): string | undefined {
     const absolute = resolve(path);
-    return isWithin(absolute, this.#dataFolder) && !isWithin(absolute, this.#open);
+    if (this.#isClosed(absolute))
+      return `${verb} '${absolute}' is not allowed: it is in the data folder of the platform (${this.#dataFolder}), which is closed to DAG files and tasks`;
+    const real = realPathOf(absolute);
+    return real === undefined || this.#isClosed(real) ? this.#noWay(absolute, verb) : undefined;
   }
 
   /** The text of an error, made clear when it is a refusal by permission. */
   explain(message: string): string {
     const last = this.#last;
     if (last === undefined || !message.startsWith('Access to this API has been restricted')) return message;
-    const what = `${VERBS[last.permission] ?? last.permission} '${resolve(last.resource)}' is not allowed`;
-    return this.isForbidden(last.resource)
-      ? `${what}: it is in the data folder of the platform (${this.#dataFolder}), which is closed to DAG files and tasks`
-      : `${what}: the folder holds the data folder of the platform (${this.#dataFolder}), and only what is beside that is open to DAG files and tasks`;
+    const verb = VERBS[last.permission] ?? last.permission;
+    return this.refusal(last.resource, verb) ?? this.#noWay(resolve(last.resource), verb);
+  }
+
+  #isClosed(path: string): boolean {
+    return isWithin(path, this.#dataFolder) && !isWithin(path, this.#open);
+  }
+
+  #noWay(path: string, verb: string): string {
+    return `${verb} '${path}' is not allowed: the way there may lead through the data folder of the platform (${this.#dataFolder}), and only what is beside that is open to DAG files and tasks`;
+  }
+}
+
+/** Where a path leads, also one whose last part does not exist yet; undefined: that is not for user code to know. */
+function realPathOf(path: string): string | undefined {
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED') return undefined;
+    // The folders above the data folder are no secret, and no links that anybody could have made meanwhile.
+    return join(realPathOf(dirname(path)) ?? dirname(path), basename(path));
   }
 }
 

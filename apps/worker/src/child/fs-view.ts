@@ -65,15 +65,19 @@ function withParent(result: unknown, alias: string, path: string): unknown {
   return result;
 }
 
-/** Keeps `node:sqlite`, which Node's permissions do not cover, out of a folder. Called when user code first asks for the module. */
-export function guardSqlite(isForbidden: (path: string) => boolean): void {
+/**
+ * Keeps `node:sqlite`, which Node's permissions do not cover, out of a folder. Called when user code first asks for the module.
+ * `refusal` answers why a file may not be opened.
+ */
+export function guardSqlite(refusal: (path: string) => string | undefined): void {
   const sqlite = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite');
   const { SQLITE_ATTACH, SQLITE_DENY, SQLITE_OK } = sqlite.constants;
   const Original = sqlite.DatabaseSync;
   class DatabaseSync extends Original {
     constructor(...args: ConstructorParameters<typeof Original>) {
       const path = fileOf(args[0]);
-      if (path !== undefined && isForbidden(path)) throw denied(path);
+      const refused = path === undefined ? undefined : refusal(path);
+      if (refused !== undefined) throw denied(refused, path);
       super(...args);
       if (this.isOpen) this.#watch();
     }
@@ -86,7 +90,7 @@ export function guardSqlite(isForbidden: (path: string) => boolean): void {
     #watch(): void {
       this.setAuthorizer((action, file) => {
         const path = action === SQLITE_ATTACH && file !== null ? fileOf(file) : undefined;
-        return path !== undefined && isForbidden(path) ? SQLITE_DENY : SQLITE_OK;
+        return path !== undefined && refusal(path) !== undefined ? SQLITE_DENY : SQLITE_OK;
       });
     }
   }
@@ -102,8 +106,8 @@ function fileOf(location: string | URL | Buffer): string | undefined {
   );
 }
 
-function denied(path: string): Error {
-  return Object.assign(new Error(`Access to ${path} is not allowed`), {
+function denied(message: string, path: string | undefined): Error {
+  return Object.assign(new Error(message), {
     code: 'ERR_ACCESS_DENIED',
     permission: 'FileSystemRead',
     resource: path,

@@ -22,7 +22,7 @@ enableCompileCache(join(config.files, 'cache/compiled'));
 const resolution = installResolution(config.moduleRoots);
 const denials = config.dataFolder === undefined ? undefined : new Denials(config.dataFolder, config.files);
 installAliases(config.aliases);
-if (denials !== undefined) resolution.onSqlite = once(() => guardSqlite((path) => denials.isForbidden(path)));
+if (denials !== undefined) resolution.onSqlite = once(() => guardSqlite((path) => denials.refusal(path)));
 
 const channel = new Channel(onFrame, leaveWithGroup);
 // Output that the worker has not read yet waits in the pipe, not here: memory stays bounded, and marks stay in order.

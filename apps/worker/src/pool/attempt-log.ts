@@ -5,6 +5,8 @@ import type { Masker } from '../child/masker.ts';
 
 const TAIL_LINES = 20;
 const TAIL_LINE_LENGTH = 400;
+/** What V8 writes after it is a stack of its own, longer than the tail. */
+const OUT_OF_MEMORY = /^FATAL ERROR: .*JavaScript heap out of memory/;
 
 /** What attempts have written and the store has not taken yet, over all of a worker. */
 export class LogBacklog {
@@ -97,6 +99,7 @@ export class AttemptLog {
   #put(line: LogLine, bytes: number): void {
     this.#lines.push(line);
     this.#bytes += bytes;
+    if (OUT_OF_MEMORY.test(this.#tail.at(-1) ?? '')) return;
     this.#tail.push(line.text.length > TAIL_LINE_LENGTH ? `${line.text.slice(0, TAIL_LINE_LENGTH)} …` : line.text);
     if (this.#tail.length > TAIL_LINES) this.#tail.shift();
   }
