@@ -56,9 +56,19 @@ interface Ended {
 
 /** Runs the host until it ends, or is killed so many milliseconds after it was ready. */
 function host(killAfterMs: number | undefined, crashAt?: string): Promise<Ended> {
-  const args = ['--import', join(root, 'tools/nest-hook.mjs'), join(root, 'test/e2e/crash-host.ts'), join(folder, 'data'), join(folder, 'dags'), 'crash'];
+  const args = [
+    '--import',
+    join(root, 'tools/nest-hook.mjs'),
+    join(root, 'test/e2e/crash-host.ts'),
+    join(folder, 'data'),
+    join(folder, 'dags'),
+    'crash',
+  ];
   const { CRASH_AT: _, ...env } = process.env;
-  const child = spawn(process.execPath, args, { cwd: root, env: { ...env, NODE_OPTIONS: '', ...(crashAt === undefined ? {} : { CRASH_AT: crashAt }) } });
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...env, NODE_OPTIONS: '', ...(crashAt === undefined ? {} : { CRASH_AT: crashAt }) },
+  });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
