@@ -1,3 +1,4 @@
+import { registerHooks } from 'node:module';
 import { text } from 'node:stream/consumers';
 import { run } from './program.ts';
 
@@ -6,6 +7,13 @@ function onInterrupt(): AbortSignal {
   process.once('SIGINT', () => controller.abort());
   return controller.signal;
 }
+
+/** Packages that a DAG file may import wherever it lies: they are this installation's own. */
+const OWN = /^@rondo\/(?:sdk|operators)(?:\/|$)/;
+registerHooks({
+  resolve: (specifier, context, next) =>
+    next(specifier, OWN.test(specifier) ? { ...context, parentURL: import.meta.url } : context),
+});
 
 // A reader that has seen enough (`rondo dags list | head -1`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

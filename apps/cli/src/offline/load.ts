@@ -1,5 +1,4 @@
 import { existsSync, statSync } from 'node:fs';
-import { registerHooks } from 'node:module';
 import { basename, dirname, isAbsolute, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isDagFile, listFolder } from '@rondo/application';
@@ -44,22 +43,8 @@ interface LoadedFile {
   readonly errors: readonly ImportFailure[];
 }
 
-/** Packages that a DAG file may import wherever it lies: they are this installation's own. */
-const OWN = /^@rondo\/(?:sdk|operators)(?:\/|$)/;
-let isResolving = false;
-
-function resolveOwnPackages(): void {
-  if (isResolving) return;
-  isResolving = true;
-  registerHooks({
-    resolve: (specifier, context, next) =>
-      next(specifier, OWN.test(specifier) ? { ...context, parentURL: import.meta.url } : context),
-  });
-}
-
 async function loadFile(root: string, path: string): Promise<LoadedFile> {
   const file = relative(root, path).split(sep).join('/');
-  resolveOwnPackages();
   try {
     const exports: unknown = await withStaticClock(root, () => import(pathToFileURL(path).href));
     const { dags, errors } = collectDags(exports, file);
