@@ -26,6 +26,7 @@ const checkout = join(import.meta.dirname, '../../..');
 
 export interface AdapterOptions {
   readonly paths: DataPaths;
+  readonly dags: string;
   readonly workers: number;
   readonly parseTimeoutMs?: number;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -49,15 +50,8 @@ export interface Adapters {
   close(): Promise<void>;
 }
 
-export async function openAdapters({
-  paths,
-  workers,
-  parseTimeoutMs,
-  env,
-  failPoint,
-  isFresh,
-  notice,
-}: AdapterOptions): Promise<Adapters> {
+export async function openAdapters(options: AdapterOptions): Promise<Adapters> {
+  const { paths, dags, workers, parseTimeoutMs, env, failPoint, isFresh, notice } = options;
   const store = await openEmbeddedEventStore({
     folder: paths.folder,
     ...(failPoint === undefined ? {} : { failPoint }),
@@ -69,8 +63,7 @@ export async function openAdapters({
     projection: PROJECTION_MODULE,
   });
   const blobs = fileBlobStore(paths.blobs);
-  const nodeModules = join(checkout, 'node_modules');
-  const bundles = fileBundleStore({ folder: paths.bundles, blobs, nodeModules });
+  const bundles = fileBundleStore({ folder: paths.bundles, blobs });
   const logs = fileLogStore(paths.logs);
   const bus = embeddedBus({
     onError: ({ topic, error }) =>
@@ -85,7 +78,7 @@ export async function openAdapters({
     readModels,
     secrets,
   });
-  const folders: StoreFolders = { blobs: paths.blobs, bundles: paths.bundles, logs: paths.logs, nodeModules };
+  const folders: StoreFolders = { blobs: paths.blobs, bundles: paths.bundles, logs: paths.logs };
   return {
     ...{ store, readModels, bus, blobs, bundles, logs, secrets },
     clock: systemClock(),
@@ -94,7 +87,8 @@ export async function openAdapters({
       dataFolder: paths.folder,
       isFreshDataFolder: isFresh,
       bundlesFolder: paths.bundles,
-      moduleRoots: [checkout],
+      // As from the DAG file itself, and then what this installation has.
+      moduleRoots: [dags, checkout],
       stores: { module: new URL('./worker-stores.ts', import.meta.url), options: folders },
       services: attemptServices({ lookup, readModels, store, blobs }),
       limits: { slots: workers },

@@ -5,14 +5,13 @@ export interface StoreFolders {
   readonly blobs: string;
   readonly bundles: string;
   readonly logs: string;
-  readonly nodeModules: string;
 }
 
 /** Called in the worker's thread. */
 export function openWorkerStores(options: unknown) {
-  const { blobs, bundles, logs, nodeModules } = options as StoreFolders;
+  const { blobs, bundles, logs } = options as StoreFolders;
   return {
     logs: fileLogStore(logs),
-    bundles: fileBundleStore({ folder: bundles, blobs: fileBlobStore(blobs), nodeModules }),
+    bundles: fileBundleStore({ folder: bundles, blobs: fileBlobStore(blobs) }),
   };
 }
