@@ -6,9 +6,18 @@ import type { FailPoint } from '@rondo/kernel';
 const [data, dags, dagId] = process.argv.slice(2) as [string, string, string];
 const spec = process.env['CRASH_AT'];
 const at = spec?.lastIndexOf(':') ?? -1;
-const failPoint = spec === undefined ? undefined : { point: spec.slice(0, at) as FailPoint, hit: Number(spec.slice(at + 1)) };
+const failPoint =
+  spec === undefined ? undefined : { point: spec.slice(0, at) as FailPoint, hit: Number(spec.slice(at + 1)) };
 
-const platform = await startPlatform({ data, dags, workers: 2, executor: 'local', http: undefined, env: process.env, failPoint });
+const platform = await startPlatform({
+  data,
+  dags,
+  workers: 2,
+  executor: 'local',
+  http: undefined,
+  env: process.env,
+  failPoint,
+});
 process.stdout.write('ready\n');
 const ended = new Promise<void>((resolve, reject) => {
   platform.store.subscribe({

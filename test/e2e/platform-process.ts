@@ -3,7 +3,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
-const MAIN = ['--enable-source-maps', '--import', join(root, 'tools/nest-hook.mjs'), join(root, 'apps/standalone/src/main.ts')];
+const MAIN = [
+  '--enable-source-maps',
+  '--import',
+  join(root, 'tools/nest-hook.mjs'),
+  join(root, 'apps/standalone/src/main.ts'),
+];
 
 export interface ProcessOptions {
   readonly data: string;
@@ -74,7 +79,12 @@ export class PlatformProcess {
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Asks the API; throws with the problem's text unless the answer is a success. */
-export async function api<T>(url: string, path: string, body?: unknown, method = body === undefined ? 'GET' : 'POST'): Promise<T> {
+export async function api<T>(
+  url: string,
+  path: string,
+  body?: unknown,
+  method = body === undefined ? 'GET' : 'POST',
+): Promise<T> {
   const answer = await fetch(`${url}/api/v1${path}`, {
     method,
     headers: { 'content-type': 'application/json' },

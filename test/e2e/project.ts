@@ -196,7 +196,8 @@ export function processesOf(folder: string): readonly number[] {
     );
 }
 
-function read(file: string): string {
+/** Bytes of a file as characters; empty when it is gone. */
+export function read(file: string): string {
   try {
     return readFileSync(file, 'latin1');
   } catch {
