@@ -12,6 +12,7 @@ const GROUPS = [
   'trigger_rule',
   'backoff',
   'dagrun_state',
+  'depends_on_past',
   'branch_skip',
   'cron_presets',
   'timetable',

@@ -5,6 +5,7 @@ import { branchSkip } from './groups/branch-skip.ts';
 import { clear } from './groups/clear.ts';
 import { cronPresets } from './groups/cron-presets.ts';
 import { dagrunState } from './groups/dagrun-state.ts';
+import { dependsOnPast } from './groups/depends-on-past.ts';
 import { template } from './groups/template.ts';
 import { timetable } from './groups/timetable.ts';
 import { triggerRule } from './groups/trigger-rule.ts';
@@ -14,6 +15,7 @@ const GROUPS: Readonly<Record<string, GroupMapping>> = {
   trigger_rule: triggerRule,
   backoff,
   dagrun_state: dagrunState,
+  depends_on_past: dependsOnPast,
   branch_skip: branchSkip,
   cron_presets: cronPresets,
   timetable,

@@ -13,6 +13,7 @@ const RUN_ONLY: ReadonlySet<string> = new Set([
   'RunReopened',
   'RunResumed',
   'RunClosed',
+  'RunSummaryRevised',
   'RunSucceeded',
   'RunFailed',
   'CallbackReported',

@@ -54,6 +54,8 @@ export function applyDagEvent(model: RunModel, event: DagRunsEvent, at: number, 
       run.endedAt = at;
       run.reason = event.data.reason ?? null;
       return;
+    case 'RunSummaryRevised':
+      return;
     default:
       assertNever(event, 'event of a DAG about a run');
   }

@@ -5,9 +5,17 @@ import {
   DagDecision,
   Decision,
   DEFAULT_WINDOW,
+  pastOf,
+  reviseSummary,
+  summarise,
+  tasksThatPassed,
   tick,
+  wakeForPast,
   type DagEvent,
   type DagRunEvent,
+  type DecisionContext,
+  type RunPlan,
+  type RunSummary,
 } from '@rondo/domain';
 import type { AppendRequest, Ids, NewEvent } from '@rondo/ports';
 import type { DagActor, RunActor } from './actors.ts';
@@ -22,6 +30,8 @@ export interface RunWork {
   cause: Cause;
   /** Events up to here have their envelope. */
   sealed: number;
+  /** Events up to here have been told to the runs that wait for this one. */
+  told: number;
   /** In their envelope, not yet in the chain. */
   pending: NewEvent[];
 }
@@ -39,15 +49,17 @@ export class DagBatch {
   readonly runEvents: { readonly run: RunActor; readonly event: DagRunEvent }[] = [];
   private readonly now: number;
   private readonly ids: Ids;
+  private readonly planOf: (version: string) => RunPlan | undefined;
   private dagSealed = 0;
   private dagPending: NewEvent[] = [];
   private dagCause: Cause;
 
-  constructor(actor: DagActor, now: number, ids: Ids) {
+  constructor(actor: DagActor, now: number, ids: Ids, planOf: (version: string) => RunPlan | undefined) {
     this.actor = actor;
     this.decision = new DagDecision(actor.state, now);
     this.now = now;
     this.ids = ids;
+    this.planOf = planOf;
     this.dagCause = { causationId: 'timetable', actor: 'schedule:timetable' };
   }
 
@@ -71,17 +83,31 @@ export class DagBatch {
       }
       return known;
     }
+    const decision = new Decision(actor.state, this.contextOf(actor));
+    const work: RunWork = { actor, decision, cause, sealed: 0, told: 0, pending: [] };
+    this.runs.set(actor.runId, work);
+    return work;
+  }
+
+  contextOf({ runId, state: { plan } }: RunActor): DecisionContext {
     const { state } = this.actor;
-    const context = {
+    return {
       now: this.now,
       window: DEFAULT_WINDOW,
       get paused() {
         return state.paused;
       },
+      pastOf: (task) => pastOf(state, runId, plan, task, (id) => this.openPast(id)),
     };
-    const work: RunWork = { actor, decision: new Decision(actor.state, context), cause, sealed: 0, pending: [] };
-    this.runs.set(actor.runId, work);
-    return work;
+  }
+
+  /** A run in memory, at the revision that its stream has once this batch's decisions so far are written. */
+  private openPast(runId: string): { readonly state: RunActor['state']; readonly revision: number } | undefined {
+    const run = this.actor.runs.get(runId);
+    if (run === undefined) return undefined;
+    const work = this.runs.get(runId);
+    const unwritten = work === undefined ? 0 : work.pending.length + work.decision.events.length - work.sealed;
+    return { state: run.state, revision: run.revision + unwritten };
   }
 
   /**
@@ -91,15 +117,16 @@ export class DagBatch {
   settle(start: (runId: string, version: string) => RunActor): void {
     this.onPauseChange();
     tick(this.decision);
+    this.followDag();
     for (;;) {
       this.startAdmitted(start);
       this.flushDag();
-      for (const work of this.runs.values()) advance(work.decision);
-      const closed = this.closeEnded();
-      for (const work of this.runs.values()) this.flushRun(work);
-      if (!closed) return;
+      this.advanceRuns();
+      for (const work of this.byDate()) this.flushRun(work);
+      if (!this.closeEnded()) return;
       admit(this.decision);
-      if (!this.decision.events.slice(this.startedAdmissions).some((e) => e.type === 'RunAdmitted')) {
+      const woken = this.followDag();
+      if (!woken && !this.decision.events.slice(this.startedAdmissions).some((e) => e.type === 'RunAdmitted')) {
         this.flushDag();
         return;
       }
@@ -113,6 +140,63 @@ export class DagBatch {
   }
 
   private startedAdmissions = 0;
+  private followed = 0;
+
+  /** What a run relies on is decided, and written, before it: its previous run has the earlier date. */
+  private byDate(): RunWork[] {
+    const { line } = this.actor.state;
+    const dateOf = (work: RunWork): number => line.find(work.actor.runId)?.date ?? Number.NEGATIVE_INFINITY;
+    return Array.from(this.runs.values()).sort((a, b) => Math.sign(dateOf(a) - dateOf(b)) || 0);
+  }
+
+  /** Each touched run as far as it goes, and the runs that waited for what happened in it. */
+  private advanceRuns(): void {
+    const due = new Set(this.byDate());
+    for (const work of due) {
+      due.delete(work);
+      advance(work.decision);
+      const { events } = work.decision;
+      const fresh = events.length > work.told;
+      const followers = fresh ? this.waitingAfter(work.actor.runId) : [];
+      const passed = followers.length === 0 ? NOTHING : tasksThatPassed(events.slice(work.told));
+      work.told = events.length;
+      for (const follower of followers)
+        if (wakeForPast(follower.state, passed)) due.add(this.follow(follower, work.actor.runId));
+    }
+  }
+
+  /** What the DAG says of a run may change the past of the next one. True when one is to be looked at. */
+  private followDag(): boolean {
+    const { events } = this.decision;
+    let woken = false;
+    for (; this.followed < events.length; this.followed++) {
+      const event = events[this.followed]!;
+      const about = 'runId' in event.data ? event.data.runId : undefined;
+      if (event.type !== 'DagVersionPublished' && (about === undefined || event.type === 'RunAdmitted')) continue;
+      for (const run of about === undefined ? this.waiting() : this.waitingAfter(about))
+        if (wakeForPast(run.state, 'all')) {
+          this.follow(run, about ?? this.actor.dagId);
+          woken = true;
+        }
+    }
+    return woken;
+  }
+
+  private waiting(): RunActor[] {
+    return Array.from(this.actor.runs.values()).filter((run) => run.state.past.size > 0);
+  }
+
+  private waitingAfter(runId: string): RunActor[] {
+    const { line, scheduling } = this.actor.state;
+    return line
+      .followersOf(runId, scheduling?.catchup ?? false)
+      .flatMap((next) => this.actor.runs.get(next.runId) ?? [])
+      .filter((run) => run.state.past.size > 0);
+  }
+
+  private follow(run: RunActor, causationId: string): RunWork {
+    return this.runs.get(run.runId) ?? this.work(run, { causationId, actor: 'service:scheduler' });
+  }
 
   private startAdmitted(start: (runId: string, version: string) => RunActor): void {
     const { events } = this.decision;
@@ -158,16 +242,24 @@ export class DagBatch {
     });
   }
 
-  /** Closes runs that have ended and hold nothing any more. */
+  /** Closes runs that have ended and hold nothing any more. Their own events are written before. */
   private closeEnded(): boolean {
+    const { closed } = this.actor.state;
     const before = this.decision.events.length;
     for (const work of this.runs.values()) {
       const { state, runId } = work.actor;
       if (!isClosable(work.actor)) continue;
-      this.flushRun(work);
-      closeRun(this.decision, runId, state.state as 'success' | 'failed');
+      if (!closed.has(runId))
+        closeRun(this.decision, runId, state.state as 'success' | 'failed', { past: this.summaryOf(work.actor) });
+      else if (work.decision.events.length > 0) reviseSummary(this.decision, runId, this.summaryOf(work.actor));
     }
     return this.decision.events.length > before;
+  }
+
+  private summaryOf(run: RunActor): RunSummary | undefined {
+    const { line, version } = this.actor.state;
+    if (line.find(run.runId) === undefined) return undefined;
+    return summarise(run.state, run.revision, version === undefined ? undefined : this.planOf(version));
   }
 
   private sealDag(): void {
@@ -219,6 +311,8 @@ export class DagBatch {
     end();
   }
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** A run is closed when it has ended, no attempt of it is open and no callback is outstanding. */
 export function isClosable(actor: RunActor): boolean {

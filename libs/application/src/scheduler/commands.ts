@@ -3,7 +3,6 @@ import {
   decideClear,
   decideMark,
   decideMarkRun,
-  DEFAULT_WINDOW,
   explain,
   findInstance,
   publishVersion,
@@ -78,10 +77,10 @@ export function decideDagCommand(batch: DagBatch, message: CommandMessage, suffi
 }
 
 /** A command about one run that is in memory. */
-export function decideRunCommand(batch: DagBatch, actor: RunActor, message: CommandMessage, now: number): Draft {
+export function decideRunCommand(batch: DagBatch, actor: RunActor, message: CommandMessage): Draft {
   const command = message.command as RunCommand;
   const { state } = actor;
-  if (command.type === 'explainTask') return explainDraft(batch, actor, command, now);
+  if (command.type === 'explainTask') return explainDraft(batch, actor, command);
   if (command.type === 'clearTasks' && command.dryRun === true) return dryClear(actor, command);
   const work = batch.work(actor, causeOf(message));
   const wasClosed = batch.actor.state.closed.has(actor.runId);
@@ -143,12 +142,7 @@ function selectForClear(
   };
 }
 
-function explainDraft(
-  batch: DagBatch,
-  actor: RunActor,
-  command: Extract<RunCommand, { type: 'explainTask' }>,
-  now: number,
-): Draft {
+function explainDraft(batch: DagBatch, actor: RunActor, command: Extract<RunCommand, { type: 'explainTask' }>): Draft {
   const mapIndex = command.mapIndex === '' ? [] : command.mapIndex.split('.').map(Number);
   const inst = findInstance(actor.state, command.taskId, mapIndex);
   if (inst === undefined)
@@ -156,7 +150,7 @@ function explainDraft(
       'not_found',
       `run '${actor.runId}' has no task instance '${command.taskId}'${command.mapIndex === '' ? '' : ` [${command.mapIndex}]`}`,
     );
-  const reasons = explain(actor.state, inst, { now, paused: batch.actor.state.paused, window: DEFAULT_WINDOW });
+  const reasons = explain(actor.state, inst, batch.contextOf(actor));
   return accept({
     state: inst.state,
     tryNumber: inst.tryNumber,
@@ -178,7 +172,7 @@ export function decideQueuedRun(
     case 'markRun': {
       const state = command.type === 'markRun' ? command.state : 'failed';
       batch.setDagCause(causeOf(message));
-      closeRun(batch.decision, runId, state, command.type === 'markRun' ? 'marked' : 'cancelled');
+      closeRun(batch.decision, runId, state, { reason: command.type === 'markRun' ? 'marked' : 'cancelled' });
       return accept({ dagId: message.dagId, runId, state, instances: [] });
     }
     case 'explainTask':

@@ -204,7 +204,7 @@ export class Scheduler {
   ): Promise<void> {
     const { clock, ids, store } = this.options;
     const begin = performance.now();
-    const batch = new DagBatch(actor, clock.now(), ids);
+    const batch = new DagBatch(actor, clock.now(), ids, (version) => this.plans.peek(version)?.plan);
     const answers: Answer[] = [];
     const reports: AttemptReport[] = [];
     if (fresh)
@@ -317,7 +317,7 @@ export class Scheduler {
     if (reason !== undefined)
       return { ok: false, code: 'quarantined', message: `run '${command.runId}' is quarantined: ${reason}` };
     const run = actor.runs.get(command.runId);
-    if (run !== undefined) return decideRunCommand(batch, run, message, this.options.clock.now());
+    if (run !== undefined) return decideRunCommand(batch, run, message);
     const stand = runStandOf(actor.state, command.runId);
     if (stand === 'queued')
       return decideQueuedRun(batch, message, this.plans.peek(actor.state.version ?? ''), this.options.clock.now());

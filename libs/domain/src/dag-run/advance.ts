@@ -1,7 +1,13 @@
-import { evaluateUpstream, type Upstream } from '../trigger-rule/index.ts';
+import {
+  evaluateUpstream,
+  holdSkipForPast,
+  type Upstream,
+  type Verdict as UpstreamVerdict,
+} from '../trigger-rule/index.ts';
 import { isLatest } from '../schedule/index.ts';
 import type { InstanceRange } from '../task-instance/index.ts';
-import type { Decision } from './decision.ts';
+import type { PastReliance } from '../past/index.ts';
+import { pastOfTask, type Decision } from './decision.ts';
 import { keyOf } from './report.ts';
 import { isSchedulable, look, type DagRunState, type InstanceState } from './state.ts';
 import { transition } from './transitions.ts';
@@ -82,14 +88,35 @@ function settle(d: Decision): void {
 
 type Verdict = 'wait' | 'run' | { readonly state: 'skipped' | 'upstream_failed' | 'removed'; readonly reason: string };
 
+const BRANCH_SKIP: UpstreamVerdict = { state: 'skipped', met: false };
+
 function judge(d: Decision, inst: InstanceState): Verdict {
-  if (inst.skipVotes > 0) return { state: 'skipped', reason: 'branch' };
+  const { def } = inst.task;
+  d.run.past.drop(inst);
   const upstream = upstreamOf(d.run, inst);
-  const verdict = evaluateUpstream(upstream);
-  if (verdict.state !== null) return { state: verdict.state, reason: `trigger_rule:${upstream.rule}` };
+  const verdict = inst.skipVotes > 0 ? BRANCH_SKIP : evaluateUpstream(upstream);
+  if (verdict.state !== null) {
+    const past = def.waitForPastDependsBeforeSkipping === true ? pastOfTask(d.context, inst.task) : undefined;
+    const held = holdSkipForPast(verdict, past !== undefined, past?.allowsSkip ?? false);
+    if (held.state === null) return byPast(d, inst);
+    return { state: held.state, reason: inst.skipVotes > 0 ? 'branch' : `trigger_rule:${upstream.rule}` };
+  }
   if (!verdict.met) return 'wait';
-  if (inst.wakeAt === undefined || inst.wakeAt <= d.now) return 'run';
+  if (inst.wakeAt === undefined || inst.wakeAt <= d.now) return isHeldByPast(d, inst) ? byPast(d, inst) : 'run';
   d.run.wake.push(inst, inst.wakeAt);
+  return 'wait';
+}
+
+/** A try that has begun goes on whatever becomes of the previous run. */
+function isHeldByPast(d: Decision, inst: InstanceState): boolean {
+  return inst.task.asksPast && !inst.sameTry && !pastOfTask(d.context, inst.task).met;
+}
+
+/** The past holds the instance back: for now, or for good. */
+function byPast(d: Decision, inst: InstanceState): Verdict {
+  const past = pastOfTask(d.context, inst.task);
+  if (inst.task.def.pastFailure === 'skip' && !past.met && past.isFinal) return { state: 'skipped', reason: 'past' };
+  d.run.past.add(inst);
   return 'wait';
 }
 
@@ -125,20 +152,36 @@ function isLatestRun(d: Decision): boolean {
 function publish(d: Decision): void {
   const { run } = d;
   const limit = run.plan.definition.maxActiveTasks;
+  const held: InstanceState[] = [];
   while (run.ready.size > 0 && run.active < limit && run.scheduled < d.context.window) {
     const inst = run.ready.pop();
-    if (inst === undefined) return;
-    schedule(d, inst);
+    if (inst === undefined) break;
+    const past = inst.task.asksPast ? pastOfTask(d.context, inst.task) : undefined;
+    if (past === undefined || inst.sameTry) schedule(d, inst);
+    else if (past.met) schedule(d, inst, past.on);
+    else held.push(inst);
   }
+  if (held.length === 0) return;
+  // The previous run was cleared or marked while these waited for room.
+  for (const inst of held) look(run, inst);
+  settle(d);
+  publish(d);
 }
 
-function schedule(d: Decision, inst: InstanceState): void {
+function schedule(d: Decision, inst: InstanceState, past?: PastReliance): void {
   const again = inst.sameTry;
   const tryNumber = again ? inst.tryNumber : inst.tryNumber + 1;
   const leg = again ? inst.leg + 1 : 1;
   d.emit({
     type: 'TaskScheduled',
-    data: { taskId: inst.task.def.taskId, mapIndex: inst.mapIndex, tryNumber, leg, at: d.now },
+    data: {
+      taskId: inst.task.def.taskId,
+      mapIndex: inst.mapIndex,
+      tryNumber,
+      leg,
+      at: d.now,
+      ...(past === undefined ? {} : { past }),
+    },
   });
 }
 
@@ -147,7 +190,12 @@ function end(d: Decision): void {
   const { run, now } = d;
   if (run.unfinished > 0) {
     const stuck =
-      run.active === 0 && run.waiting === 0 && run.ready.size === 0 && run.dirty.size === 0 && !d.context.paused;
+      run.active === 0 &&
+      run.waiting === 0 &&
+      run.ready.size === 0 &&
+      run.dirty.size === 0 &&
+      run.past.size === 0 &&
+      !d.context.paused;
     if (stuck) d.emit({ type: 'RunFailed', data: { at: now, reason: 'all_tasks_deadlocked' } });
     return;
   }

@@ -1,5 +1,7 @@
+import { met, type PastVerdict } from '../past/rule.ts';
 import type { DagRunEvent } from './events.ts';
 import { evolveRun } from './evolve.ts';
+import type { TaskPlan } from './plan.ts';
 import type { DagRunState } from './state.ts';
 
 /** What a decision may know besides the state. Time comes in as data. */
@@ -10,6 +12,14 @@ export interface DecisionContext {
   readonly paused: boolean;
   /** Most attempts of this run that are published and not yet acknowledged (I5). */
   readonly window: number;
+  /** Whether the past of a task lets it start. Absent: there is no other run. */
+  readonly pastOf?: (task: TaskPlan) => PastVerdict;
+}
+
+const NO_PAST = met('there is no previous run');
+
+export function pastOfTask(context: DecisionContext, task: TaskPlan): PastVerdict {
+  return context.pastOf?.(task) ?? NO_PAST;
 }
 
 export const DEFAULT_WINDOW = 500;

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { Interval, RunType } from '../dag/events.ts';
+import type { PastReliance } from '../past/index.ts';
 import type {
   InstanceRange,
   MapIndex,
@@ -37,7 +38,14 @@ export interface RunStartedData {
 /** Events of `dagRun-{dagId}:{runId}`. `at` is epoch milliseconds on the reporting service's clock. */
 export type DagRunEvent =
   | { readonly type: 'RunStarted'; readonly data: RunStartedData & { readonly at: number } }
-  | { readonly type: 'TaskScheduled'; readonly data: AttemptKey & { readonly at: number } }
+  | {
+      readonly type: 'TaskScheduled';
+      readonly data: AttemptKey & {
+        readonly at: number;
+        /** The previous run that let it start, at the revision at which it was looked at (I10). */
+        readonly past?: PastReliance;
+      };
+    }
   | {
       readonly type: 'TaskQueued';
       readonly data: AttemptKey & { readonly at: number; readonly executor: string; readonly worker: string };

@@ -1,7 +1,7 @@
 import { explainUpstream, evaluateUpstream } from '../trigger-rule/index.ts';
 import { isTerminal } from '../task-instance/index.ts';
 import { upstreamOf } from './advance.ts';
-import type { DecisionContext } from './decision.ts';
+import { pastOfTask, type DecisionContext } from './decision.ts';
 import type { DagRunState, InstanceState } from './state.ts';
 
 /** One rule of "why not yet". */
@@ -12,6 +12,7 @@ export interface Reason {
     | 'task_state'
     | 'branch'
     | 'trigger_rule'
+    | 'past'
     | 'retry_period'
     | 'waiting_for'
     | 'max_active_tasks'
@@ -60,6 +61,10 @@ export function explain(run: DagRunState, inst: InstanceState, context: Decision
       reason: `${run.scheduled} of at most ${context.window} attempts wait for a worker`,
     },
   ];
+  if (inst.task.asksPast) {
+    const past = pastOfTask(context, inst.task);
+    reasons.push({ rule: 'past', passed: past.met || inst.open || inst.sameTry, reason: past.reason });
+  }
   if (inst.waitFor !== undefined) {
     const { request } = inst.waitFor;
     reasons.push({

@@ -18,6 +18,8 @@ export interface TaskPlan {
   readonly weight: number;
   /** Another task takes this task's return value as an input. */
   readonly feeds: boolean;
+  /** Its instances look at the previous run before they start. */
+  readonly asksPast: boolean;
 }
 
 /** A DAG version made ready for deciding: compiled once, shared by all of its runs. */
@@ -27,6 +29,8 @@ export interface RunPlan {
   readonly graph: TaskGraph;
   readonly tasks: readonly TaskPlan[];
   readonly indexOf: ReadonlyMap<string, number>;
+  /** A task looks at the previous run. */
+  readonly asksPast: boolean;
 }
 
 /** Work proportional to the number of edges. Throws for a definition that a parse should have refused (a cycle, an unknown id). */
@@ -53,6 +57,7 @@ export function compilePlan(version: string, definition: DagDefinition): RunPlan
     leaf: leaves.has(index),
     weight: weights[index]!,
     feeds: feeding.has(def.taskId),
+    asksPast: def.dependsOnPast || def.waitForDownstream,
   }));
-  return { version, definition, graph, tasks, indexOf: graph.indexOf };
+  return { version, definition, graph, tasks, indexOf: graph.indexOf, asksPast: tasks.some((task) => task.asksPast) };
 }

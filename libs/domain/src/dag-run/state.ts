@@ -1,6 +1,7 @@
 import type { RunStartedData, WaitFor } from './events.ts';
 import type { RunPlan, TaskPlan } from './plan.ts';
 import { Heap } from './heap.ts';
+import { PastWaits } from './past-waits.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { WakeQueue } from './wake-queue.ts';
 import { newUpstreamCounts, type UpstreamCounts } from '../trigger-rule/index.ts';
@@ -50,6 +51,8 @@ export interface TaskRuntime {
   readonly counts: UpstreamCounts;
   /** Derived: the same over the setups further up that must have succeeded. */
   readonly setups: UpstreamCounts;
+  /** Derived: its own instances that are success or skipped. */
+  passed: number;
 }
 
 /** Everything that the run's next decision depends on: folded from the events of its stream, in place. */
@@ -84,6 +87,8 @@ export interface DagRunState {
   held: InstanceState[];
   readonly ready: ReadyQueue;
   readonly wake: WakeQueue;
+  /** Instances that wait for the previous run. */
+  readonly past: PastWaits;
 }
 
 /** The state before the first event: every instance without a status, every one to be looked at. */
@@ -95,6 +100,7 @@ export function initialRun(plan: RunPlan): DagRunState {
       instances: [newInstance(task, UNMAPPED, 0)],
       counts: newUpstreamCounts(task.upstream.length, directSetups),
       setups: newUpstreamCounts(task.indirectSetups.length),
+      passed: 0,
     };
   });
   const state: DagRunState = {
@@ -119,6 +125,7 @@ export function initialRun(plan: RunPlan): DagRunState {
     held: [],
     ready: new ReadyQueue(),
     wake: new WakeQueue(),
+    past: new PastWaits(),
   };
   for (const task of tasks)
     if (task.plan.upstream.length === 0 || canFireEarly(task.plan)) look(state, task.instances[0]!);

@@ -11,8 +11,10 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
   if (from === to) return;
   inst.state = to;
   run.ready.drop(inst);
+  run.past.drop(inst);
   countRun(run, inst, from, -1);
   countRun(run, inst, to, 1);
+  run.tasks[inst.task.index]!.passed += (isPassed(to) ? 1 : 0) - (isPassed(from) ? 1 : 0);
   if (to === 'failed' && inst.task.def.teardown !== true) run.failing = true;
   const was = isTerminal(from);
   const is = isTerminal(to);
@@ -23,6 +25,9 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
   if (was || is) tellNeighbours(run, inst, was ? from : undefined, is ? to : undefined);
   look(run, inst);
 }
+
+/** What the next run's past counts as done well. */
+const isPassed = (state: TaskState): boolean => state === 'success' || state === 'skipped';
 
 function countRun(run: DagRunState, inst: InstanceState, state: TaskState, by: 1 | -1): void {
   if (!isTerminal(state)) run.unfinished += by;

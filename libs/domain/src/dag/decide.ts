@@ -2,6 +2,7 @@ import { err, ok, type Json, type Result } from '@rondo/kernel';
 import { manualInterval, nextRun, runIdFor, validateRunId, type NextRun } from '../schedule/index.ts';
 import type { DagDefinition } from './definition.ts';
 import type { DagEvent, DagScheduling, Interval, RunType, RunWaiter } from './events.ts';
+import { isSameSummary, type RunSummary } from '../past/index.ts';
 import { evolveDag, runStandOf, type DagState } from './state.ts';
 
 /** Expected refusals, with what is allowed in the message. */
@@ -84,6 +85,8 @@ export interface TriggerRun {
   readonly key?: string;
   readonly note?: string;
   readonly waiter?: RunWaiter;
+  /** Its tasks do not wait for their past. Default false. */
+  readonly ignoreDependsOnPast?: boolean;
   /** Random text that keeps apart the ids of runs without a logical date. */
   readonly suffix: string;
 }
@@ -143,6 +146,7 @@ export function triggerRun(
       ...(key === undefined ? {} : { key }),
       ...(note === undefined ? {} : { note }),
       ...(waiter === undefined ? {} : { waiter }),
+      ...(command.ignoreDependsOnPast === true ? { ignoreDependsOnPast: true } : {}),
     },
   });
   return ok({ runId, existed: false });
@@ -180,16 +184,30 @@ export function admit(d: DagDecision): void {
   }
 }
 
-/** `reason`: why a run that never started has ended. */
-export function closeRun(d: DagDecision, runId: string, state: 'success' | 'failed', reason?: string): void {
+/** `reason`: why a run that never started has ended. `past`: what the next run may want to know. */
+export function closeRun(
+  d: DagDecision,
+  runId: string,
+  state: 'success' | 'failed',
+  { reason, past }: { readonly reason?: string | undefined; readonly past?: RunSummary | undefined } = {},
+): void {
   if (!d.dag.active.has(runId) && !d.dag.queued.has(runId)) return;
-  d.emit({ type: 'RunClosed', data: { runId, state, ...(reason === undefined ? {} : { reason }) } });
+  const data = { runId, state, ...(reason === undefined ? {} : { reason }), ...(past === undefined ? {} : { past }) };
+  d.emit({ type: 'RunClosed', data });
   const limit = d.dag.scheduling?.maxConsecutiveFailedDagRuns ?? 0;
   if (limit > 0 && d.dag.failedInARow >= limit && !d.dag.paused)
     d.emit({
       type: 'DagPaused',
       data: { reason: `the last ${d.dag.failedInARow} runs failed (maxConsecutiveFailedDagRuns ${limit})` },
     });
+}
+
+/** The tasks of a closed run may have been marked: what the next run looks at is told again if it differs. */
+export function reviseSummary(d: DagDecision, runId: string, past: RunSummary | undefined): void {
+  if (past === undefined || !d.dag.closed.has(runId)) return;
+  const known = d.dag.line.find(runId);
+  if (known !== undefined && !isSameSummary(known.summary, past))
+    d.emit({ type: 'RunSummaryRevised', data: { runId, past } });
 }
 
 export function reopenRun(d: DagDecision, runId: string): void {

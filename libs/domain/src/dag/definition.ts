@@ -71,6 +71,12 @@ export interface TaskDefinition {
   readonly maxLostAttempts: number;
   readonly dependsOnPast: boolean;
   readonly waitForDownstream: boolean;
+  /** `skip`: skipped when the previous instance did not succeed and its run is closed. Default `wait`. */
+  readonly pastFailure?: 'wait' | 'skip';
+  /** Default true: the first run that has the task waits for nothing. */
+  readonly ignoreFirstDependsOnPast?: boolean;
+  /** Default false: a skip is written whatever the past came to. */
+  readonly waitForPastDependsBeforeSkipping?: boolean;
   readonly email: readonly string[];
   readonly emailOnFailure: boolean;
   readonly emailOnRetry: boolean;

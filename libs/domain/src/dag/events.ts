@@ -1,6 +1,7 @@
 import type { Json } from '@rondo/kernel';
 import type { RunState } from '../task-instance/index.ts';
 import type { TimetableSpec } from '../schedule/index.ts';
+import type { RunSummary } from '../past/index.ts';
 
 export type RunType = 'scheduled' | 'manual' | 'backfill' | 'asset_triggered';
 export type Interval = readonly [start: number, end: number];
@@ -47,8 +48,12 @@ export type DagEvent =
         readonly state: Extract<RunState, 'success' | 'failed'>;
         /** Of a run that ended before it started: its own stream tells the others'. */
         readonly reason?: string;
+        /** Of a run that tasks of the next run look at. */
+        readonly past?: RunSummary;
       };
-    };
+    }
+  /** Tasks of a closed run were marked. */
+  | { readonly type: 'RunSummaryRevised'; readonly data: { readonly runId: string; readonly past: RunSummary } };
 
 export interface RunRequestedData {
   readonly runId: string;
@@ -64,4 +69,6 @@ export interface RunRequestedData {
   readonly key?: string;
   readonly note?: string;
   readonly waiter?: RunWaiter;
+  /** Its tasks do not wait for their past. */
+  readonly ignoreDependsOnPast?: true;
 }

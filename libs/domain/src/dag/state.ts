@@ -1,4 +1,5 @@
 import { assertNever } from '@rondo/kernel';
+import { RunLine } from '../past/line.ts';
 import type { DagEvent, DagScheduling, Interval, RunRequestedData, RunWaiter } from './events.ts';
 
 /** A run that has been asked for and is not closed. */
@@ -28,6 +29,8 @@ export interface DagState {
   readonly logicalDates: Map<number, string>;
   /** Idempotency-Key → run id. */
   readonly keys: Map<string, string>;
+  /** Runs with a logical date, in its order, and how the closed ones ended. */
+  readonly line: RunLine;
   readonly waiters: Map<string, RunWaiter>;
   /** Data interval of the last scheduled run: the timetable goes on from there. */
   last: Interval | null;
@@ -48,6 +51,7 @@ export function initialDag(dagId: string): DagState {
     closed: new Map(),
     logicalDates: new Map(),
     keys: new Map(),
+    line: new RunLine(),
     waiters: new Map(),
     last: null,
     failedInARow: 0,
@@ -86,6 +90,7 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
     case 'RunReopened': {
       const closed = dag.closed.get(event.data.runId);
       dag.closed.delete(event.data.runId);
+      dag.line.summarise(event.data.runId, undefined);
       if (closed?.state === 'failed' && dag.failedInARow > 0) dag.failedInARow--;
       dag.queued.set(event.data.runId, {
         runId: event.data.runId,
@@ -99,9 +104,13 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       dag.active.delete(runId);
       dag.queued.delete(runId);
       dag.closed.set(runId, { state, version });
+      dag.line.summarise(runId, event.data.past);
       dag.failedInARow = state === 'failed' ? dag.failedInARow + 1 : 0;
       return;
     }
+    case 'RunSummaryRevised':
+      dag.line.summarise(event.data.runId, event.data.past);
+      return;
     default:
       assertNever(event, 'event of a DAG');
   }
@@ -109,7 +118,11 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
 
 function requested(dag: DagState, run: RunRequestedData): void {
   dag.queued.set(run.runId, { runId: run.runId, requested: run });
-  if (run.logicalDate !== null) dag.logicalDates.set(run.logicalDate, run.runId);
+  if (run.logicalDate !== null) {
+    dag.logicalDates.set(run.logicalDate, run.runId);
+    const { runId, runType, ignoreDependsOnPast = false } = run;
+    dag.line.add({ runId, date: run.logicalDate, runType, ignoresPast: ignoreDependsOnPast, summary: undefined });
+  }
   if (run.key !== undefined) dag.keys.set(run.key, run.runId);
   if (run.waiter !== undefined) dag.waiters.set(run.runId, run.waiter);
   if (run.runType === 'scheduled' && run.dataInterval !== null) dag.last = run.dataInterval;

@@ -30,6 +30,12 @@ export interface TaskAttributes {
   readonly dependsOnPast?: boolean;
   /** Wait for the direct downstream of this task in the previous run as well. Default false. */
   readonly waitForDownstream?: boolean;
+  /** `skip`: this task is skipped when it did not succeed in the previous run and that run has ended. Default `wait`. */
+  readonly pastFailure?: 'wait' | 'skip';
+  /** The first run that has this task waits for nothing. Default true. */
+  readonly ignoreFirstDependsOnPast?: boolean;
+  /** A skip of this task waits for the previous run too. Default false. */
+  readonly waitForPastDependsBeforeSkipping?: boolean;
   /** Addresses; several in one text are parted by `,` or `;`. */
   readonly email?: string | readonly string[];
   /** Default true. */
@@ -121,6 +127,9 @@ const shape = {
   maxLostAttempts: wholeNumber(0),
   dependsOnPast: flag(),
   waitForDownstream: flag(),
+  pastFailure: oneOf(['wait', 'skip']),
+  ignoreFirstDependsOnPast: flag(),
+  waitForPastDependsBeforeSkipping: flag(),
   email: emails,
   emailOnFailure: flag(),
   emailOnRetry: flag(),

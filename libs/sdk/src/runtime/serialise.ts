@@ -65,6 +65,9 @@ function serialiseTask(task: Task, file: string): TaskDefinition {
     // Waiting for the downstream of the previous run is waiting for the previous run.
     dependsOnPast: (a.dependsOnPast ?? false) || (a.waitForDownstream ?? false),
     waitForDownstream: a.waitForDownstream ?? false,
+    ...(a.pastFailure === 'skip' ? { pastFailure: 'skip' as const } : {}),
+    ...(a.ignoreFirstDependsOnPast === false ? { ignoreFirstDependsOnPast: false } : {}),
+    ...(a.waitForPastDependsBeforeSkipping === true ? { waitForPastDependsBeforeSkipping: true } : {}),
     email: a.email ?? [],
     emailOnFailure: a.emailOnFailure ?? true,
     emailOnRetry: a.emailOnRetry ?? true,

@@ -15,7 +15,7 @@ function instanceView(inst: InstanceState) {
  * instances to look at, and the queues.
  */
 export function viewOf(run: DagRunState) {
-  const { plan: _plan, tasks, dirty: _dirty, held: _held, ready: _ready, wake: _wake, ...fields } = run;
+  const { plan: _plan, tasks, dirty: _dirty, held: _held, ready: _ready, wake: _wake, past: _past, ...fields } = run;
   return {
     ...fields,
     counts: Object.fromEntries(

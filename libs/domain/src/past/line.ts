@@ -1,0 +1,85 @@
+import type { RunType } from '../dag/events.ts';
+import type { RunSummary } from './summary.ts';
+
+/** Closing summaries that a DAG keeps in memory: those of the runs that were closed last. */
+export const SUMMARIES_KEPT = 1_000;
+
+/** A run with a logical date: one that has a previous run, and may be one. */
+export interface DatedRun {
+  readonly runId: string;
+  readonly date: number;
+  readonly runType: RunType;
+  readonly ignoresPast: boolean;
+  /** How its tasks ended; undefined while it is open, and where nothing was recorded or kept. */
+  summary: RunSummary | undefined;
+}
+
+/** The runs of a DAG by logical date. A run is found in logarithmic time, its neighbours in constant time. */
+export class RunLine {
+  private readonly runs: DatedRun[] = [];
+  private readonly byId = new Map<string, DatedRun>();
+  private readonly summarised = new Set<string>();
+
+  add(run: DatedRun): void {
+    this.runs.splice(this.placeOf(run.date), 0, run);
+    this.byId.set(run.runId, run);
+  }
+
+  find(runId: string): DatedRun | undefined {
+    return this.byId.get(runId);
+  }
+
+  /** Keeps what the next run needs to know; undefined forgets it. */
+  summarise(runId: string, summary: RunSummary | undefined): void {
+    const run = this.byId.get(runId);
+    if (run === undefined) return;
+    run.summary = summary;
+    this.summarised.delete(runId);
+    if (summary === undefined) return;
+    this.summarised.add(runId);
+    if (this.summarised.size <= SUMMARIES_KEPT) return;
+    const [oldest] = this.summarised;
+    this.summarised.delete(oldest!);
+    this.byId.get(oldest!)!.summary = undefined;
+  }
+
+  /** With catch-up the last run before it that was not made by hand, else the last run before it. */
+  previousOf(runId: string, catchup: boolean): DatedRun | undefined {
+    return this.before(runId, (run) => !catchup || run.runType !== 'manual');
+  }
+
+  /** The last run before it for which `wanted` holds. */
+  before(runId: string, wanted: (run: DatedRun) => boolean): DatedRun | undefined {
+    const run = this.byId.get(runId);
+    if (run === undefined) return undefined;
+    for (let at = this.placeOf(run.date) - 1; at >= 0; at--) if (wanted(this.runs[at]!)) return this.runs[at];
+    return undefined;
+  }
+
+  /** The runs for which it is the previous one, or would be were it not made by hand. */
+  followersOf(runId: string, catchup: boolean): DatedRun[] {
+    const run = this.byId.get(runId);
+    if (run === undefined) return [];
+    const followers: DatedRun[] = [];
+    for (let at = this.placeOf(run.date) + 1; at < this.runs.length; at++) {
+      const next = this.runs[at]!;
+      followers.push(next);
+      if (!catchup || next.runType !== 'manual') break;
+    }
+    return followers;
+  }
+
+  /** How many runs lie before the date. */
+  private placeOf(date: number): number {
+    let low = 0;
+    let high = this.runs.length;
+    // Nearly every run comes after all others.
+    if (high === 0 || this.runs[high - 1]!.date < date) return high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.runs[middle]!.date < date) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
