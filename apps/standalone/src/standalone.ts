@@ -6,7 +6,9 @@ import { reportOf, watchRun, type WatchedRun } from './watch-run.ts';
 
 /** The task of the example whose return value is its report. */
 const REPORT_TASK = 'check_threshold';
+/** How long running attempts may go on after a signal, and how long all may take. */
 const GRACE_MS = 5_000;
+const STOP_MS = 20_000;
 
 /** Starts, runs the example where it is wanted, stays up until a signal. Answers the exit status. */
 export async function runStandalone(config: StandaloneConfig): Promise<number> {
@@ -32,7 +34,7 @@ export async function runStandalone(config: StandaloneConfig): Promise<number> {
     status = done ?? 0;
   }
   if (!config.once) await ended;
-  await platform.stop(GRACE_MS);
+  await stop(platform, say);
   return status;
 }
 
@@ -40,6 +42,16 @@ function greet(platform: Platform, config: StandaloneConfig, say: (text: string)
   say(`Rondo ${platform.version}: API on ${platform.url ?? 'no address'}  (data ${config.data}, DAGs ${config.dags})`);
   for (const failure of platform.importErrors)
     say(`  import error  ${failure.file}${failure.line === undefined ? '' : `:${failure.line}`}  ${failure.message}`);
+}
+
+/** Stops in order. What cannot be stopped (a disk that is full, a store that is away) does not hold the process for ever. */
+async function stop(platform: Platform, say: (text: string) => void): Promise<void> {
+  const timer = setTimeout(() => {
+    say(`The platform did not stop within ${STOP_MS / 1_000} s: it ends as it is. The next start goes on from the history.`);
+    process.exit(1);
+  }, STOP_MS);
+  await platform.stop(GRACE_MS);
+  clearTimeout(timer);
 }
 
 /** The exit status: 0 only if the run succeeded. */
