@@ -115,7 +115,7 @@ export class Node {
     this.store = store;
     this.blobs = blobs;
     this.commands = new BusCommands(this.bus, clock, ids);
-    this.gateway = new Gateway({ bus: this.bus, clock, session: this.worker, executor: 'local' });
+    this.gateway = new Gateway({ bus: this.bus, store, clock, session: this.worker, executor: 'local' });
     this.scheduler = new Scheduler({
       store,
       bus: this.bus,

@@ -18,6 +18,7 @@ const GROUPS = [
   'timetable',
   'template',
   'clear',
+  'pool_selection',
 ];
 
 const casesOf = (file: string): readonly Case[] => readCases(readFileSync(file, 'utf8'));

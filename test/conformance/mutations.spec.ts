@@ -75,6 +75,12 @@ const MUTATIONS: readonly Mutation[] = [
     to: 'fitsMonth(year, month, day) && fitsWeek(year, month, day)',
     fails: 'cron_presets/either day',
   },
+  {
+    file: 'pool/pool.ts',
+    from: 'wanted > size - occupied',
+    to: 'occupied >= size',
+    fails: 'pool_selection/a smaller one',
+  },
   { file: 'schedule/parse.ts', from: "'0 0 1 */3 *'", to: "'0 0 1 */4 *'", fails: 'cron_presets/quarterly' },
 ];
 

@@ -6,6 +6,7 @@ import { clear } from './groups/clear.ts';
 import { cronPresets } from './groups/cron-presets.ts';
 import { dagrunState } from './groups/dagrun-state.ts';
 import { dependsOnPast } from './groups/depends-on-past.ts';
+import { poolSelection } from './groups/pool-selection.ts';
 import { template } from './groups/template.ts';
 import { timetable } from './groups/timetable.ts';
 import { triggerRule } from './groups/trigger-rule.ts';
@@ -22,6 +23,7 @@ const GROUPS: Readonly<Record<string, GroupMapping>> = {
   template,
   clear,
   weight_rule: weightRule,
+  pool_selection: poolSelection,
 };
 
 export type CaseResult =

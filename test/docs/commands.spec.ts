@@ -141,7 +141,7 @@ describe('docs/running.md', () => {
 
   it.each(table.map((cell) => [codeIn(cell)[0]!]))('%s is taken', (shown) => {
     const [flag, value] = shown.split(' ');
-    const sample = { DIR: 'x', ADDRESS: '127.0.0.1', N: '1', NAME: 'local', DAG: 'x' }[value ?? ''];
+    const sample = { DIR: 'x', ADDRESS: '127.0.0.1', N: '1', NAME: 'local', NAMES: 'a,b', DAG: 'x' }[value ?? ''];
     expect(startError(sample === undefined ? [flag!] : [flag!, sample])).toBe('');
   });
 

@@ -17,7 +17,16 @@ import {
 } from '@rondo/adapter-embedded';
 import { attemptServices, StoredSecrets } from '@rondo/application';
 import type { FailPoint, Result } from '@rondo/kernel';
-import type { BlobStore, BundleStore, Clock, Ids, LogStore, MessageBus, SecretBox } from '@rondo/ports';
+import {
+  ALL_QUEUES,
+  type BlobStore,
+  type BundleStore,
+  type Clock,
+  type Ids,
+  type LogStore,
+  type MessageBus,
+  type SecretBox,
+} from '@rondo/ports';
 import { PROJECTION_MODULE } from '@rondo/projections';
 import { connectionFromEnv, variableFromEnv } from '@rondo/sdk';
 import type { StoreFolders } from './worker-stores.ts';
@@ -28,6 +37,7 @@ export interface AdapterOptions {
   readonly paths: DataPaths;
   readonly dags: string;
   readonly workers: number;
+  readonly queues?: readonly string[] | undefined;
   readonly parseTimeoutMs?: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly failPoint?: { readonly point: FailPoint; readonly hit: number } | undefined;
@@ -51,7 +61,7 @@ export interface Adapters {
 }
 
 export async function openAdapters(options: AdapterOptions): Promise<Adapters> {
-  const { paths, dags, workers, parseTimeoutMs, env, failPoint, isFresh, notice } = options;
+  const { paths, dags, workers, queues = [ALL_QUEUES], parseTimeoutMs, env, failPoint, isFresh, notice } = options;
   const store = await openEmbeddedEventStore({
     folder: paths.folder,
     ...(failPoint === undefined ? {} : { failPoint }),
@@ -92,6 +102,7 @@ export async function openAdapters(options: AdapterOptions): Promise<Adapters> {
       stores: { module: new URL('./worker-stores.ts', import.meta.url), options: folders },
       services: attemptServices({ lookup, readModels, store, blobs }),
       limits: { slots: workers },
+      queues,
       ...(parseTimeoutMs === undefined ? {} : { parse: { timeoutMs: parseTimeoutMs } }),
       passEnv: ['RONDO_EXAMPLE_*'],
       onNotice: notice,

@@ -11,6 +11,7 @@ const OPTIONS = {
   port: { type: 'string' },
   workers: { type: 'string' },
   executor: { type: 'string' },
+  queues: { type: 'string' },
   'parse-timeout': { type: 'string' },
   run: { type: 'string' },
   'no-run': { type: 'boolean' },
@@ -30,6 +31,7 @@ Starts the platform with every service in one process, runs the example once and
   --port N          port of the API (default 8080, or the next free one; RONDO_PORT)
   --workers N       attempts that run at once (default: one for each core; RONDO_WORKERS)
   --executor NAME   local, or sequential: one attempt at a time (default local; RONDO_EXECUTOR)
+  --queues NAMES    queues whose tasks are run, separated by commas (default: all; RONDO_QUEUES)
   --parse-timeout N seconds that a DAG file may take to load (default 30; RONDO_PARSE_TIMEOUT)
   --run DAG         run this DAG once after the start (default monitor_errors where the folder has it)
   --no-run          run nothing
@@ -52,6 +54,7 @@ const SOURCES: readonly {
   { name: 'port', flag: 'port', variable: 'RONDO_PORT' },
   { name: 'workers', flag: 'workers', variable: 'RONDO_WORKERS' },
   { name: 'executor', flag: 'executor', variable: 'RONDO_EXECUTOR' },
+  { name: 'queues', flag: 'queues', variable: 'RONDO_QUEUES' },
   { name: 'parseTimeout', flag: 'parse-timeout', variable: 'RONDO_PARSE_TIMEOUT' },
   { name: 'run', flag: 'run' },
   { name: 'token', variable: 'RONDO_API_TOKEN' },
@@ -100,6 +103,11 @@ const Settings = z.object({
   port: whole(0, 65_535).optional(),
   workers: whole(1, 1_000).optional(),
   executor: z.enum(['local', 'sequential']).default('local'),
+  queues: z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .pipe(z.array(z.string().min(1, 'names of queues, separated by commas, are allowed')))
+    .optional(),
   parseTimeout: whole(1, 3_600).default(30),
   run: z.string().min(1).optional(),
   hosts: z
@@ -119,6 +127,8 @@ export interface StandaloneConfig {
   readonly port: number | undefined;
   readonly workers: number;
   readonly executor: 'local' | 'sequential';
+  /** Undefined: all. */
+  readonly queues: readonly string[] | undefined;
   readonly parseTimeoutMs: number;
   /** The DAG to run once after the start. */
   readonly run: string | undefined;
@@ -161,6 +171,7 @@ export function readConfig(args: readonly string[], env: Environment, base: stri
       port: s.port,
       workers: s.workers ?? availableParallelism(),
       executor: s.executor,
+      queues: s.queues,
       parseTimeoutMs: s.parseTimeout * 1_000,
       run: flags['no-run'] === true ? undefined : (s.run ?? 'monitor_errors'),
       runIsWanted: s.run !== undefined || flags.once === true,

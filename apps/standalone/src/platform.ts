@@ -24,6 +24,8 @@ export interface PlatformOptions {
   readonly dags: string;
   /** Attempts at once. */
   readonly workers: number;
+  /** Queues that the worker serves. Default: all. */
+  readonly queues?: readonly string[] | undefined;
   readonly executor: 'local' | 'sequential';
   /** Milliseconds that a DAG file may take to load. Default 30 s. */
   readonly parseTimeoutMs?: number;
@@ -143,6 +145,7 @@ class StandalonePlatform implements Platform {
       worker: adapters.worker,
       gateway: (session) => ({
         bus,
+        store,
         clock,
         session,
         executor: options.executor,

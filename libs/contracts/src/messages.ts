@@ -3,6 +3,7 @@ import type {
   BundleRef,
   CallbackAssignment,
   DagDefinition,
+  PoolLoad,
   RunReport,
   RunWaiter,
   Selection,
@@ -122,6 +123,21 @@ export interface ReasonView {
   readonly rule: string;
   readonly passed: boolean;
   readonly reason: string;
+}
+
+/** How an attempt stands with the gateway that it was published to. */
+export interface AdmissionAnswer {
+  readonly admitted: boolean;
+  /** What it waits for, or where it is. */
+  readonly reason: string;
+}
+
+/** What gateways are asked: answers are of this moment. */
+export interface AdmissionQueries {
+  /** Undefined: the gateway does not know the attempt. */
+  admissionOf(attemptId: string): Promise<AdmissionAnswer | undefined>;
+  /** In the order of the names; nothing is held of a pool that is not known. */
+  poolLoads(names: readonly string[]): Promise<readonly PoolLoad[]>;
 }
 
 /** Where commands are sent: routes to the owner of the DAG and waits for its answer. */

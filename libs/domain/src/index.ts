@@ -3,6 +3,7 @@ export * from './dag/index.ts';
 export * from './dag-run/index.ts';
 export * from './graph/index.ts';
 export * from './past/index.ts';
+export * from './pool/index.ts';
 export * from './retry/index.ts';
 export * from './schedule/index.ts';
 export * from './task-instance/index.ts';

@@ -46,10 +46,14 @@ export type WorkerReport =
   | { readonly kind: 'lost'; readonly id: string; readonly at: number; readonly reason: string }
   | { readonly kind: 'callback'; readonly id: string; readonly at: number; readonly error?: TaskError };
 
+/** Among a worker's queues: it serves every queue. */
+export const ALL_QUEUES = '*';
+
 export interface WorkerHello {
   readonly worker: string;
   /** Attempts that may run at once. */
   readonly slots: number;
+  /** Queues that it serves; `ALL_QUEUES`: every one. */
   readonly queues: readonly string[];
   /** Attempts that this worker is running now. */
   readonly running: readonly string[];

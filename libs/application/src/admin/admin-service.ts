@@ -1,5 +1,13 @@
 import { hash } from 'node:crypto';
-import type { Connection, ConnectionEvent, Sealed, VariableEvent } from '@rondo/domain';
+import {
+  DEFAULT_POOL,
+  INFINITE_SLOTS,
+  type Connection,
+  type ConnectionEvent,
+  type PoolEvent,
+  type Sealed,
+  type VariableEvent,
+} from '@rondo/domain';
 import { err, ok, type Result } from '@rondo/kernel';
 import type { Clock, EventStore, Ids, Position, RecordedEvent, SecretBox } from '@rondo/ports';
 import { envelope, type Trace } from '../scheduler/envelope.ts';
@@ -25,6 +33,15 @@ export interface VariableInput {
   readonly description?: string;
 }
 
+export interface PoolInput {
+  readonly name: string;
+  /** From 0; -1: no limit. */
+  readonly slots: number;
+  readonly description?: string;
+  /** Only false, the default, is allowed. */
+  readonly includeDeferred?: boolean;
+}
+
 /** What is left out of `password` and `extra` stays as it was; null removes it. */
 export interface ConnectionInput extends Omit<Connection, 'password' | 'extra'> {
   readonly password?: string | null;
@@ -45,9 +62,9 @@ interface WriteOptions {
   readonly create?: boolean;
 }
 
-type AdminEvent = VariableEvent | ConnectionEvent;
+type AdminEvent = VariableEvent | ConnectionEvent | PoolEvent;
 
-/** Writes variables and connections: sealed, each to its own stream, with the revision that the decision saw. */
+/** Writes variables and connections, sealed, and pools: each to its own stream, with the revision that the decision saw. */
 export class AdminService {
   private readonly options: AdminServiceOptions;
 
@@ -92,6 +109,35 @@ export class AdminService {
     return this.write(`connection-${connId}`, options, (before) => {
       if (before?.type !== 'ConnectionSet') return refuse('not_found', `there is no connection '${connId}'`);
       return ok({ event: { type: 'ConnectionDeleted', data: { connId } }, created: false });
+    });
+  }
+
+  setPool(input: PoolInput, options: WriteOptions): Promise<Result<Written, AdminRefusal>> {
+    const { name, slots, description, includeDeferred = false } = input;
+    return this.write(`pool-${name}`, options, (before) => {
+      const exists = before?.type === 'PoolSet';
+      if (exists && options.create === true) return refuse('conflict', `pool '${name}' exists already`);
+      if (!Number.isSafeInteger(slots) || slots < INFINITE_SLOTS)
+        return refuse(
+          'invalid',
+          `pool '${name}': slots is ${slots}; allowed: a whole number from 0, or -1 for no limit`,
+        );
+      if (includeDeferred)
+        return refuse(
+          'invalid',
+          `pool '${name}': includeDeferred is true; allowed: false, as deferred tasks hold no slots`,
+        );
+      const data = { name, slots, ...(description === undefined ? {} : { description }), includeDeferred };
+      return ok({ event: { type: 'PoolSet', data }, created: !exists });
+    });
+  }
+
+  /** What runs in the pool goes on; what waits for it waits until the pool is set again. */
+  deletePool(name: string, options: WriteOptions): Promise<Result<Written, AdminRefusal>> {
+    return this.write(`pool-${name}`, options, (before) => {
+      if (name === DEFAULT_POOL.name) return refuse('invalid', `pool '${name}' cannot be deleted: it can be resized`);
+      if (before?.type !== 'PoolSet') return refuse('not_found', `there is no pool '${name}'`);
+      return ok({ event: { type: 'PoolDeleted', data: { name } }, created: false });
     });
   }
 

@@ -1,25 +1,32 @@
-import { attemptId, parseAttemptId, type AttemptRef } from '@rondo/domain';
+import { Admission, attemptId, DEFAULT_POOL, parseAttemptId, type PoolLoad } from '@rondo/domain';
 import {
   TOPICS,
+  type AdmissionAnswer,
+  type AdmissionQueries,
   type AttemptReport,
   type ReadyMessage,
   type ReadyOrder,
   type SchedulerMessage,
 } from '@rondo/contracts';
-import type {
-  CallbackAssignment,
-  Clock,
-  Consumer,
-  MessageBus,
-  WorkerHello,
-  WorkerReport,
-  WorkerSession,
+import {
+  ALL_QUEUES,
+  type CallbackAssignment,
+  type Clock,
+  type Consumer,
+  type EventStore,
+  type MessageBus,
+  type WorkerHello,
+  type WorkerReport,
+  type WorkerSession,
 } from '@rondo/ports';
-import { OrderQueue } from './order-queue.ts';
 import { Pace } from './pace.ts';
+import { PoolWatch } from './pool-watch.ts';
+import { waitText } from './wait-text.ts';
 
 export interface GatewayOptions {
   readonly bus: MessageBus;
+  /** Where pools are set. */
+  readonly store: EventStore;
   readonly clock: Clock;
   readonly session: WorkerSession;
   /** `sequential`: one attempt at a time; `local`: as many as the worker has slots. */
@@ -31,7 +38,7 @@ export interface GatewayOptions {
 }
 
 interface Assigned {
-  readonly attempt: AttemptRef;
+  readonly order: ReadyOrder;
   readonly queuedAt: number;
 }
 
@@ -40,12 +47,16 @@ const BUSY_FACTOR = 4;
 const GATHER_REPORTS = 64;
 const GATHER_MS = 1;
 
-/** Hands attempts that may run to a worker, by priority, and passes its reports on. Its state is soft (I2). */
-export class Gateway {
+/**
+ * Hands attempts that may run to a worker, by priority, and passes its reports on. An attempt takes the slots of its pool and
+ * a place at the worker in one step, and gives both back when it ends. Its state is soft (I2).
+ */
+export class Gateway implements AdmissionQueries {
   /** Milliseconds that attempts ran, all together. */
   executedMs = 0;
   private readonly options: GatewayOptions;
-  private readonly waiting = new OrderQueue();
+  private readonly waiting: Admission<ReadyOrder>;
+  private readonly pools: PoolWatch;
   private readonly assigned = new Map<string, Assigned>();
   /** Attempts whose end was passed on and is not durable yet: a restated order of one is dropped. */
   private readonly ended = new Set<string>();
@@ -61,10 +72,16 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     this.options = options;
     this.pace = new Pace();
+    this.waiting = new Admission([DEFAULT_POOL], { queue: () => false, executor: () => false });
+    this.pools = new PoolWatch(options.store, (name, pool) => {
+      this.waiting.setPool(name, pool);
+      this.assign();
+    });
   }
 
   /** Begins the worker's session first: what its last process left unfinished is known before any order is restated. */
   async start(): Promise<void> {
+    await this.pools.start();
     await this.options.session.start({
       onHello: (hello) => this.onHello(hello),
       onReports: (reports) => this.onReports(reports),
@@ -81,6 +98,7 @@ export class Gateway {
   }
 
   async stop(graceMs: number): Promise<void> {
+    await this.pools.stop();
     await this.consumer?.close();
     await this.options.session.stop(graceMs);
   }
@@ -101,12 +119,40 @@ export class Gateway {
     };
   }
 
+  admissionOf(id: string): Promise<AdmissionAnswer | undefined> {
+    const wait = this.waiting.waitOf(id);
+    if (wait !== undefined) {
+      const { slots, options } = this;
+      const place = {
+        executor: options.executor,
+        queues: this.hello?.queues ?? [],
+        slots,
+        assigned: this.assigned.size,
+      };
+      return Promise.resolve({ admitted: false, reason: waitText(wait, place) });
+    }
+    if (!this.assigned.has(id)) return Promise.resolve(undefined);
+    return Promise.resolve({ admitted: true, reason: `admitted: it is with worker '${this.hello?.worker ?? ''}'` });
+  }
+
+  poolLoads(names: readonly string[]): Promise<readonly PoolLoad[]> {
+    return Promise.resolve(names.map((name) => this.waiting.load(name)));
+  }
+
   private onHello(hello: WorkerHello): void {
     this.hello = hello;
-    const slots = this.options.executor === 'sequential' ? 1 : hello.slots;
-    this.slots = Math.min(slots, this.options.parallelism ?? slots);
+    const { executor, parallelism } = this.options;
+    const slots = executor === 'sequential' ? 1 : hello.slots;
+    this.slots = Math.min(slots, parallelism ?? slots);
+    const queues = new Set(hello.queues);
+    this.waiting.setService({
+      queue: (name) => queues.has(ALL_QUEUES) || queues.has(name),
+      // One at a time is a way to run locally.
+      executor: (name) => name === executor || name === 'local',
+    });
     for (const id of hello.interrupted) this.lose(id, 'the worker process that ran it ended');
     this.flush();
+    this.assign();
   }
 
   private onReady(message: ReadyMessage): void {
@@ -137,33 +183,37 @@ export class Gateway {
       this.flush();
       return;
     }
-    this.waiting.push(order);
+    this.waiting.push(id, order);
   }
 
   private onCancel(ids: readonly string[], reason: string): void {
     const running: string[] = [];
     for (const id of ids) {
-      if (this.waiting.remove(id) !== undefined) this.lose(id, `${reason} before it began`);
+      if (this.waiting.remove(id)) this.lose(id, `${reason} before it began`);
       else if (this.assigned.has(id)) running.push(id);
     }
     if (running.length > 0) this.options.session.cancel(running, reason);
     this.flush();
   }
 
-  /** Fills the worker's slots, and a little more where attempts are so short that a slot would idle in between. */
+  /**
+   * Fills the worker's slots, and a little more where attempts are so short that a slot would idle in between: but for a
+   * worker that has more slots than may be used, which would begin them.
+   */
   private assign(): void {
-    const room = this.pace.room(this.slots, this.assigned.size);
+    const isLimited = this.slots < (this.hello?.slots ?? 0);
+    const room = isLimited ? this.slots - this.assigned.size : this.pace.room(this.slots, this.assigned.size);
     if (room <= 0 || this.waiting.size === 0) return;
     const now = this.options.clock.now();
     const batch = [];
     for (let i = 0; i < room; i++) {
-      const order = this.waiting.pop();
+      const order = this.waiting.admit();
       if (order === undefined) break;
       const { assignment } = order;
-      this.assigned.set(assignment.id, { attempt: assignment.attempt, queuedAt: now });
+      this.assigned.set(assignment.id, { order, queuedAt: now });
       batch.push(assignment);
     }
-    this.options.session.assign(batch);
+    if (batch.length > 0) this.options.session.assign(batch);
   }
 
   private onReports(reports: readonly WorkerReport[]): void {
@@ -182,7 +232,7 @@ export class Gateway {
       return;
     }
     const known = this.assigned.get(report.id);
-    const attempt = known?.attempt ?? parseAttemptId(report.id);
+    const attempt = known?.order.assignment.attempt ?? parseAttemptId(report.id);
     if (attempt === undefined) return;
     const base = {
       attempt,
@@ -195,7 +245,7 @@ export class Gateway {
       this.outbox.push({ kind: 'started', ...base, at: report.at, pid: report.pid });
       return;
     }
-    this.assigned.delete(report.id);
+    this.release(report.id);
     this.ended.add(report.id);
     this.pace.finished(report.at - report.startedAt);
     this.executedMs += report.at - report.startedAt;
@@ -229,9 +279,17 @@ export class Gateway {
     void this.options.bus.publish(TOPICS.schedulerInbox, [{ key: dagId, value: message }]);
   }
 
-  private lose(id: string, reason: string): void {
-    const attempt = this.assigned.get(id)?.attempt ?? parseAttemptId(id);
+  /** What an attempt held is free, once. */
+  private release(id: string): void {
+    const known = this.assigned.get(id);
+    if (known === undefined) return;
     this.assigned.delete(id);
+    this.waiting.release(known.order);
+  }
+
+  private lose(id: string, reason: string): void {
+    const attempt = this.assigned.get(id)?.order.assignment.attempt ?? parseAttemptId(id);
+    this.release(id);
     if (attempt === undefined || this.ended.has(id)) return;
     this.ended.add(id);
     this.outbox.push({ kind: 'lost', attempt, at: this.options.clock.now(), reason });

@@ -1,0 +1,4 @@
+export { Admission, type AdmissionWait, type Demand, type PoolLoad, type Service } from './admission.ts';
+export type { PoolEvent } from './events.ts';
+export { DEFAULT_POOL, INFINITE_SLOTS, poolUsage, poolWait, type Pool, type PoolUsage, type PoolWait } from './pool.ts';
+export { selectForQueue, type ActiveInstance, type QueueCandidate, type QueueLimits } from './select.ts';

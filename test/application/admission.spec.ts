@@ -1,0 +1,159 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { AdminService } from '@rondo/application';
+import type { EventStore, SecretBox } from '@rondo/ports';
+import { aDefinition, aTask, memoryEventStore } from '@rondo/testing';
+import { Node } from './harness.ts';
+
+const nodes: Node[] = [];
+async function start(node = new Node()): Promise<Node> {
+  nodes.push(node);
+  return node.start();
+}
+afterEach(async () => {
+  for (const node of nodes.splice(0)) await node.crash();
+});
+
+/** Pools are no secrets. */
+const secrets: SecretBox = {
+  seal: () => {
+    throw new Error('nothing is sealed here');
+  },
+  open: () => {
+    throw new Error('nothing is opened here');
+  },
+} as SecretBox;
+
+const adminOf = (eventStore: EventStore): AdminService =>
+  new AdminService({ eventStore, secrets, clock: { now: Date.now, at: () => () => {} }, ids: { uuid: randomUUID } });
+
+async function setPool(store: EventStore, name: string, slots: number): Promise<void> {
+  const done = await adminOf(store).setPool({ name, slots }, { actor: 'user:ada' });
+  if (!done.ok) throw new Error(done.error.message);
+}
+
+const attempt = (task: string): string => `d:r:${task}:1.1`;
+
+/** Resolves when the worker has begun these, in this order. */
+async function begun(node: Node, tasks: readonly string[]): Promise<void> {
+  for (let i = 0; i < 400 && node.worker.begun.length < tasks.length; i++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(node.worker.begun).toEqual(tasks.map(attempt));
+}
+
+async function reasonFor(node: Node, task: string): Promise<string | undefined> {
+  for (let i = 0; i < 400; i++) {
+    const answer = await node.gateway.admissionOf(attempt(task));
+    if (answer !== undefined) return answer.reason;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return undefined;
+}
+
+/** A platform whose attempts run until the test ends them. */
+async function playing(tasks: Parameters<typeof aDefinition>[1], store?: EventStore): Promise<Node> {
+  const node = new Node(store);
+  node.worker.outcome = () => undefined;
+  await start(node);
+  await node.publish(aDefinition('d', tasks));
+  await node.trigger('d', { runId: 'r' });
+  return node;
+}
+
+describe('admission', () => {
+  it('lets no more into a pool than it has slots, by priority, and the next when one ends', async () => {
+    const store = memoryEventStore();
+    await setPool(store, 'small', 2);
+    const node = await playing(
+      [
+        aTask('a', { pool: 'small' }),
+        aTask('b', { pool: 'small', poolSlots: 2, priorityWeight: 9 }),
+        aTask('c', { pool: 'small', priorityWeight: 5 }),
+        aTask('free'),
+      ],
+      store,
+    );
+    await begun(node, ['b', 'free']);
+    expect(await reasonFor(node, 'c')).toBe("pool 'small' is full: 2 of 2 slots taken, and it takes 1");
+    expect(await reasonFor(node, 'b')).toBe("admitted: it is with worker 'w1'");
+    expect(await node.gateway.poolLoads(['small', 'default_pool', 'none'])).toEqual([
+      { occupied: 2, queued: 2 },
+      { occupied: 1, queued: 0 },
+      { occupied: 0, queued: 0 },
+    ]);
+    node.worker.finish(attempt('b'), { kind: 'success' });
+    await begun(node, ['b', 'free', 'c', 'a']);
+    for (const task of ['a', 'c', 'free']) node.worker.finish(attempt(task), { kind: 'success' });
+    await node.until('dagRun-d:r', 'RunSucceeded');
+    expect(await node.gateway.poolLoads(['small'])).toEqual([{ occupied: 0, queued: 0 }]);
+  });
+
+  it('frees the slots of an attempt that is cancelled or lost', async () => {
+    const store = memoryEventStore();
+    await setPool(store, 'small', 1);
+    const node = await playing([aTask('a', { pool: 'small' }), aTask('b', { pool: 'small' })], store);
+    await begun(node, ['a']);
+    await node.send('d', { type: 'cancelRun', runId: 'r' });
+    await node.until('dag-d', 'RunClosed');
+    expect(await node.gateway.poolLoads(['small'])).toEqual([{ occupied: 0, queued: 0 }]);
+  });
+
+  it('follows pools as they are made, resized and deleted', async () => {
+    const store = memoryEventStore();
+    const node = await playing(
+      [aTask('a', { pool: 'late' }), aTask('b', { pool: 'late' }), aTask('c', { pool: 'late', poolSlots: 3 })],
+      store,
+    );
+    expect(await reasonFor(node, 'a')).toBe("there is no pool 'late': it waits until one is set");
+    await setPool(store, 'late', 1);
+    await begun(node, ['a']);
+    expect(await reasonFor(node, 'c')).toBe(
+      "it takes 3 slots and pool 'late' has 1: it waits until the pool is made larger",
+    );
+    await setPool(store, 'late', 2);
+    await begun(node, ['a', 'b']);
+    await adminOf(store).deletePool('late', { actor: 'user:ada' });
+    node.worker.finish(attempt('a'), { kind: 'success' });
+    await node.until('dagRun-d:r', 'TaskSucceeded');
+    expect(await reasonFor(node, 'c')).toContain("there is no pool 'late'");
+    await setPool(store, 'late', -1);
+    await begun(node, ['a', 'b', 'c']);
+  });
+
+  it('says which queue or executor is not there, and that the slots are taken', async () => {
+    const node = await playing([
+      aTask('far', { executor: 'cluster', priorityWeight: 9 }),
+      aTask('gpu', { queue: 'gpu', priorityWeight: 9 }),
+      ...['a', 'b', 'c', 'd', 'e'].map((id) => aTask(id)),
+    ]);
+    await begun(node, ['a', 'b', 'c', 'd']);
+    expect(await reasonFor(node, 'far')).toBe("there is no executor 'cluster'; there is: local");
+    expect(await reasonFor(node, 'gpu')).toBe("no worker serves queue 'gpu'; served: default");
+    expect(await reasonFor(node, 'e')).toBe(
+      'waits for a free worker slot: 4 attempts are with the workers, which have 4 slots',
+    );
+    expect(await node.gateway.admissionOf('x:y:z:1.1')).toBeUndefined();
+  });
+});
+
+describe('administration of pools', () => {
+  it('sets, changes and deletes; keeps the default pool; says what is not allowed', async () => {
+    const admin = adminOf(memoryEventStore());
+    const by = { actor: 'user:ada' };
+    expect(await admin.setPool({ name: 'p', slots: 3 }, by)).toMatchObject({ ok: true, value: { created: true } });
+    expect(await admin.setPool({ name: 'p', slots: -1 }, by)).toMatchObject({ ok: true, value: { created: false } });
+    expect(await admin.setPool({ name: 'p', slots: 3 }, { ...by, create: true })).toMatchObject({
+      error: { code: 'conflict' },
+    });
+    expect(await admin.setPool({ name: 'p', slots: -2 }, by)).toMatchObject({
+      error: { code: 'invalid', message: expect.stringContaining('-2') },
+    });
+    expect(await admin.setPool({ name: 'p', slots: 1, includeDeferred: true }, by)).toMatchObject({
+      error: { code: 'invalid' },
+    });
+    expect(await admin.deletePool('p', by)).toMatchObject({ ok: true });
+    expect(await admin.deletePool('p', by)).toMatchObject({ error: { code: 'not_found' } });
+    expect(await admin.setPool({ name: 'default_pool', slots: 5 }, by)).toMatchObject({ ok: true });
+    expect(await admin.deletePool('default_pool', by)).toMatchObject({ error: { code: 'invalid' } });
+  });
+});
