@@ -30,8 +30,11 @@ export async function runStandalone(config: StandaloneConfig): Promise<number> {
   greet(platform, config, say);
   let status = 0;
   if (config.run !== undefined) {
-    const done = await Promise.race([runOnce(platform, config, config.run, say), ended.then(() => undefined)]);
-    status = done ?? 0;
+    const run = runOnce(platform, config, config.run, say).catch((error: unknown) => {
+      process.stderr.write(`rondo: run of '${config.run}': ${messageOf(error)}\n`);
+      return 1;
+    });
+    status = (await Promise.race([run, ended])) ?? 0;
   }
   if (!config.once) await ended;
   await stop(platform, say);
@@ -47,7 +50,9 @@ function greet(platform: Platform, config: StandaloneConfig, say: (text: string)
 /** Stops in order. What cannot be stopped (a disk that is full, a store that is away) does not hold the process for ever. */
 async function stop(platform: Platform, say: (text: string) => void): Promise<void> {
   const timer = setTimeout(() => {
-    say(`The platform did not stop within ${STOP_MS / 1_000} s: it ends as it is. The next start goes on from the history.`);
+    say(
+      `The platform did not stop within ${STOP_MS / 1_000} s: it ends as it is. The next start goes on from the history.`,
+    );
     process.exit(1);
   }, STOP_MS);
   await platform.stop(GRACE_MS);

@@ -21,6 +21,9 @@ export interface WatchOptions {
   readonly quiet: boolean;
 }
 
+/** How long the rows may take to reach the end of a run. */
+const CATCH_UP_MS = 600_000;
+
 /** Draws a run until it has ended. Resolves when its end is in the read models too. */
 export async function watchRun({
   store,
@@ -42,19 +45,23 @@ export async function watchRun({
       tasks.items.map((t) => ({ ...t, upstream: upstream.get(t.taskId) ?? [] })),
     );
   };
+  const stream = runStream(dagId, runId);
   await new Promise<void>((resolve, reject) => {
     const subscription = store.subscribe({
       name: `watch ${runId}`,
       after: 0,
-      filter: { streamPrefixes: [runStream(dagId, runId)] },
+      filter: { streamPrefixes: [stream] },
       onBatch: async (events, through) => {
-        if (events.length === 0) return;
-        await readModels.settled(through);
-        await draw();
-        if (events.some((e) => e.type === 'RunSucceeded' || e.type === 'RunFailed')) {
-          resolve();
-          void subscription.stop();
-        }
+        // Names of other streams may begin so too.
+        const own = events.filter((e) => e.stream === stream);
+        if (own.length === 0) return;
+        const isOver = own.some((e) => e.type === 'RunSucceeded' || e.type === 'RunFailed');
+        // On the way a picture may be late: the next one is right again.
+        if (isOver) await readModels.settled(through, CATCH_UP_MS).then(draw);
+        else await readModels.settled(through).then(draw, () => undefined);
+        if (!isOver) return;
+        resolve();
+        void subscription.stop();
       },
       onDrop: reject,
     });
