@@ -15,6 +15,8 @@ export interface ProcessOptions {
   readonly dags: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What files may become at most, in KiB: beyond it writing fails as on a full disk. */
+  readonly fileLimitKiB?: number;
 }
 
 /** A platform in a process of its own, as a user starts it. */
@@ -25,9 +27,12 @@ export class PlatformProcess {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
   private readonly data: string;
 
-  constructor({ data, dags, args = [], env = {} }: ProcessOptions) {
+  constructor({ data, dags, args = [], env = {}, fileLimitKiB }: ProcessOptions) {
     this.data = data;
-    this.child = spawn(process.execPath, [...MAIN, '--data', data, '--dags', dags, ...args], {
+    const command = [process.execPath, ...MAIN, '--data', data, '--dags', dags, ...args];
+    const limited = fileLimitKiB === undefined ? [] : ['bash', '-c', `ulimit -f ${fileLimitKiB}; exec "$@"`, 'bash'];
+    const [file, ...rest] = [...limited, ...command];
+    this.child = spawn(file!, rest, {
       cwd: root,
       env: { ...process.env, NODE_OPTIONS: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

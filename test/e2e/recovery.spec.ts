@@ -213,3 +213,27 @@ describe('a platform', () => {
     expect(await project.leftovers()).toEqual([]);
   });
 });
+
+describe('a full disk', () => {
+  it('is said, damages nothing, and what was under way goes on when there is room again', async () => {
+    const data = join(project.folder, 'full');
+    project.write(
+      'bulky.ts',
+      `import { Dag, task } from '@rondo/sdk';
+
+export default new Dag({ id: 'bulky', maxActiveTasks: 20 }, () => { for (let i = 0; i < 200; i++) task('t' + i, () => 'x'.repeat(10_000)); });
+`,
+    );
+    const full = await project.serve({ data, fileLimitKiB: 1_000 });
+    const runId = await full.trigger('bulky');
+    await until('the complaint', async () => full.platform.errors.includes('a full disk, a file size limit'));
+    expect(full.platform.errors).toContain(join(data, 'events.db'));
+    full.platform.kill('SIGKILL');
+    await full.platform.exited;
+    expect(await rondo('history', 'verify', '--data', data)).toMatchObject({ code: 0 });
+    const roomy = await project.serve({ data });
+    expect(await roomy.ended('bulky', runId)).toMatchObject({ state: 'success' });
+    expect(await roomy.platform.end()).toBe(0);
+    expect(await rondo('history', 'verify', '--data', data)).toMatchObject({ code: 0 });
+  });
+});
