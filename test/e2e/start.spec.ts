@@ -78,6 +78,7 @@ describe('npm start -- --once --json', () => {
       dagId: 'broken_task',
       state: 'failed',
     });
+    expect(failed.err).toContain('  fail: as it must\n');
     const missing = await ends(['--once', '--port', '0', '--run', 'nowhere']);
     expect(missing.code).toBe(1);
     expect(missing.err).toContain(`there is no DAG 'nowhere' in ${project.dags}`);

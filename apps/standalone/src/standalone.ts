@@ -2,7 +2,7 @@ import { DataFolderError } from '@rondo/adapter-embedded';
 import type { StandaloneConfig } from './config.ts';
 import { startPlatform, type Platform } from './platform.ts';
 import { printReport, readReport } from './report.ts';
-import { reportOf, watchRun, type WatchedRun } from './watch-run.ts';
+import { failuresOf, reportOf, watchRun, type WatchedRun } from './watch-run.ts';
 
 /** The task of the example whose return value is its report. */
 const REPORT_TASK = 'check_threshold';
@@ -107,6 +107,7 @@ async function showEnd(
   say(
     `\nRun ${runId} of ${dagId}: ${run.state}${run.reason === null || run.state === 'success' ? '' : ` (${run.reason})`} in ${run.seconds.toFixed(2)} s, ${run.events} events`,
   );
+  for (const line of await failuresOf(platform.readModels, dagId, runId)) say(`  ${line}`);
   if (dagId === 'monitor_errors') say(printReport(report));
   say(`\nAPI ${platform.url ?? ''}  OpenAPI ${platform.url ?? ''}/api/v1/openapi.json`);
   if (config.json)

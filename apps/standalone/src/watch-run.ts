@@ -1,5 +1,5 @@
 import type { DagDefinition } from '@rondo/domain';
-import { LiveTree, type ProgressOutput } from '@rondo/nest-platform';
+import { LiveTree, taskName, type ProgressOutput } from '@rondo/nest-platform';
 import { runStream } from '@rondo/application';
 import type { EventStore, ReadModels } from '@rondo/ports';
 import type { Json } from '@rondo/kernel';
@@ -21,6 +21,7 @@ export interface WatchOptions {
   readonly quiet: boolean;
 }
 
+const SHOWN_FAILURES = 10;
 /** How long the rows may take to reach the end of a run. */
 const CATCH_UP_MS = 600_000;
 
@@ -84,4 +85,14 @@ async function summary(readModels: ReadModels, store: EventStore, dagId: string,
 export async function reportOf(readModels: ReadModels, dagId: string, runId: string, taskId: string): Promise<Json> {
   const rows = await readModels.xcoms(dagId, runId, taskId, '');
   return rows.find((r) => r.key === 'return_value')?.value ?? null;
+}
+
+/** What went wrong, task by task; the first ones of many. */
+export async function failuresOf(readModels: ReadModels, dagId: string, runId: string): Promise<readonly string[]> {
+  const failed = await readModels.taskInstances(
+    { dagId, runId, state: ['failed'] },
+    { offset: 0, limit: SHOWN_FAILURES },
+  );
+  const lines = failed.items.map((t) => `${taskName(t)}: ${t.error?.message ?? t.reason ?? 'no reason is known'}`);
+  return failed.total > lines.length ? [...lines, `… and ${failed.total - lines.length} more`] : lines;
 }
