@@ -141,6 +141,7 @@ describe('a DAG file', () => {
     expect(await errors()).toMatchObject([
       { file: 'plain.ts', line: 5, message: expect.stringContaining('not yet done') },
     ]);
+    expect(served.platform.errors).toContain('import error  plain.ts:5  ');
     expect(await answerOf('plain', 'one')).toBe(1);
     project.write('plain.ts', plain);
     await until('its end', async () => (await errors()).length === 0);

@@ -42,10 +42,10 @@ export default new Dag({ id: 'loud' }, () => void task('shout', () => { ${loudly
 `,
   );
   project.write('tasks.ts', tasksSource());
-  symlinkSync(project.data, join(project.folder, 'beside'));
-  served = await project.serve({ args: ['--no-run', '--port', '0', '--workers', '2', '--parse-timeout', '10'] });
-  // From here on it is being loaded, while everything else is tested.
+  // It is being loaded while everything else is tested.
   project.write('endless.ts', `for (;;);\nexport default 1;\n`);
+  symlinkSync(project.data, join(project.folder, 'beside'));
+  served = await project.serve({ args: ['--no-run', '--port', '0', '--workers', '2', '--parse-timeout', '15'] });
 });
 afterAll(() => project.remove());
 
@@ -94,7 +94,7 @@ export default new Dag({ id: 'tasks', maxActiveTasks: 100 }, () => {
 describe('a DAG file that does harm', () => {
   let errors: readonly Row[];
   beforeAll(async () => {
-    errors = (await served.get<Rows>('/import-errors')).items;
+    errors = (await served.get<Rows>('/import-errors')).items.filter((row) => row['file'] !== 'endless.ts');
   });
   const of = (file: string): Row | undefined => errors.find((row) => row['file'] === file);
 
@@ -127,7 +127,7 @@ describe('a DAG file that does harm', () => {
     const row = await until('the end of endless.ts', async () =>
       (await served.get<Rows>('/import-errors')).items.find((one) => one['file'] === 'endless.ts'),
     );
-    expect(row['message']).toMatch(/^did not finish loading within 10/);
+    expect(row['message']).toMatch(/^did not finish loading within 15/);
   });
 });
 

@@ -64,6 +64,8 @@ export interface Platform {
   definition(version: string): Promise<DagDefinition>;
   meter(): PlatformMeter;
   childPids(): readonly number[];
+  /** Resolves when every DAG file that there was at the start has been read: the start does not wait for ever. */
+  dagsRead(): Promise<void>;
   /** Lets running attempts end for `graceMs` (default 0), then stops; what has not ended is a lost attempt of the next start. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -78,6 +80,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const started = new StandalonePlatform(options, folder, isFresh);
   try {
     await started.start();
+    started.isStarted = true;
     return started;
   } catch (error) {
     await started.stop().catch(() => undefined);
@@ -85,9 +88,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   }
 }
 
+/** `import error  etl.ts:12  what is wrong`. */
+export function importErrorText({ file, line, message }: ImportFailure): string {
+  return `import error  ${file}${line === undefined ? '' : `:${line}`}  ${message}`;
+}
+
 class StandalonePlatform implements Platform {
   readonly version = VERSION;
   readonly startPhases: Record<string, number> = {};
+  isStarted = false;
   private readonly options: PlatformOptions;
   private readonly folder: DataFolder;
   private readonly isFresh: boolean;
@@ -173,7 +182,7 @@ class StandalonePlatform implements Platform {
       ...{ session, store, blobs, bundles, commands: this.bus, readModels, clock, ids },
       root: options.dags,
       release: VERSION,
-      onChange: ({ file, failures }) => this.failures.set(file, failures),
+      onChange: ({ file, failures }) => this.onFile(file, failures),
     });
     await this.phase('dags', () => present(this.source).start());
     const { http } = options;
@@ -214,6 +223,10 @@ class StandalonePlatform implements Platform {
     return [...this.pids];
   }
 
+  dagsRead(): Promise<void> {
+    return present(this.source).firstLook;
+  }
+
   async stop(graceMs = 0): Promise<void> {
     await this.api?.close();
     await this.source?.stop();
@@ -223,6 +236,12 @@ class StandalonePlatform implements Platform {
     await this.context?.close();
     await this.adapters?.close();
     this.folder.release();
+  }
+
+  private onFile(file: string, failures: readonly ImportFailure[]): void {
+    this.failures.set(file, failures);
+    // Those of the start are shown together.
+    if (this.isStarted) for (const failure of failures) this.notice(importErrorText(failure));
   }
 
   private setFailPoint(): void {

@@ -1,6 +1,7 @@
 import { DataFolderError } from '@rondo/adapter-embedded';
+import type { DagRow } from '@rondo/ports';
 import type { StandaloneConfig } from './config.ts';
-import { startPlatform, type Platform } from './platform.ts';
+import { importErrorText, startPlatform, type Platform } from './platform.ts';
 import { printReport, readReport } from './report.ts';
 import { failuresOf, reportOf, watchRun, type WatchedRun } from './watch-run.ts';
 
@@ -43,8 +44,7 @@ export async function runStandalone(config: StandaloneConfig): Promise<number> {
 
 function greet(platform: Platform, config: StandaloneConfig, say: (text: string) => void): void {
   say(`Rondo ${platform.version}: API on ${platform.url ?? 'no address'}  (data ${config.data}, DAGs ${config.dags})`);
-  for (const failure of platform.importErrors)
-    say(`  import error  ${failure.file}${failure.line === undefined ? '' : `:${failure.line}`}  ${failure.message}`);
+  for (const failure of platform.importErrors) say(`  ${importErrorText(failure)}`);
 }
 
 /** Stops in order. What cannot be stopped (a disk that is full, a store that is away) does not hold the process for ever. */
@@ -66,7 +66,7 @@ async function runOnce(
   dagId: string,
   say: (text: string) => void,
 ): Promise<number> {
-  const row = await platform.readModels.dag(dagId);
+  const row = await findDag(platform, dagId);
   if (row === undefined || row.retired) {
     if (!config.runIsWanted) return 0;
     process.stderr.write(`rondo: there is no DAG '${dagId}' in ${config.dags}\n`);
@@ -93,6 +93,15 @@ async function runOnce(
   });
   await showEnd(platform, config, dagId, runId, run, say);
   return run.state === 'success' ? 0 : 1;
+}
+
+/** It may be in a file that is still being read. */
+async function findDag(platform: Platform, dagId: string): Promise<DagRow | undefined> {
+  const row = await platform.readModels.dag(dagId);
+  if (row !== undefined) return row;
+  await platform.dagsRead();
+  await platform.readModels.settled(await platform.store.head());
+  return platform.readModels.dag(dagId);
 }
 
 async function showEnd(

@@ -115,6 +115,24 @@ describe('a folder of DAG files', () => {
     await seen(() => folder.said.includes('publish slow'));
   });
 
+  it('does not hold up the start with a file that takes for ever', async () => {
+    await folder.write('slow.ts', `'slow'`);
+    await folder.write('other.ts', `'other'`);
+    const starting = folder.start();
+    let isStarted = false;
+    void starting.then(() => (isStarted = true));
+    while (!folder.said.includes('publish other')) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (folder.clock.pending === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    folder.clock.advance(9_999);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isStarted).toBe(false);
+    folder.clock.advance(9_999);
+    await starting;
+    folder.slow[0]!();
+    await folder.source.firstLook;
+    expect(folder.said).toEqual(['publish other', 'publish slow']);
+  });
+
   it('stops although a file is being parsed, of which nothing comes then', async () => {
     await folder.start();
     await folder.write('slow.ts', `'slow'`);

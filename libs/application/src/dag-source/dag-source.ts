@@ -29,6 +29,8 @@ export interface DagSourceOptions {
   readonly ids: Ids;
   /** Milliseconds between two looks at the folder. Default 700: an edit is seen within 2 s. */
   readonly intervalMs?: number;
+  /** How long the start waits while nothing gets done. Default 10 s. */
+  readonly patienceMs?: number;
   /** Files parsed at the same time. Default 2. */
   readonly parallel?: number;
   readonly onChange?: (summary: {
@@ -60,6 +62,8 @@ export class DagSource {
   private readonly known = new Map<string, KnownFile>();
   /** Which file defines a DAG. Taken before anything is published, so that of two files that are read at once one gets it. */
   private readonly owners = new Map<string, string>();
+  /** Settles when everything that the folder held at the start has been read. */
+  firstLook: Promise<void> = Promise.resolve();
   private cancelTimer: (() => void) | undefined;
   private running: Promise<void> = Promise.resolve();
   /** Files that are being read. A look neither begins them again nor waits for them: one that takes long delays no other. */
@@ -73,11 +77,38 @@ export class DagSource {
     this.lanes = new Lanes(options.parallel ?? 2);
   }
 
-  /** Resolves when the folder has been read once and everything in it is published or refused. */
+  /**
+   * Resolves when the folder has been read once and everything in it is published or refused; or when none of the files that
+   * are left has got done for `patienceMs`: `firstLook` then waits for them.
+   */
   async start(): Promise<void> {
     await this.recall();
-    await this.look();
+    const begun = await this.scan();
+    this.firstLook = Promise.allSettled(begun.values()).then(() => undefined);
+    await this.whileSomethingIsDone([...begun.values()]);
+    this.reportLater(begun);
     this.schedule();
+  }
+
+  private whileSomethingIsDone(work: readonly Promise<void>[]): Promise<void> {
+    const { clock, patienceMs = 10_000 } = this.options;
+    return new Promise((resolve, reject) => {
+      const wait = (): (() => void) => clock.at(clock.now() + patienceMs, resolve);
+      let left = work.length;
+      if (left === 0) return resolve();
+      let cancel = wait();
+      const onDone = (): void => {
+        cancel();
+        left--;
+        if (left === 0) resolve();
+        else cancel = wait();
+      };
+      const onFailed = (error: unknown): void => {
+        cancel();
+        reject(error as Error);
+      };
+      for (const done of work) done.then(onDone, onFailed);
+    });
   }
 
   /** What is being parsed is left to whoever parses; what is being published is waited for. */
@@ -93,14 +124,21 @@ export class DagSource {
     if (this.stopped) return;
     const { clock, intervalMs = 700 } = this.options;
     this.cancelTimer = clock.at(clock.now() + intervalMs, () => {
-      const report = (file: string) => (error: unknown) => {
-        if (!this.stopped) this.options.onChange?.({ file, dagIds: [], failures: [{ file, message: String(error) }] });
-      };
-      this.running = this.scan().then((begun) => {
-        for (const [path, done] of begun) done.catch(report(path));
-      }, report('.'));
+      this.running = this.scan().then(
+        (begun) => this.reportLater(begun),
+        (error: unknown) => this.report('.', error),
+      );
       void this.running.then(() => this.schedule());
     });
+  }
+
+  /** Nobody waits for these: what goes wrong with them is told. */
+  private reportLater(begun: ReadonlyMap<string, Promise<void>>): void {
+    for (const [path, done] of begun) done.catch((error: unknown) => this.report(path, error));
+  }
+
+  private report(file: string, error: unknown): void {
+    if (!this.stopped) this.options.onChange?.({ file, dagIds: [], failures: [{ file, message: String(error) }] });
   }
 
   /** What earlier starts made of the files: an unchanged file is not parsed again. A broken one has the DAGs that it had. */
