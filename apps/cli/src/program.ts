@@ -6,6 +6,7 @@ import { registerCompletion } from './commands/completion.ts';
 import { registerConnections } from './commands/connections.ts';
 import { registerDags } from './commands/dags.ts';
 import { registerHistory } from './commands/history.ts';
+import { registerPools } from './commands/pools.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerStart, start } from './commands/start.ts';
 import { registerStorage } from './commands/storage.ts';
@@ -20,6 +21,7 @@ const REGISTER = [
   registerHistory,
   registerVariables,
   registerConnections,
+  registerPools,
   registerStorage,
   registerCompletion,
 ];

@@ -1,5 +1,5 @@
 import type { AdminService } from '@rondo/application';
-import type { CommandBus } from '@rondo/contracts';
+import type { AdmissionQueries, CommandBus } from '@rondo/contracts';
 import type {
   BlobStore,
   BundleStore,
@@ -39,6 +39,7 @@ export interface QueryOptions {
   readonly bundles: BundleStore;
   readonly secrets: SecretBox;
   readonly admin: AdminService;
+  readonly admission: AdmissionQueries;
   readonly clock: Clock;
   readonly health: () => Promise<HealthReport>;
   readonly adminCommands?: AdminCommands;
@@ -56,6 +57,7 @@ export const BLOBS = Symbol('blobs');
 export const BUNDLES = Symbol('bundles');
 export const SECRETS = Symbol('secrets');
 export const ADMIN = Symbol('administration');
+export const ADMISSION = Symbol('admission');
 export const CLOCK = Symbol('clock');
 export const HEALTH = Symbol('health');
 export const ADMIN_COMMANDS = Symbol('administrative commands');

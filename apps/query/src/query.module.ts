@@ -23,6 +23,8 @@ import { AnswerInterceptor, AuthorizeGuard } from './http/guards.ts';
 import { LiveAnswers } from './http/live.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import * as options from './options.ts';
+import { PoolsController } from './pools/pools.controller.ts';
+import { PoolsService } from './pools/pools.service.ts';
 import { RunsController } from './runs/runs.controller.ts';
 import { RunsService } from './runs/runs.service.ts';
 import { SystemController } from './system/system.controller.ts';
@@ -44,6 +46,7 @@ const CONTROLLERS = [
   EventsController,
   VariablesController,
   ConnectionsController,
+  PoolsController,
   SystemController,
 ];
 const SERVICES = [
@@ -58,6 +61,7 @@ const SERVICES = [
   LogService,
   VariablesService,
   ConnectionsService,
+  PoolsService,
 ];
 
 /** The API. The application that imports it must leave bodies unparsed: see `API_APPLICATION`. */
@@ -95,6 +99,7 @@ function provided(given: options.QueryOptions): Provider[] {
     [options.BUNDLES, given.bundles],
     [options.SECRETS, given.secrets],
     [options.ADMIN, given.admin],
+    [options.ADMISSION, given.admission],
     [options.CLOCK, given.clock],
     [options.HEALTH, given.health],
     [options.ADMIN_COMMANDS, given.adminCommands ?? null],

@@ -14,7 +14,7 @@ import {
   type EmbeddedEventStore,
 } from '@rondo/adapter-embedded';
 import { AdminService } from '@rondo/application';
-import type { CommandAnswer, CommandBus } from '@rondo/contracts';
+import type { AdmissionQueries, CommandAnswer, CommandBus } from '@rondo/contracts';
 import type { BlobStore, BundleStore, LogStore, ReadModels } from '@rondo/ports';
 import { PROJECTION_MODULE } from '@rondo/projections';
 import type { QueryOptions } from '../src/options.ts';
@@ -50,6 +50,7 @@ export class ApiUnderTest {
     code: 'unavailable',
     message: 'no scheduler',
   });
+  onAdmission: AdmissionQueries['admissionOf'] = async () => undefined;
   store!: EmbeddedEventStore;
   readModels!: ReadModels;
   blobs!: BlobStore;
@@ -81,6 +82,10 @@ export class ApiUnderTest {
       bundles: api.bundles,
       secrets,
       admin: new AdminService({ eventStore: api.store, secrets, clock, ids: systemIds }),
+      admission: {
+        admissionOf: (id) => api.onAdmission(id),
+        poolLoads: async (names) => names.map(() => ({ occupied: 2, queued: 1 })),
+      },
       clock,
       health: async () => ({ status: 'ok', components: { eventStore: { status: 'ok' } } }),
       version: '9.9.9',

@@ -133,6 +133,27 @@ describe('commands over HTTP, and what is refused', () => {
     });
   });
 
+  it('lets the gateway say what a published attempt waits for', async () => {
+    const run = '/dags/random/runs/r1';
+    const reasons = [
+      { rule: 'task_state', passed: true, reason: 'scheduled' },
+      { rule: 'admission', passed: false, reason: 'published' },
+    ];
+    api.onCommand = async () => ({ ok: true, position: 1, result: { state: 'scheduled', reasons } });
+    const asked: string[] = [];
+    api.onAdmission = async (id) => (asked.push(id), { admitted: false, reason: 'pool full' });
+    const { items } = (await api.get<{ items: { taskId: string; tryNumber: number; leg: number }[] }>(`${run}/tasks`))
+      .body;
+    const { taskId, tryNumber, leg } = items[0]!;
+    expect((await api.get(`${run}/tasks/${taskId}/reasons`)).body).toEqual({
+      state: 'scheduled',
+      reasons: [reasons[0], { rule: 'admission', passed: false, reason: 'pool full' }],
+    });
+    expect(asked).toEqual([`random:r1:${taskId}:${tryNumber}.${leg}`]);
+    api.onAdmission = async () => undefined;
+    expect((await api.get(`${run}/tasks/${taskId}/reasons`)).body).toMatchObject({ reasons });
+  });
+
   describe('what is wrong is named', () => {
     it.each([
       ['/runs?limit=5000', { in: 'query', name: 'limit', value: 5000, allowed: 'at most 1000' }],

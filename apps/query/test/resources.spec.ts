@@ -134,6 +134,30 @@ describe('DAGs, variables, connections and the platform over HTTP', () => {
     });
   });
 
+  it('pools are made, read with their slots, resized and deleted', async () => {
+    const unset = { name: 'default_pool', slots: 128, description: null, includeDeferred: false };
+    const loads = { occupiedSlots: 2, queuedSlots: 1 };
+    expect((await api.get('/pools/default_pool')).body).toEqual({ ...unset, ...loads, openSlots: 126 });
+    const body = { slots: 3, description: 'few' };
+    const small = { name: 'small', ...body, includeDeferred: false, ...loads, openSlots: 1 };
+    expect(await api.call('PUT', '/pools/small', { body })).toMatchObject({ status: 200, body: small });
+    expect((await api.get('/pools/small')).body).toEqual(small);
+    expect((await api.get('/pools?limit=1&offset=1')).body).toEqual({ items: [small], total: 2 });
+    expect((await api.call('PUT', '/pools/small', { body: { slots: 1 } })).body).toMatchObject({ openSlots: 0 });
+    expect((await api.call('PUT', '/pools/small', { body: { slots: -1 } })).body).toMatchObject({ openSlots: null });
+    expect(await api.call('PUT', '/pools/small', { body: { slots: -2 } })).toMatchObject({
+      status: 400,
+      body: { errors: [{ in: 'body', name: 'slots', value: -2 }] },
+    });
+    expect(await api.call('PUT', '/pools/small', { body: { slots: 1, includeDeferred: true } })).toMatchObject({
+      status: 422,
+    });
+    expect(await api.call('DELETE', '/pools/small')).toMatchObject({ status: 204 });
+    expect(await api.call('DELETE', '/pools/small')).toMatchObject({ status: 404 });
+    expect(await api.get('/pools/small')).toMatchObject({ status: 404 });
+    expect(await api.call('DELETE', '/pools/default_pool')).toMatchObject({ status: 422 });
+  });
+
   it('connections are created, read, set and deleted, and never show a password', async () => {
     const body = {
       connId: 'db',

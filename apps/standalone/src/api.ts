@@ -76,6 +76,7 @@ function queryOptions(options: ApiOptions): Parameters<typeof serve>[0] {
   const { store, readModels, commands, logs, blobs, bundles, secrets, clock, ids, version, folder } = options;
   const { token, host, hosts } = options.http;
   return {
+    admission: options.gateway,
     ...{ readModels, eventStore: store, commands, logs, blobs, bundles, secrets, clock, version },
     admin: new AdminService({ eventStore: store, secrets, clock, ids }),
     adminCommands: { backup: (path) => backupDataFolder(folder, path) },

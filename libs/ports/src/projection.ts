@@ -6,6 +6,7 @@ import type {
   DagRunRow,
   DagVersionRow,
   ImportErrorRow,
+  PoolRow,
   RenderedFieldsRow,
   TaskInstanceRow,
   TaskTryRow,
@@ -52,6 +53,7 @@ export interface RowChanges {
   readonly importErrors: RowPatch<ImportErrorRow>;
   readonly variables: RowPatch<VariableRow>;
   readonly connections: RowPatch<ConnectionRow>;
+  readonly pools: RowPatch<PoolRow>;
 }
 
 /** Where a projector finds rows that it does not hold in memory, and the definitions of versions. */

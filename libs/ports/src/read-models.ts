@@ -108,6 +108,14 @@ export interface VariableRow {
   readonly description: string | null;
 }
 
+export interface PoolRow {
+  readonly name: string;
+  /** -1: no limit. */
+  readonly slots: number;
+  readonly description: string | null;
+  readonly includeDeferred: boolean;
+}
+
 export interface ConnectionRow {
   readonly connId: string;
   readonly connType: string;
@@ -192,6 +200,9 @@ export interface ReadModels {
   variable(key: string): Promise<VariableRow | undefined>;
   connections(page: Page): Promise<Paged<ConnectionRow>>;
   connection(connId: string): Promise<ConnectionRow | undefined>;
+  /** Those that were set, by name: the default pool may have no row. */
+  pools(): Promise<readonly PoolRow[]>;
+  pool(name: string): Promise<PoolRow | undefined>;
   /** The position up to which the rows are complete. */
   position(): Promise<Position>;
   /** Resolves once `position()` has reached it; rejects after `timeoutMs` (default 10,000). */

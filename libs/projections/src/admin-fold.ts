@@ -1,6 +1,6 @@
-import type { ConnectionEvent, ImportEvent, VariableEvent } from '@rondo/domain';
+import type { ConnectionEvent, ImportEvent, PoolEvent, VariableEvent } from '@rondo/domain';
 import { assertNever, type Json } from '@rondo/kernel';
-import type { ConnectionRow, ImportErrorRow, VariableRow } from '@rondo/ports';
+import type { ConnectionRow, ImportErrorRow, PoolRow, VariableRow } from '@rondo/ports';
 
 /** One row and its key; null: the row is gone. */
 export type Keyed<Row> = readonly [key: string, row: Row | null];
@@ -38,6 +38,19 @@ export function connectionRow(event: ConnectionEvent): Keyed<ConnectionRow> {
       return [event.data.connId, null];
     default:
       return assertNever(event, 'event of a connection');
+  }
+}
+
+export function poolRow(event: PoolEvent): Keyed<PoolRow> {
+  switch (event.type) {
+    case 'PoolSet': {
+      const { name, slots, description, includeDeferred } = event.data;
+      return [name, { name, slots, description: description ?? null, includeDeferred }];
+    }
+    case 'PoolDeleted':
+      return [event.data.name, null];
+    default:
+      return assertNever(event, 'event of a pool');
   }
 }
 

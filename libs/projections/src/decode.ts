@@ -1,9 +1,9 @@
-import type { ConnectionEvent, DagEvent, DagRunEvent, ImportEvent, VariableEvent } from '@rondo/domain';
+import type { ConnectionEvent, DagEvent, DagRunEvent, ImportEvent, PoolEvent, VariableEvent } from '@rondo/domain';
 import type { RecordedEvent, StreamFilter } from '@rondo/ports';
 
 /** The streams that rows are made of. */
 export const PROJECTED_STREAMS = {
-  streamPrefixes: ['dag-', 'dagRun-', 'imports-', 'variable-', 'connection-'],
+  streamPrefixes: ['dag-', 'dagRun-', 'imports-', 'variable-', 'connection-', 'pool-'],
 } as const satisfies StreamFilter;
 
 export type DecodedEvent =
@@ -17,7 +17,8 @@ export type DecodedEvent =
     }
   | { readonly kind: 'import'; readonly event: ImportEvent; readonly recorded: RecordedEvent }
   | { readonly kind: 'variable'; readonly event: VariableEvent; readonly recorded: RecordedEvent }
-  | { readonly kind: 'connection'; readonly event: ConnectionEvent; readonly recorded: RecordedEvent };
+  | { readonly kind: 'connection'; readonly event: ConnectionEvent; readonly recorded: RecordedEvent }
+  | { readonly kind: 'pool'; readonly event: PoolEvent; readonly recorded: RecordedEvent };
 
 /** Undefined for a stream that no row is made of. */
 export function decodeEvent(recorded: RecordedEvent): DecodedEvent | undefined {
@@ -41,6 +42,7 @@ export function decodeEvent(recorded: RecordedEvent): DecodedEvent | undefined {
   if (stream.startsWith('variable-')) return { kind: 'variable', event: bodyOf<VariableEvent>(recorded), recorded };
   if (stream.startsWith('connection-'))
     return { kind: 'connection', event: bodyOf<ConnectionEvent>(recorded), recorded };
+  if (stream.startsWith('pool-')) return { kind: 'pool', event: bodyOf<PoolEvent>(recorded), recorded };
   return undefined;
 }
 

@@ -43,7 +43,7 @@ class Rows implements RowSource {
       for (const row of rendered)
         this.rendered.set(`${runNo}/${row.taskId}/${row.mapIndex.join('.')}/${row.tryNumber}`, row);
     }
-    for (const patch of [changes.variables, changes.connections, changes.importErrors])
+    for (const patch of [changes.variables, changes.connections, changes.importErrors, changes.pools])
       for (const [key, row] of patch as ReadonlyMap<string, unknown>)
         if (row === null) this.admin.delete(key);
         else this.admin.set(key, row);

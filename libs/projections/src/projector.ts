@@ -3,13 +3,14 @@ import { assertNever } from '@rondo/kernel';
 import type {
   ConnectionRow,
   ImportErrorRow,
+  PoolRow,
   Projector,
   RecordedEvent,
   RowChanges,
   RowSource,
   VariableRow,
 } from '@rondo/ports';
-import { connectionRow, importErrorRow, variableRow } from './admin-fold.ts';
+import { connectionRow, importErrorRow, poolRow, variableRow } from './admin-fold.ts';
 import { foldDag, type DagItselfEvent, type DagRows } from './dag-fold.ts';
 import { decodeEvent, occurredAt, type DecodedEvent } from './decode.ts';
 import { applyDagEvent, applyRunEvent, isAboutRun, type DagRunsEvent } from './run-fold.ts';
@@ -18,7 +19,7 @@ import { RunPending } from './run-pending.ts';
 import type { RunModel } from './run-model.ts';
 
 /** Grows when the same history gives other rows. */
-export const PROJECTION_VERSION = 1;
+export const PROJECTION_VERSION = 2;
 
 export function createProjector(source: RowSource): Projector {
   return new BatchProjector(source);
@@ -77,6 +78,7 @@ class BatchProjector implements Projector {
     const importErrors = new Map<string, ImportErrorRow | null>();
     const variables = new Map<string, VariableRow | null>();
     const connections = new Map<string, ConnectionRow | null>();
+    const pools = new Map<string, PoolRow | null>();
     for (const each of batch) {
       switch (each.kind) {
         case 'run': {
@@ -99,6 +101,9 @@ class BatchProjector implements Projector {
         case 'connection':
           connections.set(...connectionRow(each.event));
           break;
+        case 'pool':
+          pools.set(...poolRow(each.event));
+          break;
         default:
           assertNever(each, 'stream');
       }
@@ -111,6 +116,7 @@ class BatchProjector implements Projector {
       importErrors,
       variables,
       connections,
+      pools,
     };
   }
 

@@ -40,7 +40,7 @@ export function toNewEvent({ type, data, at }: HistoryEvent): NewEvent {
 
 /**
  * A history of some runs of one DAG, interleaved, in which every event is one that may follow the events before it; and
- * of variables, connections and DAG files between them. What happens is up to the seed, not to any trigger rule.
+ * of variables, connections, pools and DAG files between them. What happens is up to the seed, not to any trigger rule.
  */
 export function randomHistory(seed: number, length: number, runs = 3, withMapped = true): HistoryEvent[] {
   const random = seededRandom(seed);
@@ -75,6 +75,8 @@ function emitAdmin(random: () => number, emit: Emit): void {
     () => emit(`variable-k${n}`, 'VariableDeleted', { key: `k${n}` }),
     () => emit(`connection-c${n}`, 'ConnectionSet', { connId: `c${n}`, connType: 'http', host: 'h', sealed }),
     () => emit(`connection-c${n}`, 'ConnectionDeleted', { connId: `c${n}` }),
+    () => emit(`pool-p${n}`, 'PoolSet', { name: `p${n}`, slots: n - 1, includeDeferred: false }),
+    () => emit(`pool-p${n}`, 'PoolDeleted', { name: `p${n}` }),
     () =>
       emit(`imports-f${n}.ts`, 'DagFileFailed', {
         file: `f${n}.ts`,

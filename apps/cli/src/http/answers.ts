@@ -7,6 +7,7 @@ import type {
   DagRunRow,
   ImportErrorRow,
   Paged,
+  PoolRow,
   TaskInstanceRow,
   VariableRow,
   LogLine,
@@ -20,6 +21,12 @@ export type ImportErrorAnswer = ImportErrorRow;
 /** `***` for a key that sounds secret, unless asked to reveal it. */
 export type VariableAnswer = Omit<VariableRow, 'sealed'> & { readonly value: string; readonly masked: boolean };
 export type ConnectionAnswer = Omit<ConnectionRow, 'sealed'>;
+export type PoolAnswer = PoolRow & {
+  readonly occupiedSlots: number;
+  readonly queuedSlots: number;
+  /** Null: no limit. */
+  readonly openSlots: number | null;
+};
 export type ReasonAnswer = ReasonView;
 export type DagDetail = DagRow & { readonly definition: DagDefinition };
 export interface LogAnswer {

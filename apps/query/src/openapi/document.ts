@@ -42,6 +42,7 @@ const TAGS: Readonly<Record<string, string>> = {
   events: 'Changes of state, live',
   variables: 'Variables, stored encrypted',
   connections: 'Connections, stored encrypted',
+  pools: 'Pools: slots that tasks share',
   platform: 'The platform itself',
 };
 

@@ -2,6 +2,7 @@ import { CONNECTION_OPERATIONS } from '../connections/connections.operations.ts'
 import { DAG_OPERATIONS } from '../dags/dags.operations.ts';
 import { EVENT_OPERATIONS } from '../events/events.operations.ts';
 import type { Operation } from '../http/operation.ts';
+import { POOL_OPERATIONS } from '../pools/pools.operations.ts';
 import { RUN_OPERATIONS } from '../runs/runs.operations.ts';
 import { SYSTEM_OPERATIONS } from '../system/system.operations.ts';
 import { TASK_OPERATIONS } from '../task-instances/tasks.operations.ts';
@@ -15,5 +16,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...EVENT_OPERATIONS,
   ...VARIABLE_OPERATIONS,
   ...CONNECTION_OPERATIONS,
+  ...POOL_OPERATIONS,
   ...SYSTEM_OPERATIONS,
 ];

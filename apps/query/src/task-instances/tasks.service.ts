@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor } from '@rondo/contracts';
+import type { Actor, AdmissionQueries } from '@rondo/contracts';
+import { attemptId } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 import type {
   BlobStore,
@@ -16,7 +17,7 @@ import { Commands } from '../commands.ts';
 import { Snapshots, type RunSnapshot } from '../history/snapshots.ts';
 import { Positioned } from '../http/position.ts';
 import { notFound } from '../http/problem.ts';
-import { BLOBS, READ_MODELS } from '../options.ts';
+import { ADMISSION, BLOBS, READ_MODELS } from '../options.ts';
 import { noRun } from '../runs/runs.service.ts';
 
 export interface InstanceName {
@@ -33,6 +34,7 @@ export class TasksService {
     @Inject(BLOBS) private readonly blobs: BlobStore,
     @Inject(Snapshots) private readonly snapshots: Snapshots,
     @Inject(Commands) private readonly commands: Commands,
+    @Inject(ADMISSION) private readonly admission: AdmissionQueries,
   ) {}
 
   async list(filter: TaskFilter, page: Page): Promise<Positioned<Paged<TaskInstanceRow>>> {
@@ -118,15 +120,34 @@ export class TasksService {
     return new Positioned(snapshot.position, row);
   }
 
-  /** From the scheduler itself: what decides also explains. */
-  async reasons({ dagId, runId, taskId, mapIndex }: InstanceName, actor: Actor): Promise<Positioned<JsonObject>> {
+  /** From the scheduler itself, and from the gateway for what it has published: what decides also explains. */
+  async reasons(name: InstanceName, actor: Actor): Promise<Positioned<JsonObject>> {
+    const { dagId, runId, taskId, mapIndex } = name;
     const { position, result } = await this.commands.send(dagId, actor, {
       type: 'explainTask',
       runId,
       taskId,
       mapIndex,
     });
-    return new Positioned(position, result);
+    const reasons = result['reasons'] as readonly JsonObject[];
+    if (!reasons.some((each) => each['rule'] === 'admission')) return new Positioned(position, result);
+    await this.readModels.settled(position);
+    const admission = await this.admissionOf(name);
+    const all = reasons.map((each) => (each['rule'] === 'admission' ? { ...each, ...admission } : each));
+    return new Positioned(position, { ...result, reasons: all });
+  }
+
+  /** Nothing when the gateway does not know the attempt: it may not have heard of it yet. */
+  private async admissionOf(name: InstanceName): Promise<JsonObject> {
+    const { dagId, runId, taskId, mapIndex } = name;
+    const row = await this.readModels.taskInstance(dagId, runId, taskId, mapIndex);
+    if (row === undefined) return {};
+    const { tryNumber, leg } = row;
+    const index = mapIndex === '' ? [] : mapIndex.split('.').map(Number);
+    const answer = await this.admission.admissionOf(
+      attemptId({ dagId, runId, taskId, mapIndex: index, tryNumber, leg }),
+    );
+    return answer === undefined ? {} : { passed: answer.admitted, reason: answer.reason };
   }
 
   private async snapshotOf(dagId: string, runId: string, asOf: string | undefined): Promise<RunSnapshot> {

@@ -56,6 +56,8 @@ export async function openReadModels(options: ReadModelsOptions): Promise<Embedd
     variable: query('variable'),
     connections: query('connections'),
     connection: query('connection'),
+    pools: query('pools'),
+    pool: query('pool'),
     position: () => Promise.resolve(thread.status.position),
     settled: (position, timeoutMs) => thread.settled(position, timeoutMs),
     status: () => thread.status,

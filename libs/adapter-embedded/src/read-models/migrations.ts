@@ -6,12 +6,15 @@ import { TABLES, type TableName } from './tables.ts';
 const NUMBERS = new Set(
   `id position event_position projection_version paused retired published_at number run_no logical_date
    data_interval_start data_interval_end run_after queued_at started_at ended_at ordinal try_number max_tries retries
-   leg open scheduled_at pid retry_at line column at port`.split(/\s+/),
+   leg open scheduled_at pid retry_at line column at port slots include_deferred`.split(/\s+/),
 );
+
+/** Tables that a later migration creates. */
+const LATER: ReadonlySet<TableName> = new Set(['pools']);
 
 const initial: Migration = {
   async up(db: Kysely<unknown>) {
-    for (const name of Object.keys(TABLES) as TableName[]) await createTable(db, name);
+    for (const name of Object.keys(TABLES) as TableName[]) if (!LATER.has(name)) await createTable(db, name);
     await db.schema.createIndex('runs_by_name').on('runs').columns(['dag_id', 'run_id']).unique().execute();
     await db.schema.createIndex('runs_by_dag').on('runs').columns(['dag_id', 'run_after']).execute();
     await db.schema.createIndex('runs_by_time').on('runs').column('run_after').execute();
@@ -31,7 +34,10 @@ async function createTable(db: Kysely<unknown>, name: TableName): Promise<void> 
   await table.modifyEnd(sql`without rowid`).execute();
 }
 
-const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001_initial': initial };
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001_initial': initial,
+  '0002_pools': { up: (db: Kysely<unknown>) => createTable(db, 'pools') },
+};
 
 /** Brings the schema up to date. Throws for one that a newer release has made. */
 export async function migrate<Db>(db: Kysely<Db>): Promise<void> {

@@ -6,11 +6,12 @@ import type {
   ImportErrorRow,
   Page,
   Paged,
+  PoolRow,
   VariableRow,
 } from '@rondo/ports';
 import { sql, type Expression, type SqlBool } from 'kysely';
 import { pageOf } from './paging.ts';
-import { connectionRow, dagRow, dagVersionRow, importErrorRow, variableRow } from './rows.ts';
+import { connectionRow, dagRow, dagVersionRow, importErrorRow, poolRow, variableRow } from './rows.ts';
 import type { Db } from './sqlite.ts';
 
 export async function findDags(db: Db, filter: DagFilter, page: Page): Promise<Paged<DagRow>> {
@@ -74,4 +75,13 @@ export function findConnections(db: Db, page: Page): Promise<Paged<ConnectionRow
 export async function findConnection(db: Db, connId: string): Promise<ConnectionRow | undefined> {
   const row = await db.selectFrom('connections').selectAll().where('conn_id', '=', connId).executeTakeFirst();
   return row === undefined ? undefined : connectionRow(row);
+}
+
+export async function pools(db: Db): Promise<readonly PoolRow[]> {
+  return (await db.selectFrom('pools').selectAll().orderBy('name').execute()).map(poolRow);
+}
+
+export async function findPool(db: Db, name: string): Promise<PoolRow | undefined> {
+  const row = await db.selectFrom('pools').selectAll().where('name', '=', name).executeTakeFirst();
+  return row === undefined ? undefined : poolRow(row);
 }

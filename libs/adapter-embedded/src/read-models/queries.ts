@@ -34,6 +34,8 @@ export function queriesOver(root: Db): Queries {
     variable: (key) => read((db) => other.findVariable(db, key)),
     connections: (page) => read((db) => other.findConnections(db, page)),
     connection: (connId) => read((db) => other.findConnection(db, connId)),
+    pools: () => read(other.pools),
+    pool: (name) => read((db) => other.findPool(db, name)),
   };
 }
 

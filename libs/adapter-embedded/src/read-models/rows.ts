@@ -6,6 +6,7 @@ import type {
   DagVersionRow,
   ImportErrorRow,
   InstanceRecord,
+  PoolRow,
   RunRecord,
   TaskTryRow,
   VariableRow,
@@ -16,6 +17,7 @@ import type {
   DagsTable,
   DagVersionsTable,
   ImportErrorsTable,
+  PoolsTable,
   RunsTable,
   TaskInstancesTable,
   TaskTriesTable,
@@ -139,4 +141,8 @@ export function variableRow(row: VariablesTable): VariableRow {
 export function connectionRow(row: ConnectionsTable): ConnectionRow {
   const { conn_id: connId, conn_type: connType, host, port, schema, login, description, sealed } = row;
   return { connId, connType, host, port, schema, login, description, sealed: JSON.parse(sealed) as Json };
+}
+
+export function poolRow({ name, slots, description, include_deferred }: PoolsTable): PoolRow {
+  return { name, slots, description, includeDeferred: include_deferred === 1 };
 }

@@ -14,6 +14,7 @@ export interface Schema {
   import_errors: ImportErrorsTable;
   variables: VariablesTable;
   connections: ConnectionsTable;
+  pools: PoolsTable;
 }
 
 export interface CheckpointTable {
@@ -154,4 +155,11 @@ export interface ConnectionsTable {
   login: string | null;
   description: string | null;
   sealed: string;
+}
+
+export interface PoolsTable {
+  name: string;
+  slots: number;
+  description: string | null;
+  include_deferred: number;
 }

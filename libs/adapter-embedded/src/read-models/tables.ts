@@ -64,4 +64,5 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
   import_errors: { key: ['file'], rest: ['message', 'line', 'column', 'dag_id', 'task_id', 'stack', 'at'] },
   variables: { key: ['key'], rest: ['sealed', 'description'] },
   connections: { key: ['conn_id'], rest: ['conn_type', 'host', 'port', 'schema', 'login', 'description', 'sealed'] },
+  pools: { key: ['name'], rest: ['slots', 'description', 'include_deferred'] },
 };

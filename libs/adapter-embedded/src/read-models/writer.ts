@@ -85,7 +85,7 @@ export class RowWriter {
       this.put('rendered_fields', runNo, taskId, mapIndex.join('.'), tryNumber, JSON.stringify(fields));
   }
 
-  private writeAdmin({ importErrors, variables, connections }: RowChanges): void {
+  private writeAdmin({ importErrors, variables, connections, pools }: RowChanges): void {
     for (const [file, row] of importErrors)
       if (row === null) this.remove('import_errors', file);
       else this.put('import_errors', file, row.message, row.line, row.column, row.dagId, row.taskId, row.stack, row.at);
@@ -98,13 +98,16 @@ export class RowWriter {
         const { connType, host, port, schema, login, description } = row;
         this.put('connections', connId, connType, host, port, schema, login, description, JSON.stringify(row.sealed));
       }
+    for (const [name, row] of pools)
+      if (row === null) this.remove('pools', name);
+      else this.put('pools', name, row.slots, row.description, Number(row.includeDeferred));
   }
 
   private put(table: TableName, ...values: SQLInputValue[]): void {
     this.upsert(table).run(...values);
   }
 
-  private remove(table: 'import_errors' | 'variables' | 'connections', key: string): void {
+  private remove(table: 'import_errors' | 'variables' | 'connections' | 'pools', key: string): void {
     let statement = this.deletes.get(table);
     if (statement === undefined) {
       const column = this.db.dynamic.ref(TABLES[table].key[0]!);

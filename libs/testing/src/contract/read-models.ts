@@ -56,7 +56,7 @@ export function describeReadModelsContract(name: string, factory: ReadModelsFact
       const { store, models } = fixture;
       const head = await store.head();
       const reached = models.settled(head + 1);
-      const other = { stream: 'pool-default', type: 'PoolSet', data: {}, at: 1 };
+      const other = { stream: 'other-stream', type: 'Noted', data: {}, at: 1 };
       await Promise.all([reached, appendHistory(store, [other])]);
       expect(await models.position()).toBeGreaterThanOrEqual(head + 1);
       await expect(models.settled(head + 1_000, 20)).rejects.toThrow(/position/);
@@ -73,6 +73,25 @@ export function describeReadModelsContract(name: string, factory: ReadModelsFact
       );
       expect(await models.variable('a')).toBeUndefined();
       expect(await models.variables(ALL)).toEqual({ items: [], total: 0 });
+    });
+
+    it('keep pools as they were set last', async () => {
+      const { store, models } = fixture;
+      const set = (name: string, slots: number, more: object = {}) => ({
+        stream: `pool-${name}`,
+        type: 'PoolSet',
+        data: { name, slots, includeDeferred: false, ...more },
+        at: 1,
+      });
+      const history = [set('b', 2), set('a', -1, { description: 'no limit' }), set('b', 3), set('c', 1)];
+      const deleted = { stream: 'pool-c', type: 'PoolDeleted', data: { name: 'c' }, at: 2 };
+      await models.settled(await appendHistory(store, [...history, deleted]));
+      const rows = [
+        { name: 'a', slots: -1, description: 'no limit', includeDeferred: false },
+        { name: 'b', slots: 3, description: null, includeDeferred: false },
+      ];
+      expect(await models.pools()).toEqual(rows);
+      expect([await models.pool('b'), await models.pool('c')]).toEqual([rows[1], undefined]);
     });
 
     it('answer nothing for what does not exist', async () => {
@@ -129,12 +148,13 @@ async function everything(models: ReadModels): Promise<object> {
       xcoms: await models.xcoms(dagId, runId),
     })),
   );
-  const [dags, versions, variables, connections, errors] = await Promise.all([
+  const [dags, versions, variables, connections, pools, errors] = await Promise.all([
     models.dags({ includeRetired: true }, ALL),
     models.dagVersions('random'),
     models.variables(ALL),
     models.connections(ALL),
+    models.pools(),
     models.importErrors(),
   ]);
-  return { runs, inRuns, dags, versions, variables, connections, errors };
+  return { runs, inRuns, dags, versions, variables, connections, pools, errors };
 }
