@@ -161,6 +161,36 @@ describe('a task that depends on its past', () => {
   });
 });
 
+describe('a run that comes back', () => {
+  it('starts over the limit on runs when the run in its place waits for it', async () => {
+    const node = await start();
+    await node.publish({ ...aDefinition('d', [aTask('a', past)]), maxActiveRuns: 1 });
+    node.worker.outcome = (order) => (order.attempt.tryNumber === 1 && order.attempt.runId === 'r1' ? FAILED : SUCCESS);
+    await run(node, 1);
+    await node.until('dag-d', 'RunClosed');
+    await run(node, 2);
+    expect(await reasonOf(node, 'r2')).toMatchObject({ passed: false });
+    await node.send('d', { type: 'clearTasks', runId: 'r1', selection: { taskIds: ['a'] } });
+    await node.until(runOf('r2'), 'RunSucceeded');
+    expect(node.worker.begun).toEqual(['d:r1:a:1.1', 'd:r1:a:2.1', 'd:r2:a:1.1']);
+  });
+
+  it('goes on in its place when it had ended with an attempt still open', async () => {
+    const node = await start();
+    await node.publish(aDefinition('d', [aTask('a')]));
+    node.worker.outcome = () => undefined;
+    node.worker.cancel = () => undefined;
+    await run(node, 1);
+    await node.until(runOf('r1'), 'TaskScheduled');
+    await node.send('d', { type: 'markTasks', runId: 'r1', selection: { taskIds: ['a'] }, state: 'failed' });
+    await node.send('d', { type: 'clearTasks', runId: 'r1', selection: { taskIds: ['a'] } });
+    node.worker.outcome = () => SUCCESS;
+    node.worker.finish('d:r1:a:1.1', SUCCESS);
+    await node.until(runOf('r1'), 'RunSucceeded');
+    expect(await node.types(runOf('r1'))).toContain('RunResumed');
+  });
+});
+
 describe('a DAG that does not depend on its past', () => {
   it('closes its runs as ever', async () => {
     const node = await start();

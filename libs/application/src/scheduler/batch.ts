@@ -1,5 +1,6 @@
 import {
   admit,
+  admitAwaited,
   advance,
   closeRun,
   DagDecision,
@@ -20,6 +21,7 @@ import {
 import type { AppendRequest, Ids, NewEvent } from '@rondo/ports';
 import type { DagActor, RunActor } from './actors.ts';
 import { dagStream, envelope, runStream, type Cause } from './envelope.ts';
+import { awaitedInQueue, byDate, waitingAfter, waitingRuns } from './followers.ts';
 
 /** Data and metadata of one request together stay under this (I7); what is more goes on in the next request of the chain. */
 const REQUEST_BYTES = 900_000;
@@ -122,9 +124,10 @@ export class DagBatch {
       this.startAdmitted(start);
       this.flushDag();
       this.advanceRuns();
-      for (const work of this.byDate()) this.flushRun(work);
-      if (!this.closeEnded()) return;
-      admit(this.decision);
+      for (const work of byDate(this.actor, this.runs.values())) this.flushRun(work);
+      const closed = this.closeEnded();
+      if (closed) admit(this.decision);
+      if (!this.admitAwaited() && !closed) return;
       const woken = this.followDag();
       if (!woken && !this.decision.events.slice(this.startedAdmissions).some((e) => e.type === 'RunAdmitted')) {
         this.flushDag();
@@ -142,22 +145,15 @@ export class DagBatch {
   private startedAdmissions = 0;
   private followed = 0;
 
-  /** What a run relies on is decided, and written, before it: its previous run has the earlier date. */
-  private byDate(): RunWork[] {
-    const { line } = this.actor.state;
-    const dateOf = (work: RunWork): number => line.find(work.actor.runId)?.date ?? Number.NEGATIVE_INFINITY;
-    return Array.from(this.runs.values()).sort((a, b) => Math.sign(dateOf(a) - dateOf(b)) || 0);
-  }
-
   /** Each touched run as far as it goes, and the runs that waited for what happened in it. */
   private advanceRuns(): void {
-    const due = new Set(this.byDate());
+    const due = new Set(byDate(this.actor, this.runs.values()));
     for (const work of due) {
       due.delete(work);
       advance(work.decision);
       const { events } = work.decision;
       const fresh = events.length > work.told;
-      const followers = fresh ? this.waitingAfter(work.actor.runId) : [];
+      const followers = fresh ? waitingAfter(this.actor, work.actor.runId) : [];
       const passed = followers.length === 0 ? NOTHING : tasksThatPassed(events.slice(work.told));
       work.told = events.length;
       for (const follower of followers)
@@ -173,7 +169,7 @@ export class DagBatch {
       const event = events[this.followed]!;
       const about = 'runId' in event.data ? event.data.runId : undefined;
       if (event.type !== 'DagVersionPublished' && (about === undefined || event.type === 'RunAdmitted')) continue;
-      for (const run of about === undefined ? this.waiting() : this.waitingAfter(about))
+      for (const run of about === undefined ? waitingRuns(this.actor) : waitingAfter(this.actor, about))
         if (wakeForPast(run.state, 'all')) {
           this.follow(run, about ?? this.actor.dagId);
           woken = true;
@@ -182,16 +178,10 @@ export class DagBatch {
     return woken;
   }
 
-  private waiting(): RunActor[] {
-    return Array.from(this.actor.runs.values()).filter((run) => run.state.past.size > 0);
-  }
-
-  private waitingAfter(runId: string): RunActor[] {
-    const { line, scheduling } = this.actor.state;
-    return line
-      .followersOf(runId, scheduling?.catchup ?? false)
-      .flatMap((next) => this.actor.runs.get(next.runId) ?? [])
-      .filter((run) => run.state.past.size > 0);
+  private admitAwaited(): boolean {
+    const before = this.decision.events.length;
+    for (const runId of awaitedInQueue(this.actor)) admitAwaited(this.decision, runId);
+    return this.decision.events.length > before;
   }
 
   private follow(run: RunActor, causationId: string): RunWork {
@@ -210,7 +200,7 @@ export class DagBatch {
     }
   }
 
-  /** I4: also called for a run whose admission is in the history and whose first event is not. */
+  /** I4: also called for a run whose admission is in the history and whose first event is not, or which goes on in its place. */
   begin(actor: RunActor): void {
     const work = this.work(actor, { causationId: this.dagCause.causationId, actor: this.dagCause.actor });
     const timeout = actor.version.plan.definition.dagrunTimeoutMs;

@@ -96,6 +96,11 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
     batch.setDagCause(causeOf(message));
     reopenRun(batch.decision, actor.runId);
   }
+  // It had ended and was not closed, because an attempt of it was still open: its DAG never took its place away.
+  if (state.state === 'queued' && batch.actor.state.active.has(actor.runId)) {
+    batch.setDagCause(causeOf(message));
+    batch.begin(actor);
+  }
   return accept({ dagId: message.dagId, runId: actor.runId, state: state.state, instances: done.value.map(viewOf) });
 }
 

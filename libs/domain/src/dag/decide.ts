@@ -184,6 +184,15 @@ export function admit(d: DagDecision): void {
   }
 }
 
+/** A run that an admitted one waits for starts even where `maxActiveRuns` leaves no room: neither would end otherwise. */
+export function admitAwaited(d: DagDecision, runId: string): void {
+  const { dag } = d;
+  const run = dag.queued.get(runId);
+  if (run === undefined || dag.paused || dag.version === undefined) return;
+  if (run.requested !== undefined && run.requested.runAfter > d.now) return;
+  d.emit({ type: 'RunAdmitted', data: { runId, version: run.version ?? dag.version } });
+}
+
 /** `reason`: why a run that never started has ended. `past`: what the next run may want to know. */
 export function closeRun(
   d: DagDecision,

@@ -333,6 +333,20 @@ describe('attributes', () => {
     });
   });
 
+  it('of the past are kept with the version only where they differ from the defaults', () => {
+    const given = { dependsOnPast: true, pastFailure: 'skip', ignoreFirstDependsOnPast: false } as const;
+    const d = new Dag({ id: 'd' }, () => [
+      echo('plain', { pastFailure: 'wait', ignoreFirstDependsOnPast: true, waitForPastDependsBeforeSkipping: false }),
+      echo('past', { ...given, waitForPastDependsBeforeSkipping: true }),
+    ]);
+    const [plain, past] = serialiseDag(d).tasks;
+    expect(plain).not.toHaveProperty('pastFailure');
+    expect(plain).not.toHaveProperty('ignoreFirstDependsOnPast');
+    expect(plain).not.toHaveProperty('waitForPastDependsBeforeSkipping');
+    expect(past).toMatchObject({ ...given, waitForPastDependsBeforeSkipping: true });
+    expect(make({ pastFailure: 'stop' })).toContain("pastFailure is 'stop'; allowed: one of wait, skip");
+  });
+
   it('are unique by id, in a DAG', () => {
     expect(refusal(() => new Dag({ id: 'd' }, () => [echo('t'), echo('t')]))).toMatch(
       /task 't': id 't' is given twice \(the other is at line \d+\)/,
