@@ -120,6 +120,23 @@ describe('admission', () => {
     await begun(node, ['a', 'b', 'c']);
   });
 
+  it.each([
+    ['parallelism', { parallelism: 2 }, 2],
+    ['the sequential executor', { executor: 'sequential' }, 1],
+  ] as const)('of %s is a limit, however short the attempts are', async (_name, change, most) => {
+    const node = await start(new Node(undefined, undefined, change));
+    let atOnce = 0;
+    node.worker.outcome = () => {
+      atOnce = Math.max(atOnce, node.worker.assigned.size);
+      return { kind: 'success' };
+    };
+    const tasks = Array.from({ length: 60 }, (_, i) => aTask(`t${i}`));
+    await node.publish({ ...aDefinition('d', tasks), maxActiveTasks: 60 });
+    await node.trigger('d', { runId: 'r' });
+    await node.until('dagRun-d:r', 'RunSucceeded');
+    expect(atOnce).toBe(most);
+  });
+
   it('says which queue or executor is not there, and that the slots are taken', async () => {
     const node = await playing([
       aTask('far', { executor: 'cluster', priorityWeight: 9 }),

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { embeddedBus } from '@rondo/adapter-embedded';
-import { BusCommands, Gateway, Scheduler, type SchedulerProblem } from '@rondo/application';
+import { BusCommands, Gateway, Scheduler, type GatewayOptions, type SchedulerProblem } from '@rondo/application';
 import type { DagCommand } from '@rondo/contracts';
 import type { AttemptOutcome, DagDefinition, DagVersion } from '@rondo/domain';
 import type {
@@ -111,11 +111,15 @@ export class Node {
   readonly gateway: Gateway;
   readonly commands: BusCommands;
 
-  constructor(store: EventStore = memoryEventStore(), blobs: BlobStore = memoryBlobs()) {
+  constructor(
+    store: EventStore = memoryEventStore(),
+    blobs: BlobStore = memoryBlobs(),
+    change: Partial<GatewayOptions> = {},
+  ) {
     this.store = store;
     this.blobs = blobs;
     this.commands = new BusCommands(this.bus, clock, ids);
-    this.gateway = new Gateway({ bus: this.bus, store, clock, session: this.worker, executor: 'local' });
+    this.gateway = new Gateway({ bus: this.bus, store, clock, session: this.worker, executor: 'local', ...change });
     this.scheduler = new Scheduler({
       store,
       bus: this.bus,
