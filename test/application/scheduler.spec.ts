@@ -204,6 +204,30 @@ describe('the fence', () => {
   });
 });
 
+describe('an attempt to decide that fails', () => {
+  it('is blamed on its run, not on the DAG', async () => {
+    const node = await start();
+    node.worker.outcome = () => undefined;
+    await node.publish(chain());
+    const good = await node.trigger('d', { runId: 'good' });
+    await node.trigger('d', { runId: 'bad' });
+    const outcome = { kind: 'success', xcoms: { return_value: { value: 1n } } } as never;
+    node.worker.finish('d:bad:a:1.1', outcome);
+    for (let i = 0; i < 200 && node.scheduler.quarantine().size === 0; i++)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    node.worker.finish('d:good:a:1.1', { kind: 'success' });
+    await node.until(runOf(good), 'TaskSucceeded');
+    expect([...node.scheduler.quarantine().keys()]).toEqual(['d:bad']);
+  });
+
+  it('leaves nothing behind for a DAG that does not exist', async () => {
+    const node = await start();
+    for (let i = 0; i < 3; i++)
+      expect(await node.send(`nobody${i}`, { type: 'pauseDag' })).toMatchObject({ ok: false, code: 'not_found' });
+    expect(await node.store.listStreams('dag-nobody')).toEqual([]);
+  });
+});
+
 describe('control', () => {
   it('cancels a run with its running tasks in one call', async () => {
     const node = await start();

@@ -13,6 +13,11 @@ import type { EventStore } from '@rondo/ports';
 import { dagStream, decodeEvent, runStream, traceOf, type Trace } from './envelope.ts';
 import type { PlanCache, VersionPlan } from './plans.ts';
 
+/** Who is being worked on: when that throws, it is to blame (I12). */
+export interface Blame {
+  runId?: string;
+}
+
 /** One run in memory: the fold of its stream, and the revision it stands at (-1: no event yet). */
 export interface RunActor {
   readonly runId: string;
@@ -32,9 +37,6 @@ export interface DagActor {
   readonly wakes: Map<string, number>;
   revision: number;
 }
-
-/** Runs whose decision failed repeatedly, with the reason (I12). */
-export const POISON_LIMIT = 3;
 
 export function newRunActor(dagId: string, runId: string, version: VersionPlan): RunActor {
   return { runId, state: initialRun(version.plan), version, trace: traceOf(dagId, runId), revision: -1 };

@@ -16,7 +16,9 @@ export async function appendChain(
   chain: readonly AppendRequest[],
   clock: Clock,
   onWait: (message: string) => void,
+  isStopped: () => boolean,
 ): Promise<Position> {
+  let said = '';
   for (let attempt = 0; ; attempt++) {
     try {
       const outcomes = await store.append(chain);
@@ -26,8 +28,9 @@ export async function appendChain(
         throw new OwnershipLostError(`stream '${last.stream}' is at revision ${last.actual}, not at ${last.expected}`);
       return last.position;
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError) || !error.retryable) throw error;
-      onWait(error.message);
+      if (!(error instanceof StoreUnavailableError) || !error.retryable || isStopped()) throw error;
+      if (error.message !== said) onWait(error.message);
+      said = error.message;
       const pause = PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]!;
       await new Promise<void>((resolve) => void clock.at(clock.now() + pause, resolve));
     }

@@ -19,7 +19,7 @@ import {
   type RunSummary,
 } from '@rondo/domain';
 import type { AppendRequest, Ids, NewEvent } from '@rondo/ports';
-import type { DagActor, RunActor } from './actors.ts';
+import type { Blame, DagActor, RunActor } from './actors.ts';
 import { dagStream, envelope, runStream, type Cause } from './envelope.ts';
 import { awaitedInQueue, byDate, waitingAfter, waitingRuns } from './followers.ts';
 
@@ -55,8 +55,16 @@ export class DagBatch {
   private dagSealed = 0;
   private dagPending: NewEvent[] = [];
   private dagCause: Cause;
+  private readonly blame: Blame;
 
-  constructor(actor: DagActor, now: number, ids: Ids, planOf: (version: string) => RunPlan | undefined) {
+  constructor(
+    actor: DagActor,
+    now: number,
+    ids: Ids,
+    planOf: (version: string) => RunPlan | undefined,
+    blame: Blame = {},
+  ) {
+    this.blame = blame;
     this.actor = actor;
     this.decision = new DagDecision(actor.state, now);
     this.now = now;
@@ -150,7 +158,9 @@ export class DagBatch {
     const due = new Set(byDate(this.actor, this.runs.values()));
     for (const work of due) {
       due.delete(work);
+      this.blame.runId = work.actor.runId;
       advance(work.decision);
+      delete this.blame.runId;
       const { events } = work.decision;
       const fresh = events.length > work.told;
       const followers = fresh ? waitingAfter(this.actor, work.actor.runId) : [];
@@ -267,11 +277,13 @@ export class DagBatch {
 
   private sealRun(work: RunWork): void {
     const { events } = work.decision;
+    this.blame.runId = work.actor.runId;
     for (; work.sealed < events.length; work.sealed++) {
       const event = events[work.sealed]!;
       this.runEvents.push({ run: work.actor, event });
       work.pending.push(envelope(event, work.actor.trace, work.cause, this.now, this.ids));
     }
+    delete this.blame.runId;
   }
 
   private flushRun(work: RunWork): void {

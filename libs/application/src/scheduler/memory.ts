@@ -1,0 +1,74 @@
+import type { SchedulerMessage } from '@rondo/contracts';
+import type { BlobStore, EventStore } from '@rondo/ports';
+import { ActorLoader, type Blame, type DagActor } from './actors.ts';
+import { isRunCommand } from './commands.ts';
+import { PlanCache } from './plans.ts';
+
+/** What a scheduler holds of its shards: DAGs, their open runs, compiled plans, and who is in quarantine. */
+export class ShardMemory {
+  readonly plans: PlanCache;
+  /** Runs (`dagId:runId`) that are out of the shard's work because their decision kept failing, with the reason. */
+  readonly quarantined = new Map<string, string>();
+  private readonly loader: ActorLoader;
+  private readonly dags = new Map<string, DagActor>();
+
+  constructor(store: EventStore, blobs: BlobStore) {
+    this.plans = new PlanCache(blobs);
+    this.loader = new ActorLoader(store, this.plans);
+  }
+
+  has(dagId: string): boolean {
+    return this.dags.has(dagId);
+  }
+
+  dagIds(): readonly string[] {
+    return [...this.dags.keys()];
+  }
+
+  drop(dagId: string): void {
+    this.dags.delete(dagId);
+  }
+
+  quarantineOf(dagId: string, runId: string): string | undefined {
+    return this.quarantined.get(`${dagId}:${runId}`);
+  }
+
+  /** The DAG, with everything in memory that deciding about the messages will want, so that deciding never waits. */
+  async prepare(dagId: string, messages: readonly SchedulerMessage[], blame: Blame): Promise<DagActor> {
+    const actor = this.dags.get(dagId) ?? (await this.load(dagId, blame));
+    const versions = new Set<string>();
+    if (actor.state.version !== undefined) versions.add(actor.state.version);
+    for (const message of messages) {
+      if (message.kind !== 'command') continue;
+      const { command } = message;
+      if (command.type === 'publishVersion') versions.add(command.version);
+      if (isRunCommand(command)) await this.bringBack(actor, command.runId, blame);
+    }
+    for (const run of actor.state.queued.values()) if (run.version !== undefined) versions.add(run.version);
+    for (const version of versions) if (this.plans.peek(version) === undefined) await this.plans.load(version);
+    return actor;
+  }
+
+  private async load(dagId: string, blame: Blame): Promise<DagActor> {
+    const actor = await this.loader.dag(dagId);
+    const { active, queued } = actor.state;
+    for (const { runId, version } of [...active.values(), ...queued.values()])
+      if (version !== undefined) await this.loadRun(actor, runId, version, blame);
+    this.dags.set(dagId, actor);
+    return actor;
+  }
+
+  /** A closed run that a command speaks of is folded again; it stays in memory for this batch, or while it is open. */
+  private async bringBack(actor: DagActor, runId: string, blame: Blame): Promise<void> {
+    if (actor.runs.has(runId)) return;
+    const version = actor.state.closed.get(runId)?.version ?? actor.state.queued.get(runId)?.version;
+    if (version !== undefined) await this.loadRun(actor, runId, version, blame);
+  }
+
+  private async loadRun(actor: DagActor, runId: string, version: string, blame: Blame): Promise<void> {
+    if (this.quarantineOf(actor.dagId, runId) !== undefined) return;
+    blame.runId = runId;
+    actor.runs.set(runId, await this.loader.run(actor.dagId, runId, version));
+    delete blame.runId;
+  }
+}

@@ -1,0 +1,179 @@
+import {
+  decideReport,
+  decideTriggered,
+  nextDagWake,
+  nextWake,
+  parseAttemptId,
+  runStandOf,
+  type TriggerAnswer,
+} from '@rondo/domain';
+import type { AttemptReport, CommandAnswer, CommandMessage, SchedulerMessage } from '@rondo/contracts';
+import type { Ids, Position } from '@rondo/ports';
+import { newRunActor, type Blame, type DagActor, type RunActor } from './actors.ts';
+import { DagBatch } from './batch.ts';
+import { decideDagCommand, decideQueuedRun, decideRunCommand, isRunCommand, type Draft } from './commands.ts';
+import { consequencesOf, restate } from './consequences.ts';
+import type { Effects } from './effects.ts';
+import type { ShardMemory } from './memory.ts';
+
+export interface TurnOptions {
+  readonly memory: ShardMemory;
+  readonly ids: Ids;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly blame: Blame;
+  /** The DAG was loaded for this turn: what it left undone is completed, and what it sent is stated again. */
+  readonly fresh: boolean;
+}
+
+/** One turn of one DAG: its messages, what they decide, and what follows once that is durable. */
+export class Turn {
+  readonly batch: DagBatch;
+  /** Reports of attempts that have ended. */
+  readonly ended: AttemptReport[] = [];
+  private readonly actor: DagActor;
+  private readonly options: TurnOptions;
+  private readonly answers: { readonly message: CommandMessage; readonly draft: Draft }[] = [];
+  /** Runs that commands speak of: they may have been brought back for this turn alone. */
+  private readonly visited = new Set<string>();
+
+  constructor(actor: DagActor, options: TurnOptions) {
+    this.actor = actor;
+    this.options = options;
+    const { plans } = options.memory;
+    this.batch = new DagBatch(actor, options.now, options.ids, (version) => plans.peek(version)?.plan, options.blame);
+  }
+
+  /** Decides; the chain of the batch is what has to be appended. */
+  decide(messages: readonly SchedulerMessage[]): void {
+    const { fresh, blame, memory } = this.options;
+    if (fresh) this.recover();
+    for (const message of messages) this.apply(message);
+    delete blame.runId;
+    const { dagId } = this.actor;
+    this.batch.settle((runId, version) => newRunActor(dagId, runId, memory.plans.peek(version)!));
+  }
+
+  /** To be called when the chain is durable. Answers when the DAG wants to be looked at again. */
+  follow(position: Position, effects: Effects): number | undefined {
+    if (this.options.fresh) restate(this.actor, position, effects);
+    else consequencesOf(this.batch, position, effects);
+    for (const { message, draft } of this.answers) this.answer(message, draft, position, effects);
+    return this.wind();
+  }
+
+  private recover(): void {
+    const { state, runs } = this.actor;
+    for (const run of runs.values()) {
+      this.options.blame.runId = run.runId;
+      if (state.active.has(run.runId) && run.state.state === 'queued') this.batch.begin(run);
+      else this.work(run, 'recovery', 'service:scheduler');
+    }
+  }
+
+  private work(run: RunActor, causationId: string, actor: string) {
+    return this.batch.work(run, { causationId, actor }).decision;
+  }
+
+  private apply(message: SchedulerMessage): void {
+    switch (message.kind) {
+      case 'command':
+        this.answers.push({ message, draft: this.command(message) });
+        return;
+      case 'reports':
+        for (const report of message.reports) this.report(report);
+        return;
+      case 'triggerAnswered': {
+        const attempt = parseAttemptId(message.waiter.attempt);
+        const run = this.actor.runs.get(message.waiter.runId);
+        if (attempt !== undefined && run !== undefined)
+          decideTriggered(this.work(run, message.waiter.attempt, 'service:scheduler'), attempt, message.answer);
+        return;
+      }
+      case 'callbackDone':
+        this.callbackDone(message);
+        return;
+      case 'tick':
+        for (const [runId, wake] of this.actor.wakes) {
+          const run = this.actor.runs.get(runId);
+          if (run !== undefined && wake <= this.options.now) this.work(run, 'timer', 'schedule:timer');
+        }
+        return;
+    }
+  }
+
+  private report(report: AttemptReport): void {
+    const { runId, taskId, tryNumber, leg } = report.attempt;
+    this.options.blame.runId = runId;
+    const run = this.actor.runs.get(runId);
+    if (run !== undefined) decideReport(this.work(run, `${taskId}:${tryNumber}.${leg}`, 'service:gateway'), report);
+    if (report.kind === 'finished' || report.kind === 'lost') this.ended.push(report);
+  }
+
+  private callbackDone(message: Extract<SchedulerMessage, { kind: 'callbackDone' }>): void {
+    const run = this.actor.runs.get(message.runId);
+    if (run === undefined) return;
+    const { callback, at, taskId, mapIndex, error } = message;
+    this.work(run, callback, 'service:worker').emit({
+      type: 'CallbackReported',
+      data: {
+        ...{ at, callback },
+        ...(taskId === undefined ? {} : { taskId, mapIndex: mapIndex ?? [] }),
+        ...(error === undefined ? {} : { error }),
+      },
+    });
+  }
+
+  private command(message: CommandMessage): Draft {
+    const { command } = message;
+    const { memory, ids, now } = this.options;
+    if (!isRunCommand(command)) return decideDagCommand(this.batch, message, ids.uuid().slice(0, 8));
+    const { dagId, runs, state } = this.actor;
+    const { runId } = command;
+    this.visited.add(runId);
+    const reason = memory.quarantineOf(dagId, runId);
+    if (reason !== undefined)
+      return { ok: false, code: 'quarantined', message: `run '${runId}' is quarantined: ${reason}` };
+    const run = runs.get(runId);
+    if (run !== undefined) return decideRunCommand(this.batch, run, message);
+    if (runStandOf(state, runId) === 'queued')
+      return decideQueuedRun(this.batch, message, memory.plans.peek(state.version ?? ''), now);
+    return { ok: false, code: 'not_found', message: `DAG '${dagId}' has no run '${runId}'` };
+  }
+
+  private answer(message: CommandMessage, draft: Draft, position: Position, effects: Effects): void {
+    const answer: CommandAnswer = draft.ok ? { ok: true, position, result: draft.result } : draft;
+    const waiter = message.command.type === 'triggerRun' ? message.command.waiter : undefined;
+    if (waiter === undefined) effects.answers.push({ commandId: message.commandId, answer });
+    else {
+      const { dagId } = waiter;
+      effects.inbox.push({ kind: 'triggerAnswered', dagId, waiter, answer: triggerAnswerOf(this.actor, answer) });
+    }
+  }
+
+  /** Lets go of runs that have ended. Looks at the runs of the turn only, however many are open. */
+  private wind(): number | undefined {
+    const { actor } = this;
+    for (const runId of this.visited) if (!isWanted(actor, runId)) actor.runs.delete(runId);
+    for (const [runId, work] of this.batch.runs) {
+      if (!isWanted(actor, runId)) actor.runs.delete(runId);
+      const wake = actor.runs.has(runId) ? nextWake({ run: work.actor.state }) : undefined;
+      if (wake === undefined) actor.wakes.delete(runId);
+      else actor.wakes.set(runId, wake);
+    }
+    let at = nextDagWake(actor.state, this.options.now);
+    for (const wake of actor.wakes.values()) if (at === undefined || wake < at) at = wake;
+    return at;
+  }
+}
+
+/** A run is kept while it is admitted, and while it waits to be admitted again after a clear. */
+function isWanted(actor: DagActor, runId: string): boolean {
+  return actor.state.active.has(runId) || actor.state.queued.get(runId)?.version !== undefined;
+}
+
+function triggerAnswerOf(actor: DagActor, answer: CommandAnswer): TriggerAnswer {
+  if (!answer.ok) return { kind: 'refused', message: answer.message, alreadyExists: answer.code === 'conflict' };
+  const closed = actor.state.closed.get(String(answer.result['runId']));
+  return closed === undefined ? { kind: 'accepted' } : { kind: 'ended', state: closed.state };
+}
