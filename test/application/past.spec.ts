@@ -199,3 +199,43 @@ describe('a DAG that does not depend on its past', () => {
     expect(dataOf(await node.until('dag-d', 'RunClosed'))).toEqual({ runId: 'r1', state: 'success' });
   });
 });
+
+describe('a version that begins to depend on its past', () => {
+  it('is not held back by runs that were closed before', async () => {
+    const node = await start();
+    await node.publish(aDefinition('d', [aTask('a')]));
+    node.worker.outcome = (order) => (order.attempt.runId === 'r1' ? FAILED : SUCCESS);
+    await run(node, 1);
+    expect(dataOf(await node.until('dag-d', 'RunClosed'))).not.toHaveProperty('past');
+    await node.publish(aDefinition('d', [aTask('a', past)]));
+    await run(node, 2);
+    await node.until(runOf('r2'), 'RunSucceeded');
+    expect(dataOf(await node.until('dag-d', 'RunClosed', 2))['past']).toEqual({ revision: expect.any(Number) });
+  });
+
+  it('waits for a task of an older version that is open still, and lets a task that is new start', async () => {
+    const node = await start();
+    await node.publish(aDefinition('d', [aTask('a', past)]));
+    node.worker.outcome = () => undefined;
+    await run(node, 1);
+    await node.until(runOf('r1'), 'TaskScheduled');
+    await node.publish(
+      aDefinition('d', [
+        aTask('a', past),
+        aTask('n', past),
+        aTask('strict', { ...past, ignoreFirstDependsOnPast: false }),
+      ]),
+    );
+    await run(node, 2);
+    const scheduled = await node.until(runOf('r2'), 'TaskScheduled');
+    expect(dataOf(scheduled)).toMatchObject({ taskId: 'n' });
+    expect(await reasonOf(node, 'r2', 'strict')).toMatchObject({
+      passed: false,
+      reason: expect.stringContaining('has not run'),
+    });
+    node.worker.finish('d:r1:a:1.1', SUCCESS);
+    expect(dataOf(await node.until('dag-d', 'RunClosed'))['past']).toMatchObject({ absent: ['n', 'strict'] });
+    await node.until(runOf('r2'), 'TaskScheduled', 2);
+    expect(await reasonOf(node, 'r2', 'strict')).toMatchObject({ passed: false });
+  });
+});

@@ -56,6 +56,18 @@ const MUTATIONS: readonly Mutation[] = [
     fails: 'weight_rule/downstream',
   },
   {
+    file: 'past/line.ts',
+    from: '!catchup || run.runType',
+    to: 'run.runType',
+    fails: 'depends_on_past/a run by hand',
+  },
+  {
+    file: 'past/rule.ts',
+    from: "met('the first run of a backfill', false, false)",
+    to: "met('the first run of a backfill')",
+    fails: 'depends_on_past/the first of a backfill',
+  },
+  {
     file: 'schedule/wall-time.ts',
     from: "disambiguation: 'later'",
     to: "disambiguation: 'earlier'",
