@@ -16,6 +16,8 @@ class Folder {
   readonly failures = new Map<string, readonly string[]>();
   readonly parsed: string[] = [];
   readonly slow: (() => void)[] = [];
+  /** So many of the next commands are refused. */
+  refusals = 0;
   source!: DagSource;
   root = '';
 
@@ -41,6 +43,7 @@ class Folder {
       commands: {
         send: async ({ dagId, command }) => {
           this.said.push(`${verbOf(command)} ${dagId}`);
+          if (this.refusals-- > 0) return { ok: false, code: 'unavailable', message: 'no scheduler' };
           return { ok: true, position: 1, result: {} };
         },
       },
@@ -100,6 +103,16 @@ describe('a folder of DAG files', () => {
     await folder.source.look();
     expect(folder.said).toEqual(['publish one', 'publish two', 'publish two', 'retire one', 'retire two']);
     expect(folder.store.events.map((e) => e.type)).toEqual(['DagFileLoaded', 'DagFileLoaded', 'DagFileRemoved']);
+  });
+
+  it('says when a DAG was not published, and tries again', async () => {
+    await folder.start();
+    folder.refusals = 1;
+    await folder.write('a.ts', `'one'`);
+    await seen(() => folder.said.length === 2);
+    expect(folder.said).toEqual(['publish one', 'publish one']);
+    await seen(() => folder.store.events.length === 1);
+    expect(folder.store.events.map((e) => e.type)).toEqual(['DagFileLoaded']);
   });
 
   it('is not held up by a file that takes long', async () => {

@@ -247,11 +247,14 @@ export class DagSource {
       const version = await blobs.put(
         new TextEncoder().encode(JSON.stringify({ definition, bundle } satisfies DagVersion)),
       );
-      await commands.send({
-        dagId: definition.dagId,
+      const { dagId } = definition;
+      const answer = await commands.send({
+        dagId,
         actor: ACTOR,
         command: { type: 'publishVersion', version, definition, bundle },
       });
+      // Nothing is recorded of the file: the next look reads it again.
+      if (!answer.ok) throw new Error(`DAG '${dagId}' was not published: ${answer.message}`);
     }
     for (const dagId of previous)
       if (!dagIds.includes(dagId)) await this.retire(dagId, path, `'${path}' no longer defines it`);
