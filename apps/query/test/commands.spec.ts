@@ -26,7 +26,13 @@ describe('commands over HTTP, and what is refused', () => {
 
     it('triggers a run with its conf and answers it', async () => {
       api.onCommand = accept('mine');
-      const body = { runId: 'mine', conf: { a: 1 }, logicalDate: '2026-01-02T00:00:00Z', note: 'n' };
+      const body = {
+        runId: 'mine',
+        conf: { a: 1 },
+        logicalDate: '2026-01-02T00:00:00Z',
+        note: 'n',
+        ignoreDependsOnPast: true,
+      };
       const {
         status,
         body: run,
@@ -47,6 +53,7 @@ describe('commands over HTTP, and what is refused', () => {
             conf: { a: 1 },
             logicalDate: Date.UTC(2026, 0, 2),
             note: 'n',
+            ignoreDependsOnPast: true,
             key: 'k1',
           },
         },

@@ -86,6 +86,7 @@ interface TriggerOptions {
   readonly conf?: string;
   readonly date?: string;
   readonly note?: string;
+  readonly ignoreDependsOnPast?: boolean;
   readonly watch?: boolean;
 }
 
@@ -96,6 +97,7 @@ async function trigger(context: Context, dagId: string, options: TriggerOptions)
     conf,
     logicalDate: options.date === undefined ? undefined : parseDate(options.date, '--date'),
     note: options.note,
+    ignoreDependsOnPast: options.ignoreDependsOnPast,
   });
   if (run.state === 'queued' && !context.json) await sayIfPaused(context, dagId);
   if (options.watch === true) return watchRun(context, dagId, run.runId);
@@ -187,6 +189,7 @@ export function registerDags({ program, action }: Registry): void {
     .option('--conf <json>', 'configuration of the run: JSON, @file or -')
     .option('--date <iso>', 'logical date')
     .option('--note <text>', 'a note')
+    .option('-i, --ignore-depends-on-past', 'tasks do not wait for the run before')
     .option('--watch', 'show its progress until it ends; exit status 1 if it fails')
     .action(action(trigger));
   dags

@@ -97,6 +97,7 @@ export const triggerRun = {
       conf: json.optional().meta({ description: 'Configuration of the run; it may override params.' }),
       logicalDate: z.union([epochMs, instantText]).nullable().optional(),
       note: z.string().max(1_000).optional(),
+      ignoreDependsOnPast: z.boolean().optional().meta({ description: 'Tasks do not wait for the run before' }),
     })
     .meta({ id: 'TriggerRun' }),
   status: 201,
