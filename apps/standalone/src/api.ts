@@ -1,4 +1,5 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { backupDataFolder } from '@rondo/adapter-embedded';
 import { AdminService, type BusCommands, type Gateway, type Scheduler } from '@rondo/application';
@@ -42,7 +43,9 @@ export function checkDoor({ host, token }: HttpOptions): void {
 export async function serveApi(options: ApiOptions): Promise<ApiServer> {
   const server = await listen(options);
   const file = join(options.folder, 'api.json');
-  await writeFile(file, `${JSON.stringify({ url: server.url, pid: process.pid })}\n`, { mode: 0o600 });
+  // Whoever reads the file is on this machine: to them a wildcard address is the loopback one.
+  const url = server.url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+  await writeFile(file, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 });
   return {
     url: server.url,
     close: async () => {
@@ -55,21 +58,29 @@ export async function serveApi(options: ApiOptions): Promise<ApiServer> {
 
 async function listen(options: ApiOptions): Promise<ApiServer> {
   const { host, port } = options.http;
-  for (let next = port ?? FIRST_PORT; ; next++) {
-    try {
-      return await serve(queryOptions(options), host, next);
-    } catch (error) {
-      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-      if (!isTaken) throw error;
-      if (port !== undefined)
-        throw new Error(
-          `port ${port} of ${host} is in use: choose another with --port, or leave the choice to the platform`,
-          { cause: error },
-        );
-      if (next >= FIRST_PORT + PORTS_TRIED)
-        throw new Error(`ports ${FIRST_PORT} to ${next} of ${host} are all in use`, { cause: error });
-    }
-  }
+  return serve(queryOptions(options), host, port === undefined ? await freePort(host) : await wantedPort(host, port));
+}
+
+/** The first that is free from 8080 on. */
+async function freePort(host: string): Promise<number> {
+  for (let port = FIRST_PORT; port < FIRST_PORT + PORTS_TRIED; port++) if (await isFree(host, port)) return port;
+  throw new Error(`ports ${FIRST_PORT} to ${FIRST_PORT + PORTS_TRIED - 1} of ${host} are all in use`);
+}
+
+async function wantedPort(host: string, port: number): Promise<number> {
+  if (port === 0 || (await isFree(host, port))) return port;
+  throw new Error(`port ${port} of ${host} is in use: choose another with --port, or leave the choice to the platform`);
+}
+
+/** Asked before the API is made, which says on stderr that it could not listen. */
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+    );
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
 }
 
 function queryOptions(options: ApiOptions): Parameters<typeof serve>[0] {
