@@ -109,7 +109,7 @@ describe('an attempt', () => {
   it('reports started only when it takes a while', async () => {
     project.bundle(
       'b',
-      `task('fast', async () => 1);\ntask('slow', async () => new Promise((done) => setTimeout(done, 100)))`,
+      `task('fast', async () => 1);\ntask('slow', async () => new Promise((done) => setTimeout(done, 1_500)))`,
     );
     await start({ limits: { startedAfterMs: 20 } });
     await driver.run(assignment('fast'));

@@ -62,15 +62,21 @@ function outstandingOf(run: RunActor, inst: InstanceState | undefined, position:
 
 /** After a DAG was loaded: states every open attempt, wait and callback again, so that nothing depends on what was sent before. */
 export function restate(dag: DagActor, position: Position, effects: Effects): void {
+  const open: { readonly run: RunActor; readonly inst: InstanceState }[] = [];
   for (const run of dag.runs.values()) {
     for (const task of run.state.tasks)
       for (const inst of task.instances) {
-        if (inst.open) effects.ready.push(orderOf(run, inst, position, inst.state !== 'scheduled'));
-        if (inst.open && inst.state !== 'scheduled' && inst.state !== 'queued' && inst.state !== 'running')
-          effects.ready.push(cancelOf(run, inst, inst.state));
+        if (inst.open) open.push({ run, inst });
         outstandingOf(run, inst, position, effects);
       }
     const callback = dagCallbackOf(run, position);
     if (callback !== undefined) effects.ready.push(callback);
+  }
+  // What was lost before comes after what was not: a crash that comes again soon must not always meet the same attempts.
+  open.sort((a, b) => a.inst.lost - b.inst.lost);
+  for (const { run, inst } of open) {
+    effects.ready.push(orderOf(run, inst, position, inst.state !== 'scheduled'));
+    if (inst.state !== 'scheduled' && inst.state !== 'queued' && inst.state !== 'running')
+      effects.ready.push(cancelOf(run, inst, inst.state));
   }
 }
