@@ -8,4 +8,5 @@ export const TOPICS = {
   commandAnswers: 'rondo.scheduler.answers',
 } as const;
 
+/** Of every topic, on every bus; a partition of the inbox is a shard. */
 export const DEFAULT_PARTITIONS = 64;

@@ -1,4 +1,4 @@
-import { RUN_STATES, TASK_STATES } from '@rondo/domain';
+import { RUN_STATES } from '@rondo/domain';
 import type { DagRunRow } from '@rondo/ports';
 import { z } from 'zod';
 import type { Operation } from '../http/operation.ts';
@@ -204,8 +204,6 @@ export const listRunEvents = {
   answer: pagedOf(eventSchema),
   refusals: [404],
 } as const satisfies Operation;
-
-export const taskStates = z.array(z.enum(TASK_STATES));
 
 export const RUN_OPERATIONS: readonly Operation[] = [
   listAllRuns,

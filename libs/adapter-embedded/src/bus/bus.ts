@@ -1,3 +1,4 @@
+import { DEFAULT_PARTITIONS } from '@rondo/contracts';
 import type { BusMessage, ConsumeOptions, Consumer, DeliveredMessage, MessageBus } from '@rondo/ports';
 import { ConsumerGroup } from './group.ts';
 import { partitionOfKey } from './partition.ts';
@@ -48,7 +49,7 @@ class EmbeddedBus implements MessageBus {
 
   constructor(options: EmbeddedBusOptions) {
     this.#options = {
-      partitions: options.partitions ?? 64,
+      partitions: options.partitions ?? DEFAULT_PARTITIONS,
       retryMinMs: options.retryMinMs ?? 10,
       retryMaxMs: options.retryMaxMs ?? 10_000,
       onError: options.onError ?? warn,
