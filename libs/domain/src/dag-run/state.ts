@@ -178,6 +178,11 @@ export function look(state: DagRunState, inst: InstanceState): void {
   state.dirty.push(inst);
 }
 
+/** The task's instances, in the order of their map indexes. */
+export function leavesOf(task: TaskRuntime): Iterable<InstanceState> {
+  return task.instances;
+}
+
 /** The instance with this task id and map index; undefined when the run has none. */
 export function findInstance(state: DagRunState, taskId: string, mapIndex: MapIndex): InstanceState | undefined {
   const index = state.plan.indexOf.get(taskId);

@@ -40,10 +40,32 @@ export interface ParamDefinition {
   readonly description?: string;
 }
 
+/** How long a list or object is that is mapped over, told from what the history says of the tasks that make it. */
+export type LengthExpr =
+  | { readonly kind: 'literal'; readonly length: number }
+  /** What is found along the path in a task's return value; of a task with several instances: how many have returned one. */
+  | { readonly kind: 'output'; readonly taskId: string; readonly path: readonly (string | number)[] }
+  /** The shortest of them; `longest`: the longest. */
+  | { readonly kind: 'zip'; readonly of: readonly LengthExpr[]; readonly longest?: true }
+  | { readonly kind: 'concat'; readonly of: readonly LengthExpr[] };
+
+/**
+ * What a task or a group is mapped over. `product`: an instance for each combination, the last argument varying fastest;
+ * `kwargs`: an instance for each element of the one list.
+ */
+export interface Expansion {
+  readonly kind: 'product' | 'kwargs';
+  /** In the order of declaration; of `kwargs` exactly one, without a name. */
+  readonly over: readonly { readonly name: string; readonly length: LengthExpr }[];
+}
+
 export interface GroupDefinition {
   readonly groupId: string;
   readonly parent?: string;
   readonly tooltip?: string;
+  readonly expand?: Expansion;
+  /** Template of the name of an instance, for tasks inside that have none of their own. */
+  readonly mapIndexTemplate?: string;
 }
 
 export interface TaskDefinition {
@@ -55,6 +77,9 @@ export interface TaskDefinition {
   /** Direct upstream task ids. */
   readonly upstream: readonly string[];
   readonly group?: string;
+  readonly expand?: Expansion;
+  /** Template of the name that people see beside an instance's map index. */
+  readonly mapIndexTemplate?: string;
   readonly triggerRule: TriggerRule;
   readonly setup?: boolean;
   readonly teardown?: boolean;

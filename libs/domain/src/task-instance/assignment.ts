@@ -1,7 +1,7 @@
 import type { Json } from '@rondo/kernel';
 import type { BundleRef } from '../dag/definition.ts';
 import type { Interval, RunType } from '../dag/events.ts';
-import type { AttemptRef } from './attempt.ts';
+import type { AttemptRef, MapIndex } from './attempt.ts';
 import type { TaskError } from './outcome.ts';
 
 /** The facts of its run that an attempt may see. */
@@ -15,6 +15,8 @@ export interface AttemptRunContext {
   readonly triggeredBy: string;
 }
 
+export type InputValue = { readonly value: Json } | { readonly blob: string } | { readonly mapped: MapIndex };
+
 /** One attempt for a worker to run, with everything that it needs to begin at once. */
 export interface Assignment {
   readonly id: string;
@@ -24,8 +26,11 @@ export interface Assignment {
   /** Tries that the task may have in all: `retries + 1`, more after a clear. */
   readonly maxTries: number;
   readonly executionTimeoutMs?: number;
-  /** `return_value` of the tasks that the task takes as inputs; key `taskId`. A large one is `{ blob }`. */
-  readonly inputs: Readonly<Record<string, { readonly value: Json } | { readonly blob: string }>>;
+  /**
+   * `return_value` of the tasks that the task takes as inputs; key `taskId`. A large one is `{ blob }`; `{ mapped }`: those of
+   * all instances under that path, to be asked for.
+   */
+  readonly inputs: Readonly<Record<string, InputValue>>;
   /** The history up to here holds every XCom that the attempt may look up. */
   readonly position: number;
   readonly traceparent: string;

@@ -65,3 +65,41 @@ export function* pathsOf(range: InstanceRange): Generator<MapIndex> {
   const prefix = range.mapIndex.slice(0, -1);
   for (let i = range.mapIndex[range.mapIndex.length - 1]!; i <= range.to; i++) yield [...prefix, i];
 }
+
+/** The fewest ranges that stand for these instances, in the order in which their tasks first come up. */
+export function rangesOf(
+  instances: Iterable<{ readonly taskId: string; readonly mapIndex: MapIndex }>,
+): readonly InstanceRange[] {
+  const byTask = new Map<string, MapIndex[]>();
+  for (const { taskId, mapIndex } of instances) {
+    const paths = byTask.get(taskId);
+    if (paths === undefined) byTask.set(taskId, [mapIndex]);
+    else paths.push(mapIndex);
+  }
+  const ranges: InstanceRange[] = [];
+  for (const [taskId, paths] of byTask) {
+    if (paths.length > 1) paths.sort(compareMapIndex);
+    for (let at = 0; at < paths.length;) {
+      let last = at;
+      while (last + 1 < paths.length && follows(paths[last]!, paths[last + 1]!)) last++;
+      const mapIndex = paths[at]!;
+      ranges.push(last === at ? { taskId, mapIndex } : { taskId, mapIndex, to: paths[last]!.at(-1)! });
+      at = last + 1;
+    }
+  }
+  return ranges;
+}
+
+/** By element, the shorter path first. */
+export function compareMapIndex(a: MapIndex, b: MapIndex): number {
+  for (let at = 0; at < a.length && at < b.length; at++) if (a[at] !== b[at]) return a[at]! - b[at]!;
+  return a.length - b.length;
+}
+
+/** The same path with its last element one further. */
+function follows(a: MapIndex, b: MapIndex): boolean {
+  const last = a.length - 1;
+  if (b.length !== a.length || last < 0 || b[last] !== a[last]! + 1) return false;
+  for (let at = 0; at < last; at++) if (a[at] !== b[at]) return false;
+  return true;
+}

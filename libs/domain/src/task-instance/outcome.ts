@@ -48,7 +48,13 @@ export interface TriggerRequest {
 
 /** What an attempt came to, as its worker reports it. */
 export type AttemptOutcome =
-  | { readonly kind: 'success'; readonly xcoms?: Readonly<Record<string, XComValue>>; readonly skip?: SkipDecision }
+  | {
+      readonly kind: 'success';
+      readonly xcoms?: Readonly<Record<string, XComValue>>;
+      readonly skip?: SkipDecision;
+      /** Of what something is mapped over: the length by `JSON.stringify` of the path in the return value. */
+      readonly lengths?: Readonly<Record<string, number>>;
+    }
   | { readonly kind: 'skipped'; readonly reason: string }
   | {
       readonly kind: 'failed';

@@ -1,4 +1,4 @@
-import type { AttemptOutcome, TaskCallback, TaskError } from '@rondo/domain';
+import type { AttemptOutcome, InputValue, TaskCallback, TaskError } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 import { isSource, SOURCE, sourcesIn } from '../authoring/source.ts';
 import { Task } from '../authoring/task.ts';
@@ -85,12 +85,9 @@ async function prepare(
   return args;
 }
 
-async function inputOf(
-  session: Session,
-  input: { readonly value: Json } | { readonly blob: string } | undefined,
-  taskId: string,
-): Promise<Json | undefined> {
-  if (input === undefined) return (await session.lookups.xcom({ taskId, key: 'return_value' }))?.value;
+async function inputOf(session: Session, input: InputValue | undefined, taskId: string): Promise<Json | undefined> {
+  if (input === undefined || 'mapped' in input)
+    return (await session.lookups.xcom({ taskId, key: 'return_value' }))?.value;
   return 'value' in input ? input.value : session.lookups.blob(input.blob);
 }
 
