@@ -73,6 +73,8 @@ describe('golden histories of runs', () => {
       TaskCleared: true,
       TaskMarked: true,
       CallbackReported: true,
+      XComSet: true,
+      XComDeleted: true,
       TaskAttemptClosed: true,
       RunReopened: true,
       RunResumed: true,

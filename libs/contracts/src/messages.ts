@@ -10,6 +10,7 @@ import type {
   TaskError,
   TriggerAnswer,
   TriggerRun,
+  XComValue,
 } from '@rondo/domain';
 import type { JsonObject } from '@rondo/kernel';
 
@@ -48,6 +49,15 @@ export type DagCommand =
     }
   | { readonly type: 'markRun'; readonly runId: string; readonly state: 'success' | 'failed' }
   | { readonly type: 'cancelRun'; readonly runId: string }
+  /** Without `value`: the XCom is deleted. */
+  | {
+      readonly type: 'changeXCom';
+      readonly runId: string;
+      readonly taskId: string;
+      readonly mapIndex: string;
+      readonly key: string;
+      readonly value?: XComValue;
+    }
   | { readonly type: 'explainTask'; readonly runId: string; readonly taskId: string; readonly mapIndex: string };
 
 /** A command with its envelope. */

@@ -31,13 +31,13 @@ export interface InstanceRecord extends TaskInstanceRow {
   readonly open: boolean;
 }
 
-/** What a batch changed in one run. `forgotten` goes first: XComs that a new try starts without. */
+/** What a batch changed in one run. `forgotten` goes first: XComs that a new try starts without, or the one of that key. */
 export interface RunChanges {
   readonly runNo: Position;
   readonly run: RunRecord | undefined;
   readonly tasks: readonly InstanceRecord[];
   readonly tries: readonly TaskTryRow[];
-  readonly forgotten: readonly { readonly taskId: string; readonly mapIndex: string }[];
+  readonly forgotten: readonly { readonly taskId: string; readonly mapIndex: string; readonly key?: string }[];
   readonly xcoms: readonly XComRow[];
   readonly rendered: readonly RenderedFieldsRow[];
 }

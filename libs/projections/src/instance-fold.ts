@@ -135,6 +135,21 @@ function endAttempt(row: InstanceFoldRow, event: EndEvent, sink: RunSink): void 
   }
 }
 
+/** An XCom that was changed by hand. */
+export function applyXComEvent(
+  { run: { dagId, runId } }: RunModel,
+  event: Extract<DagRunEvent, { type: 'XComSet' | 'XComDeleted' }>,
+  sink: RunSink,
+): void {
+  const { taskId, key } = event.data;
+  const mapIndex = event.data.mapIndex.join('.');
+  if (event.type === 'XComDeleted') sink.deleteXCom(taskId, mapIndex, key);
+  else sink.setXCom({ dagId, runId, taskId, mapIndex, key, ...stored(event.data.value) });
+}
+
+const stored = (xcom: XComValue) =>
+  'value' in xcom ? { value: xcom.value, blob: null } : { value: null, blob: xcom.blob };
+
 interface Leavings {
   readonly xcoms?: Readonly<Record<string, XComValue>>;
   readonly rendered?: JsonObject;
@@ -144,10 +159,8 @@ interface Leavings {
 function leave(row: InstanceFoldRow, left: Leavings & AttemptKey, sink: RunSink): void {
   const { dagId, runId, taskId, mapIndex } = row;
   if (left.xcoms !== undefined)
-    for (const [key, xcom] of Object.entries(left.xcoms)) {
-      const value = 'value' in xcom ? { value: xcom.value, blob: null } : { value: null, blob: xcom.blob };
-      sink.setXCom({ dagId, runId, taskId, mapIndex, key, ...value });
-    }
+    for (const [key, xcom] of Object.entries(left.xcoms))
+      sink.setXCom({ dagId, runId, taskId, mapIndex, key, ...stored(xcom) });
   if (left.rendered !== undefined)
     sink.setRendered({
       dagId,

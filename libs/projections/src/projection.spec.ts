@@ -36,9 +36,11 @@ class Rows implements RowSource {
         this.tasks.set(`${runNo}/${row.taskId}/${row.mapIndex}`, structuredClone(row));
       }
       for (const row of tries) this.tries.set(`${runNo}/${row.taskId}/${row.mapIndex}/${row.tryNumber}`, row);
-      for (const { taskId, mapIndex } of forgotten)
-        for (const key of this.xcoms.keys())
-          if (key.startsWith(`${runNo}/${taskId}/${mapIndex}/`)) this.xcoms.delete(key);
+      for (const { taskId, mapIndex, key } of forgotten) {
+        const prefix = `${runNo}/${taskId}/${mapIndex}/`;
+        for (const each of this.xcoms.keys())
+          if (each === `${prefix}${key}` || (key === undefined && each.startsWith(prefix))) this.xcoms.delete(each);
+      }
       for (const row of xcoms) this.xcoms.set(`${runNo}/${row.taskId}/${row.mapIndex}/${row.key}`, row);
       for (const row of rendered)
         this.rendered.set(`${runNo}/${row.taskId}/${row.mapIndex.join('.')}/${row.tryNumber}`, row);

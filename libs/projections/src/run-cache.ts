@@ -7,7 +7,7 @@ import { RunModel } from './run-model.ts';
 /** Above this many instances in memory, the runs that the last batch did not touch are let go. */
 const MAX_INSTANCES = 400_000;
 
-/** Events that move only the run's own row. */
+/** Events that move no row of an instance. */
 const RUN_ONLY: ReadonlySet<string> = new Set([
   'RunAdmitted',
   'RunReopened',
@@ -17,6 +17,8 @@ const RUN_ONLY: ReadonlySet<string> = new Set([
   'RunSucceeded',
   'RunFailed',
   'CallbackReported',
+  'XComSet',
+  'XComDeleted',
 ]);
 
 interface Entry {

@@ -85,6 +85,19 @@ describe('the rows of a run', () => {
     expect(view.tries).toEqual([]);
   });
 
+  it('has XComs as they were set and deleted by hand', () => {
+    const { view } = fold(
+      ...running,
+      ['TaskSucceeded', { ...first, xcoms: { return_value: { value: 1 }, more: { value: 2 } } }],
+      ['XComSet', { taskId: 'a', mapIndex: [], key: 'return_value', value: { value: { $type: 'date' } } }],
+      ['XComDeleted', { taskId: 'a', mapIndex: [], key: 'more' }],
+      ['XComDeleted', { taskId: 'b', mapIndex: [], key: 'never there' }],
+    );
+    expect(view.xcoms.map(({ taskId, key, value }) => [taskId, key, value])).toEqual([
+      ['a', 'return_value', { $type: 'date' }],
+    ]);
+  });
+
   it('keeps the failed try when its retry is scheduled, and starts the next without its XComs', () => {
     const failed = [
       ...running,

@@ -1,6 +1,6 @@
 import type { DagDefinition, DagEvent, DagRunEvent, RunRequestedData } from '@rondo/domain';
 import { assertNever } from '@rondo/kernel';
-import { applyAttemptEvent, applyBulkEvent } from './instance-fold.ts';
+import { applyAttemptEvent, applyBulkEvent, applyXComEvent } from './instance-fold.ts';
 import type { RunFoldRow, RunModel, RunSink } from './run-model.ts';
 
 export type DagRunsEvent = Extract<DagEvent, { data: { readonly runId: string } }>;
@@ -103,6 +103,10 @@ export function applyRunEvent(
       sink.touchRun(run);
       return;
     case 'CallbackReported':
+      return;
+    case 'XComSet':
+    case 'XComDeleted':
+      applyXComEvent(model, event, sink);
       return;
     case 'TaskSkipped':
     case 'TaskUpstreamFailed':

@@ -12,6 +12,7 @@ export type InstanceFoldRow = Mutable<InstanceRecord> & { dirty: boolean };
 export interface RunSink {
   keepTry(row: TaskTryRow): void;
   setXCom(row: XComRow): void;
+  deleteXCom(taskId: string, mapIndex: string, key: string): void;
   /** A new try starts without what the earlier ones left. */
   forgetXComs(taskId: string, mapIndex: string): void;
   setRendered(row: RenderedFieldsRow): void;

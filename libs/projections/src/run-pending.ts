@@ -6,7 +6,7 @@ export class RunPending implements RunSink {
   private run: RunFoldRow | undefined;
   private tasks: InstanceFoldRow[] = [];
   private readonly tries: TaskTryRow[] = [];
-  private readonly forgotten = new Map<string, { readonly taskId: string; readonly mapIndex: string }>();
+  private readonly forgotten = new Map<string, RunChanges['forgotten'][number]>();
   private readonly xcoms = new Map<string, Map<string, XComRow>>();
   private readonly rendered: RenderedFieldsRow[] = [];
 
@@ -29,6 +29,12 @@ export class RunPending implements RunSink {
     const ofInstance = this.xcoms.get(key);
     if (ofInstance === undefined) this.xcoms.set(key, new Map([[row.key, row]]));
     else ofInstance.set(row.key, row);
+  }
+
+  deleteXCom(taskId: string, mapIndex: string, key: string): void {
+    const instance = keyOf(taskId, mapIndex);
+    this.xcoms.get(instance)?.delete(key);
+    if (!this.forgotten.has(instance)) this.forgotten.set(`${instance} ${key}`, { taskId, mapIndex, key });
   }
 
   forgetXComs(taskId: string, mapIndex: string): void {

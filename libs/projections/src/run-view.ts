@@ -100,6 +100,10 @@ export class RunFold implements RunSink {
     this.xcoms.set(key, ofInstance.set(row.key, row));
   }
 
+  deleteXCom(taskId: string, mapIndex: string, key: string): void {
+    this.xcoms.get(keyOf(taskId, mapIndex))?.delete(key);
+  }
+
   forgetXComs(taskId: string, mapIndex: string): void {
     this.xcoms.delete(keyOf(taskId, mapIndex));
   }

@@ -142,11 +142,18 @@ export class RandomRun {
     const roll = this.random();
     if (roll < 0.06) return this.bulk('TaskCleared', [instance, this.pick(this.instances)]);
     if (roll < 0.09) return this.bulk('TaskMarked', [instance]);
+    if (roll < 0.12) return this.editXCom(instance);
     if (instance.open) return this.moveAttempt(instance);
     if (instance.state === 'none' && roll < 0.2)
       return this.bulk(this.pick(['TaskSkipped', 'TaskUpstreamFailed', 'TaskRemoved'] as const), [instance]);
     if (instance.state === 'none' || instance.state.startsWith('up_for') || instance.state === 'deferred')
       this.dispatch(instance);
+  }
+
+  private editXCom({ taskId, mapIndex }: Instance): void {
+    const key = this.pick(['return_value', 'big', 'by_hand']);
+    if (this.random() < 0.5) this.own('XComDeleted', { taskId, mapIndex, key });
+    else this.own('XComSet', { taskId, mapIndex, key, value: { value: this.random() } });
   }
 
   private dispatch(instance: Instance): void {

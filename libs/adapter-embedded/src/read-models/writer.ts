@@ -17,6 +17,7 @@ export class RowWriter {
   private readonly upserts = new Map<TableName, StatementSync>();
   private readonly deletes = new Map<TableName, StatementSync>();
   private readonly forgetXComs: StatementSync;
+  private readonly forgetXCom: StatementSync;
   private readonly forgetTags: StatementSync;
   private readonly projectionVersion: number;
 
@@ -26,6 +27,7 @@ export class RowWriter {
     this.projectionVersion = projectionVersion;
     const xcoms = db.deleteFrom('xcoms').where('run_no', '=', 0).where('task_id', '=', '').where('map_index', '=', '');
     this.forgetXComs = database.prepare(xcoms.compile().sql);
+    this.forgetXCom = database.prepare(xcoms.where('key', '=', '').compile().sql);
     this.forgetTags = database.prepare(db.deleteFrom('dag_tags').where('dag_id', '=', '').compile().sql);
   }
 
@@ -78,7 +80,9 @@ export class RowWriter {
       for (const row of tasks) upsert.run(...instanceValues(runNo, row));
     }
     for (const row of tries) this.upsert('task_tries').run(...tryValues(runNo, row));
-    for (const { taskId, mapIndex } of forgotten) this.forgetXComs.run(runNo, taskId, mapIndex);
+    for (const { taskId, mapIndex, key } of forgotten)
+      if (key === undefined) this.forgetXComs.run(runNo, taskId, mapIndex);
+      else this.forgetXCom.run(runNo, taskId, mapIndex, key);
     for (const { taskId, mapIndex, key, value, blob } of xcoms)
       this.put('xcoms', runNo, taskId, mapIndex, key, JSON.stringify(value), blob);
     for (const { taskId, mapIndex, tryNumber, fields } of rendered)

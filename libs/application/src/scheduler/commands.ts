@@ -3,6 +3,7 @@ import {
   decideClear,
   decideMark,
   decideMarkRun,
+  decideXCom,
   explain,
   findInstance,
   publishVersion,
@@ -30,11 +31,14 @@ const accept = (result: JsonObject): Draft => ({ ok: true, result });
 
 type RunCommand = Extract<
   DagCommand,
-  { readonly runId: string; readonly type: 'clearTasks' | 'markTasks' | 'markRun' | 'cancelRun' | 'explainTask' }
+  {
+    readonly runId: string;
+    readonly type: 'clearTasks' | 'markTasks' | 'markRun' | 'cancelRun' | 'changeXCom' | 'explainTask';
+  }
 >;
 
 export function isRunCommand(command: DagCommand): command is RunCommand {
-  return ['clearTasks', 'markTasks', 'markRun', 'cancelRun', 'explainTask'].includes(command.type);
+  return ['clearTasks', 'markTasks', 'markRun', 'cancelRun', 'changeXCom', 'explainTask'].includes(command.type);
 }
 
 export function causeOf(message: CommandMessage): Cause {
@@ -83,6 +87,7 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
   if (command.type === 'explainTask') return explainDraft(batch, actor, command);
   if (command.type === 'clearTasks' && command.dryRun === true) return dryClear(actor, command);
   const work = batch.work(actor, causeOf(message));
+  if (command.type === 'changeXCom') return changeXCom(work, command);
   const wasClosed = batch.actor.state.closed.has(actor.runId);
   const done = applyToRun(work, command);
   if (!done.ok)
@@ -106,7 +111,7 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
 
 function applyToRun(
   work: RunWork,
-  command: Exclude<RunCommand, { type: 'explainTask' }>,
+  command: Exclude<RunCommand, { type: 'explainTask' | 'changeXCom' }>,
 ): Result<readonly InstanceRange[]> {
   switch (command.type) {
     case 'clearTasks':
@@ -123,6 +128,15 @@ function applyToRun(
       return assertNever(command, 'command');
   }
 }
+
+function changeXCom(work: RunWork, command: Extract<RunCommand, { type: 'changeXCom' }>): Draft {
+  const { runId, taskId, mapIndex, key, value } = command;
+  const change = { taskId, mapIndex: pathOf(mapIndex), key, ...(value === undefined ? {} : { value }) };
+  const done = decideXCom(work.decision, change);
+  return done.ok ? accept({ runId, taskId, mapIndex, key }) : refuse('not_found', done.error);
+}
+
+const pathOf = (mapIndex: string): number[] => (mapIndex === '' ? [] : mapIndex.split('.').map(Number));
 
 const viewOf = (range: InstanceRange): Json => ({ taskId: range.taskId, mapIndex: range.mapIndex.join('.') });
 
@@ -148,8 +162,7 @@ function selectForClear(
 }
 
 function explainDraft(batch: DagBatch, actor: RunActor, command: Extract<RunCommand, { type: 'explainTask' }>): Draft {
-  const mapIndex = command.mapIndex === '' ? [] : command.mapIndex.split('.').map(Number);
-  const inst = findInstance(actor.state, command.taskId, mapIndex);
+  const inst = findInstance(actor.state, command.taskId, pathOf(command.mapIndex));
   if (inst === undefined)
     return refuse(
       'not_found',
@@ -186,6 +199,7 @@ export function decideQueuedRun(
       return accept({ state: 'none', tryNumber: 0, reasons: queueReasons(batch.actor.state, runId, now) });
     case 'clearTasks':
     case 'markTasks':
+    case 'changeXCom':
       return refuse('conflict', `run '${runId}' is queued: it has no task instances before it starts`);
     default:
       return assertNever(command, 'command');

@@ -128,6 +128,26 @@ export type DagRunEvent =
         readonly error?: TaskError;
       };
     }
+  /** An XCom was set by hand: who did it stands in the event's metadata. */
+  | {
+      readonly type: 'XComSet';
+      readonly data: {
+        readonly at: number;
+        readonly taskId: string;
+        readonly mapIndex: MapIndex;
+        readonly key: string;
+        readonly value: XComValue;
+      };
+    }
+  | {
+      readonly type: 'XComDeleted';
+      readonly data: {
+        readonly at: number;
+        readonly taskId: string;
+        readonly mapIndex: MapIndex;
+        readonly key: string;
+      };
+    }
   /** The attempt of an instance that was cleared or marked meanwhile has ended: it holds nothing any more (I3). */
   | { readonly type: 'TaskAttemptClosed'; readonly data: AttemptKey & { readonly at: number; readonly reason: string } }
   /** A finished run was cleared: queued until its DAG admits it again (I4). */

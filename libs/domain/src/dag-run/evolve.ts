@@ -38,6 +38,10 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       if (event.data.taskId === undefined) run.callbackReported = true;
       else callbackReported(run, need(run, event.data.taskId, event.data.mapIndex ?? []), event.data.callback);
       return;
+    case 'XComSet':
+    case 'XComDeleted':
+      changeOutput(run, event);
+      return;
     case 'TaskSkipped':
       bulk(run, event.data.instances, (inst) => {
         if (event.data.attempt !== undefined) {
@@ -132,6 +136,13 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
     default:
       assertNever(event, 'event of a run');
   }
+}
+
+/** Of the XComs a run keeps only what others take as their input. */
+function changeOutput(run: DagRunState, event: Extract<DagRunEvent, { type: 'XComSet' | 'XComDeleted' }>): void {
+  const inst = need(run, event.data.taskId, event.data.mapIndex);
+  if (!inst.task.feeds || event.data.key !== 'return_value') return;
+  inst.output = event.type === 'XComSet' ? event.data.value : undefined;
 }
 
 function reopen(run: DagRunState, to: 'queued' | 'running'): void {
