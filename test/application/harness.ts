@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { embeddedBus } from '@rondo/adapter-embedded';
 import { BusCommands, Gateway, Scheduler, type GatewayOptions, type SchedulerProblem } from '@rondo/application';
 import type { DagCommand } from '@rondo/contracts';
-import type { AttemptOutcome, DagDefinition, DagVersion } from '@rondo/domain';
+import type { AttemptOutcome, DagDefinition, DagVersion, WaitAnswer } from '@rondo/domain';
 import type {
   Assignment,
   BlobStore,
@@ -10,6 +10,7 @@ import type {
   Clock,
   EventStore,
   RecordedEvent,
+  WatchAssignment,
   WorkerEvents,
   WorkerHello,
   WorkerSession,
@@ -20,6 +21,7 @@ import { memoryEventStore } from '@rondo/testing';
 export class ScriptedWorker implements WorkerSession {
   readonly assigned = new Map<string, Assignment>();
   readonly begun: string[] = [];
+  readonly watched = new Map<string, WatchAssignment>();
   readonly cancelled: string[] = [];
   readonly acknowledged: string[] = [];
   readonly callbacks: CallbackAssignment[] = [];
@@ -48,6 +50,19 @@ export class ScriptedWorker implements WorkerSession {
       const outcome = this.outcome(assignment);
       if (outcome !== undefined) setImmediate(() => this.finish(assignment.id, outcome));
     }
+  }
+
+  watch(watches: readonly WatchAssignment[]): void {
+    for (const watch of watches) this.watched.set(watch.id, watch);
+  }
+
+  unwatch(ids: readonly string[]): void {
+    for (const id of ids) this.watched.delete(id);
+  }
+
+  waited(id: string, answer: WaitAnswer): void {
+    this.watched.delete(id);
+    this.events?.onReports([{ kind: 'waited', id, at: Date.now(), answer }]);
   }
 
   started(id: string): void {

@@ -47,8 +47,11 @@ describe('golden histories of runs', () => {
     back.decide(() => undefined);
     expect(back.last).toEqual([]);
     for (const task of back.run.tasks)
-      if (task.instances[0]!.state === 'deferred')
-        back.answer(task.plan.def.taskId, { kind: 'ended', state: 'success' });
+      if (task.instances[0]!.state === 'deferred') {
+        const { taskId } = task.plan.def;
+        if (task.instances[0]!.waitFor?.kind === 'dagRun') back.answer(taskId, { kind: 'ended', state: 'success' });
+        else back.waited(taskId, { kind: 'met' });
+      }
     back.work();
     expect(back.hasEnded).toBe(true);
     expect(back.run.open).toBe(0);
@@ -67,6 +70,8 @@ describe('golden histories of runs', () => {
       TaskFailed: true,
       TaskRetryScheduled: true,
       TaskDeferred: true,
+      TaskResumed: true,
+      ApprovalResponded: true,
       TaskLost: true,
       TaskSkipped: true,
       TaskUpstreamFailed: true,
@@ -80,8 +85,8 @@ describe('golden histories of runs', () => {
       RunResumed: true,
       RunSucceeded: true,
       RunFailed: true,
+      TaskRescheduled: true,
       // Folded, and not written by this release.
-      TaskRescheduled: false,
       TaskRemoved: false,
     };
     expect([...seen].sort()).toEqual(

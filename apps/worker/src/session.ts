@@ -8,6 +8,7 @@ import type {
   WorkerEvents,
   WorkerReport,
   WorkerSession,
+  WatchAssignment,
 } from '@rondo/ports';
 import type { AnswerFrame, CallFrame } from './child/frames.ts';
 import { threadOptions, type WorkerOptions } from './options.ts';
@@ -64,6 +65,16 @@ class ThreadSession implements WorkerSession {
   assign(assignments: readonly Assignment[]): void {
     if (assignments.length > 0) this.#post({ kind: 'assign', works: linesOf(assignments) });
   }
+
+  watch(watches: readonly WatchAssignment[]): void {
+    const error = { kind: 'exception', type: 'Unavailable', message: 'this worker has no triggerer' } as const;
+    const at = Date.now();
+    this.#events?.onReports(
+      watches.map(({ id }) => ({ kind: 'waited', id, at, answer: { kind: 'failed', error, retryable: false } })),
+    );
+  }
+
+  unwatch(): void {}
 
   runCallbacks(callbacks: readonly CallbackAssignment[]): void {
     if (callbacks.length > 0) this.#post({ kind: 'callbacks', works: linesOf(callbacks) });

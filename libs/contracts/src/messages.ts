@@ -11,6 +11,8 @@ import type {
   TriggerAnswer,
   TriggerRun,
   XComValue,
+  WaitAnswer,
+  WatchAssignment,
 } from '@rondo/domain';
 import type { JsonObject } from '@rondo/kernel';
 
@@ -83,6 +85,14 @@ export type SchedulerMessage =
       readonly waiter: RunWaiter;
       readonly answer: TriggerAnswer;
     }
+  /** What became of a wait of a deferred attempt. */
+  | {
+      readonly kind: 'waited';
+      readonly dagId: string;
+      readonly attempt: string;
+      readonly at: number;
+      readonly answer: WaitAnswer;
+    }
   /** The scheduler's own timer: something of this DAG is due. */
   | { readonly kind: 'tick'; readonly dagId: string; readonly runIds: readonly string[] }
   | {
@@ -101,7 +111,11 @@ export type ReadyMessage =
   | ReadyOrder
   /** Attempts whose instance was cleared, marked or cancelled: to be ended, or dropped when they have not begun. */
   | { readonly kind: 'cancel'; readonly ids: readonly string[]; readonly reason: string }
-  | { readonly kind: 'callback'; readonly callback: CallbackAssignment };
+  | { readonly kind: 'callback'; readonly callback: CallbackAssignment }
+  /** A wait for a worker's triggerer: it takes no slot, and so waits for none. Stated again after a restart. */
+  | { readonly kind: 'watch'; readonly watch: WatchAssignment }
+  /** Waits that are over by other means. */
+  | { readonly kind: 'unwatch'; readonly ids: readonly string[] };
 
 /** One attempt that may run. */
 export interface ReadyOrder {

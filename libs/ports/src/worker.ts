@@ -6,10 +6,12 @@ import type {
   DagDefinition,
   ImportFailure,
   TaskError,
+  WaitAnswer,
+  WatchAssignment,
 } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 
-export type { Assignment, AttemptRunContext, CallbackAssignment } from '@rondo/domain';
+export type { Assignment, AttemptRunContext, CallbackAssignment, WatchAssignment } from '@rondo/domain';
 
 export interface ParseRequest {
   readonly id: string;
@@ -44,7 +46,9 @@ export type WorkerReport =
     }
   /** The worker gave the attempt up without an outcome: its process ended, or the lease did (I19). */
   | { readonly kind: 'lost'; readonly id: string; readonly at: number; readonly reason: string }
-  | { readonly kind: 'callback'; readonly id: string; readonly at: number; readonly error?: TaskError };
+  | { readonly kind: 'callback'; readonly id: string; readonly at: number; readonly error?: TaskError }
+  /** A watch is over. Said once: whoever still wants it states it again. */
+  | { readonly kind: 'waited'; readonly id: string; readonly at: number; readonly answer: WaitAnswer };
 
 /** Among a worker's queues: it serves every queue. */
 export const ALL_QUEUES = '*';
@@ -99,6 +103,10 @@ export interface WorkerEvents {
 export interface WorkerSession {
   start(events: WorkerEvents): Promise<void>;
   assign(assignments: readonly Assignment[]): void;
+  /** Waits that the worker's triggerer answers, beside its slots. One that it knows is dropped (I1). */
+  watch(watches: readonly WatchAssignment[]): void;
+  /** Ends watches without an answer. */
+  unwatch(ids: readonly string[]): void;
   runCallbacks(callbacks: readonly CallbackAssignment[]): void;
   /** Ends attempts: the body's AbortSignal, then SIGTERM, then SIGKILL to its process group. One that has not begun is dropped. */
   cancel(ids: readonly string[], reason: string): void;

@@ -1,4 +1,11 @@
-import { pathsOf, type AttemptKey, type DagRunEvent, type InstanceRange, type XComValue } from '@rondo/domain';
+import {
+  describeWait,
+  pathsOf,
+  type AttemptKey,
+  type DagRunEvent,
+  type InstanceRange,
+  type XComValue,
+} from '@rondo/domain';
 import { assertNever, type JsonObject } from '@rondo/kernel';
 import { resetTry, tryOf, type InstanceFoldRow, type RunModel, type RunSink } from './run-model.ts';
 
@@ -120,7 +127,13 @@ function endAttempt(row: InstanceFoldRow, event: EndEvent, sink: RunSink): void 
       return;
     case 'TaskDeferred':
       row.state = 'deferred';
-      row.reason = `waits for run '${event.data.waitFor.request.runId}' of DAG '${event.data.waitFor.request.dagId}'`;
+      row.reason = describeWait(event.data.waitFor);
+      return;
+    case 'ApprovalResponded':
+      return;
+    case 'TaskResumed':
+      row.state = 'none';
+      row.reason = null;
       return;
     case 'TaskLost':
       row.state = 'none';

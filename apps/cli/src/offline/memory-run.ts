@@ -5,7 +5,9 @@ import {
   Decision,
   decideReport,
   decideTriggered,
+  decideWaited,
   DEFAULT_WINDOW,
+  describeWait,
   findInstance,
   initialRun,
   nextWake,
@@ -17,6 +19,7 @@ import {
   type InstanceState,
   type TriggerAnswer,
   type TriggerRequest,
+  type WaitFor,
 } from '@rondo/domain';
 import type { JsonObject } from '@rondo/kernel';
 import type { LoadedDag } from './load.ts';
@@ -112,7 +115,7 @@ export class MemoryRun {
     this.#options.services.keep(event);
     this.#options.onEvent(event, this.state);
     if (event.type === 'TaskScheduled') this.#queue.push(this.#instance(event.data));
-    if (event.type === 'TaskDeferred') this.#triggered(this.#instance(event.data), event.data.waitFor.request);
+    if (event.type === 'TaskDeferred') this.#wait(this.#instance(event.data), event.data.waitFor);
   }
 
   #instance({ taskId, mapIndex }: Pick<AttemptRef, 'taskId' | 'mapIndex'>): InstanceState {
@@ -152,6 +155,20 @@ export class MemoryRun {
         },
         (error: unknown) => this.#fail?.(error),
       );
+    });
+  }
+
+  #wait(instance: InstanceState, wait: WaitFor): void {
+    if (wait.kind === 'dagRun') return this.#triggered(instance, wait.request);
+    // A time is leapt to.
+    if (wait.kind === 'time') return;
+    const attempt = this.#refOf(instance);
+    const message = `the task ${describeWait(wait)}: a run without a platform does not wait`;
+    const error = { kind: 'exception', type: 'Unavailable', message } as const;
+    this.#running += 1;
+    setImmediate(() => {
+      this.#running -= 1;
+      this.#decide((d) => decideWaited(d, attempt, { kind: 'failed', error, retryable: false }));
     });
   }
 

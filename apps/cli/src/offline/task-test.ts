@@ -1,4 +1,12 @@
-import { compilePlan, initialRun, findInstance, runIdFor, type AttemptOutcome, type XComValue } from '@rondo/domain';
+import {
+  compilePlan,
+  describeWait,
+  initialRun,
+  findInstance,
+  runIdFor,
+  type AttemptOutcome,
+  type XComValue,
+} from '@rondo/domain';
 import { assertNever, type Json } from '@rondo/kernel';
 import { paint } from '@rondo/nest-platform/progress';
 import { type Context, parseDate, readJson } from '../context.ts';
@@ -39,6 +47,10 @@ function outcomeText(outcome: AttemptOutcome): string | undefined {
       return outcome.reason;
     case 'trigger':
       return `asks for a run of ${outcome.request.dagId}, which is not started in a test`;
+    case 'defer':
+      return describeWait(outcome.wait);
+    case 'reschedule':
+      return `wants to be run again at ${new Date(outcome.until).toISOString()}`;
     case 'success':
       return outcome.skip?.kind === 'branch' ? `follows ${outcome.skip.follow.join(', ') || 'nothing'}` : undefined;
     default:

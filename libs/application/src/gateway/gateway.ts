@@ -1,4 +1,5 @@
 import { Admission, attemptId, DEFAULT_POOL, parseAttemptId, type PoolLoad } from '@rondo/domain';
+import { assertNever } from '@rondo/kernel';
 import {
   TOPICS,
   type AdmissionAnswer,
@@ -20,6 +21,7 @@ import {
   type WorkerSession,
 } from '@rondo/ports';
 import { Pace } from './pace.ts';
+import { Watches } from './watches.ts';
 import { PoolWatch } from './pool-watch.ts';
 import { waitText } from './wait-text.ts';
 
@@ -67,11 +69,13 @@ export class Gateway implements AdmissionQueries {
   private flushing = false;
   private gathering: NodeJS.Timeout | undefined;
   private consumer: Consumer | undefined;
+  private readonly watches: Watches;
   private readonly callbacks = new Map<string, CallbackAssignment>();
 
   constructor(options: GatewayOptions) {
     this.options = options;
     this.pace = new Pace();
+    this.watches = new Watches(options.session);
     this.waiting = new Admission([DEFAULT_POOL], { queue: () => false, executor: () => false });
     this.pools = new PoolWatch(options.store, (name, pool) => {
       this.waiting.setPool(name, pool);
@@ -92,6 +96,7 @@ export class Gateway implements AdmissionQueries {
       maxBatch: 2_000,
       onBatch: (messages) => {
         for (const { value } of messages) this.onReady(value);
+        this.watches.flush();
         this.assign();
       },
     });
@@ -141,6 +146,7 @@ export class Gateway implements AdmissionQueries {
 
   private onHello(hello: WorkerHello): void {
     this.hello = hello;
+    this.watches.onHello();
     const { executor, parallelism } = this.options;
     const slots = executor === 'sequential' ? 1 : hello.slots;
     this.slots = Math.min(slots, parallelism ?? slots);
@@ -168,6 +174,14 @@ export class Gateway implements AdmissionQueries {
         this.callbacks.set(message.callback.id, message.callback);
         this.options.session.runCallbacks([message.callback]);
         return;
+      case 'watch':
+        this.watches.onWatch(message.watch);
+        return;
+      case 'unwatch':
+        this.watches.onUnwatch(message.ids);
+        return;
+      default:
+        assertNever(message, 'message of a scheduler');
     }
   }
 
@@ -225,6 +239,12 @@ export class Gateway implements AdmissionQueries {
   private onReport(report: WorkerReport): void {
     if (report.kind === 'callback') {
       this.onCallback(report);
+      return;
+    }
+    if (report.kind === 'waited') {
+      const waited = this.watches.onWaited(report);
+      if (waited !== undefined)
+        void this.options.bus.publish(TOPICS.schedulerInbox, [{ key: waited.dagId, value: waited }]);
       return;
     }
     if (report.kind === 'lost') {

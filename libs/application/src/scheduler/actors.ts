@@ -7,6 +7,7 @@ import {
   type DagRunEvent,
   type DagRunState,
   type DagState,
+  type InstanceState,
   type RunPlan,
 } from '@rondo/domain';
 import type { EventStore } from '@rondo/ports';
@@ -24,6 +25,8 @@ export interface RunActor {
   readonly state: DagRunState;
   readonly version: VersionPlan;
   readonly trace: Trace;
+  /** Waits that have been stated, by instance: the id of each. */
+  readonly waits: Map<InstanceState, string>;
   revision: number;
 }
 
@@ -39,7 +42,14 @@ export interface DagActor {
 }
 
 export function newRunActor(dagId: string, runId: string, version: VersionPlan): RunActor {
-  return { runId, state: initialRun(version.plan), version, trace: traceOf(dagId, runId), revision: -1 };
+  return {
+    runId,
+    state: initialRun(version.plan),
+    version,
+    trace: traceOf(dagId, runId),
+    waits: new Map(),
+    revision: -1,
+  };
 }
 
 /** Folds DAGs and runs from their streams. */

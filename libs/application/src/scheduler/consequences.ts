@@ -3,10 +3,12 @@ import type { Position } from '@rondo/ports';
 import type { DagActor, RunActor } from './actors.ts';
 import type { DagBatch } from './batch.ts';
 import { cancelOf, dagCallbackOf, endedOf, orderOf, taskCallbackOf, triggerOf, type Effects } from './effects.ts';
+import { endWaits, stateWait } from './waiting.ts';
 
 /** Adds what follows from the events of a batch that is durable now. */
 export function consequencesOf(batch: DagBatch, position: Position, effects: Effects): void {
   for (const { run, event } of batch.runEvents) followRun(run, event, position, effects);
+  for (const { run, event } of batch.runEvents) endWaits(run, event, effects);
   effects.inbox.push(...endedOf(batch.dagEvents, batch.actor.state.waiters));
 }
 
@@ -56,7 +58,9 @@ function cancelOpen(run: RunActor, ranges: readonly InstanceRange[], reason: str
 
 function outstandingOf(run: RunActor, inst: InstanceState | undefined, position: Position, effects: Effects): void {
   if (inst === undefined) return;
-  if (inst.state === 'deferred' && inst.waitFor !== undefined) effects.inbox.push(triggerOf(run, inst));
+  if (inst.state === 'deferred' && inst.waitFor?.kind === 'dagRun')
+    effects.inbox.push(triggerOf(run, inst, inst.waitFor));
+  else stateWait(run, inst, position, effects);
   if (inst.callback !== undefined) effects.ready.push(taskCallbackOf(run, inst, position));
 }
 

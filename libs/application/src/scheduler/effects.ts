@@ -4,6 +4,7 @@ import {
   type AttemptRunContext,
   type CallbackAssignment,
   type DagEvent,
+  type DagRunWait,
   type InstanceState,
   type RunWaiter,
 } from '@rondo/domain';
@@ -52,20 +53,8 @@ export function orderOf(
   position: number,
   acknowledged?: boolean,
 ): { readonly pool: string; readonly message: ReadyMessage } {
-  const attempt = refOf(run, inst);
-  const id = attemptId(attempt);
   const { def, weight } = inst.task;
-  const assignment: Assignment = {
-    id,
-    attempt,
-    bundle: run.version.version.bundle,
-    run: runContextOf(run),
-    maxTries: inst.maxTries + 1,
-    ...(def.executionTimeoutMs === undefined ? {} : { executionTimeoutMs: def.executionTimeoutMs }),
-    inputs: inputsOf(run, inst),
-    position,
-    traceparent: traceparentOf(run.trace, id),
-  };
+  const assignment = assignmentOf(run, inst, position);
   const message: ReadyMessage = {
     kind: 'order',
     assignment,
@@ -77,6 +66,32 @@ export function orderOf(
     ...(acknowledged === undefined ? {} : { restated: { acknowledged } }),
   };
   return { pool: def.pool, message };
+}
+
+/** What the attempt of an instance, or the triggerer that waits for it, is to know. */
+export function assignmentOf(run: RunActor, inst: InstanceState, position: number): Assignment {
+  const attempt = refOf(run, inst);
+  const id = attemptId(attempt);
+  const { def } = inst.task;
+  return {
+    id,
+    attempt,
+    bundle: run.version.version.bundle,
+    run: runContextOf(run),
+    maxTries: inst.maxTries + 1,
+    ...(def.executionTimeoutMs === undefined ? {} : { executionTimeoutMs: def.executionTimeoutMs }),
+    inputs: inputsOf(run, inst),
+    position,
+    traceparent: traceparentOf(run.trace, id),
+    ...resumeOf(inst),
+    ...(inst.tryStartedAt === undefined ? {} : { tryStartedAt: inst.tryStartedAt }),
+  };
+}
+
+function resumeOf({ state, deferral }: InstanceState): Pick<Assignment, 'resume'> {
+  const method = deferral?.resume;
+  if (method === undefined || state === 'deferred') return {};
+  return { resume: { method, ...(deferral?.payload === undefined ? {} : { payload: deferral.payload }) } };
 }
 
 function inputsOf(run: RunActor, inst: InstanceState): Assignment['inputs'] {
@@ -145,8 +160,7 @@ export function dagCallbackOf(
 }
 
 /** The command that asks another DAG for the run that a deferred task waits for; repeats ask for the same run. */
-export function triggerOf(run: RunActor, inst: InstanceState): CommandMessage {
-  const request = inst.waitFor!.request;
+export function triggerOf(run: RunActor, inst: InstanceState, { request }: DagRunWait): CommandMessage {
   const id = attemptId(refOf(run, inst));
   return {
     kind: 'command',

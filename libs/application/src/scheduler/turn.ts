@@ -1,6 +1,7 @@
 import {
   decideReport,
   decideTriggered,
+  decideWaited,
   nextDagWake,
   nextWake,
   parseAttemptId,
@@ -88,6 +89,13 @@ export class Turn {
         const run = this.actor.runs.get(message.waiter.runId);
         if (attempt !== undefined && run !== undefined)
           decideTriggered(this.work(run, message.waiter.attempt, 'service:scheduler'), attempt, message.answer);
+        return;
+      }
+      case 'waited': {
+        const attempt = parseAttemptId(message.attempt);
+        const run = attempt === undefined ? undefined : this.actor.runs.get(attempt.runId);
+        if (attempt !== undefined && run !== undefined)
+          decideWaited(this.work(run, message.attempt, 'service:triggerer'), attempt, message.answer);
         return;
       }
       case 'callbackDone':

@@ -11,6 +11,7 @@ import { pastOfTask, type Decision } from './decision.ts';
 import { keyOf } from './report.ts';
 import { isSchedulable, look, type DagRunState, type InstanceState } from './state.ts';
 import { transition } from './transitions.ts';
+import { wakeWait } from './waits.ts';
 
 /**
  * Carries the run as far as it can go now: states that rules write, attempts that may be published, the run's end. It
@@ -23,7 +24,10 @@ export function advance(d: Decision): void {
     timeOut(d);
     return;
   }
-  for (let inst = run.wake.popDue(now); inst !== undefined; inst = run.wake.popDue(now)) look(run, inst);
+  for (let inst = run.wake.popDue(now); inst !== undefined; inst = run.wake.popDue(now)) {
+    wakeWait(d, inst);
+    look(run, inst);
+  }
   if (!d.context.paused) for (const inst of run.held.splice(0)) look(run, inst);
   settle(d);
   if (run.plan.definition.failFast && run.failing) failFast(d);

@@ -2,11 +2,13 @@ import type { Json, JsonObject } from '@rondo/kernel';
 import type { Interval, RunType } from '../dag/events.ts';
 import type { PastReliance } from '../past/index.ts';
 import type {
+  ApprovalResponse,
   InstanceRange,
   MapIndex,
+  OnTimeout,
   SkipDecision,
   TaskError,
-  TriggerRequest,
+  WaitFor,
   XComValue,
 } from '../task-instance/index.ts';
 
@@ -57,6 +59,8 @@ export type DagRunEvent =
         readonly at: number;
         readonly xcoms?: Xcoms;
         readonly skip?: SkipDecision;
+        /** Position of the event that ended its wait (I6). */
+        readonly consumed?: number;
         /** The worker must run it apart: no child of the attempt is left (a task that waited for a run it triggered). */
         readonly callback?: 'onSuccess';
         readonly rendered?: JsonObject;
@@ -85,7 +89,28 @@ export type DagRunEvent =
   | { readonly type: 'TaskRescheduled'; readonly data: AttemptKey & { readonly at: number; readonly until: number } }
   | {
       readonly type: 'TaskDeferred';
-      readonly data: AttemptKey & { readonly at: number; readonly waitFor: WaitFor; readonly xcoms?: Xcoms };
+      readonly data: AttemptKey & {
+        readonly at: number;
+        readonly waitFor: WaitFor;
+        /** Absent: the task has succeeded when the wait is met. */
+        readonly resume?: string;
+        /** When the wait is given up (epoch milliseconds): decided by the first deferral of the try. */
+        readonly deadline?: number;
+        /** Default `fail`. */
+        readonly onTimeout?: OnTimeout;
+        readonly onFailed?: 'skip';
+        readonly xcoms?: Xcoms;
+      };
+    }
+  /** The wait is met: the try goes on as its next leg. */
+  | {
+      readonly type: 'TaskResumed';
+      readonly data: AttemptKey & { readonly at: number; readonly payload?: XComValue; readonly consumed?: number };
+    }
+  /** Somebody has answered, or the defaults were taken at the timeout; the end of the wait follows. */
+  | {
+      readonly type: 'ApprovalResponded';
+      readonly data: AttemptKey & { readonly at: number; readonly response: ApprovalResponse };
     }
   | { readonly type: 'TaskLost'; readonly data: AttemptKey & { readonly at: number; readonly reason: string } }
   | {
@@ -95,6 +120,7 @@ export type DagRunEvent =
         readonly instances: readonly InstanceRange[];
         readonly reason: string;
         readonly attempt?: AttemptKey;
+        readonly callback?: 'onSkipped';
       };
     }
   | {
@@ -155,6 +181,3 @@ export type DagRunEvent =
   | { readonly type: 'RunResumed'; readonly data: { readonly at: number; readonly deadline?: number } }
   | { readonly type: 'RunSucceeded'; readonly data: { readonly at: number; readonly reason: string } }
   | { readonly type: 'RunFailed'; readonly data: { readonly at: number; readonly reason: string } };
-
-/** What a deferred task waits for. */
-export type WaitFor = { readonly kind: 'dagRun'; readonly request: TriggerRequest & { readonly runId: string } };

@@ -4,6 +4,7 @@ import { skipsOf } from '../graph/index.ts';
 import type { AttemptKey, DagRunEvent } from './events.ts';
 import { findInstance, look, type DagRunState, type InstanceState } from './state.ts';
 import { setCallback, setOpen, transition } from './transitions.ts';
+import { foldDeferred, foldRescheduled, foldResponse, foldResumed } from './waits-fold.ts';
 
 /**
  * Folds one event into the state, in place: the same function builds the state from history and moves it after a
@@ -48,6 +49,7 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
           inst.tryNumber = event.data.attempt.tryNumber;
           inst.leg = event.data.attempt.leg;
           setOpen(run, inst, false);
+          setCallback(run, inst, event.data.callback);
         }
         transition(run, inst, 'skipped');
       });
@@ -78,7 +80,11 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
   inst.leg = event.data.leg;
   switch (event.type) {
     case 'TaskScheduled':
-      if (!inst.sameTry) inst.lost = 0;
+      if (!inst.sameTry) {
+        inst.lost = 0;
+        inst.deferral = undefined;
+        inst.tryStartedAt = undefined;
+      }
       inst.sameTry = false;
       inst.wakeAt = undefined;
       inst.waitFor = undefined;
@@ -90,6 +96,7 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
       transition(run, inst, 'queued');
       return;
     case 'TaskStarted':
+      inst.tryStartedAt ??= event.data.at;
       transition(run, inst, 'running');
       return;
     case 'TaskSucceeded':
@@ -114,14 +121,20 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
       return;
     case 'TaskRescheduled':
       setOpen(run, inst, false);
-      inst.sameTry = true;
-      inst.wakeAt = event.data.until;
+      foldRescheduled(inst, event.data);
       transition(run, inst, 'up_for_reschedule');
       return;
     case 'TaskDeferred':
       setOpen(run, inst, false);
-      inst.waitFor = event.data.waitFor;
+      foldDeferred(run, inst, event.data);
       transition(run, inst, 'deferred');
+      return;
+    case 'ApprovalResponded':
+      foldResponse(run, inst, event.data);
+      return;
+    case 'TaskResumed':
+      foldResumed(inst, event.data);
+      transition(run, inst, 'none');
       return;
     case 'TaskLost':
       setOpen(run, inst, false);
@@ -164,6 +177,7 @@ function clear(run: DagRunState, inst: InstanceState): void {
   inst.sameTry = false;
   inst.wakeAt = undefined;
   inst.waitFor = undefined;
+  inst.deferral = undefined;
   inst.output = undefined;
   setCallback(run, inst, undefined);
   forgetSkips(run, inst);

@@ -1,5 +1,5 @@
 import { explainUpstream, evaluateUpstream } from '../trigger-rule/index.ts';
-import { isTerminal } from '../task-instance/index.ts';
+import { describeWait, isTerminal } from '../task-instance/index.ts';
 import { upstreamOf } from './advance.ts';
 import { pastOfTask, type DecisionContext } from './decision.ts';
 import type { DagRunState, InstanceState } from './state.ts';
@@ -65,14 +65,8 @@ export function explain(run: DagRunState, inst: InstanceState, context: Decision
     const past = pastOfTask(context, inst.task);
     reasons.push({ rule: 'past', passed: past.met || inst.open || inst.sameTry, reason: past.reason });
   }
-  if (inst.waitFor !== undefined) {
-    const { request } = inst.waitFor;
-    reasons.push({
-      rule: 'waiting_for',
-      passed: false,
-      reason: `waits for run '${request.runId}' of DAG '${request.dagId}'`,
-    });
-  }
+  if (inst.waitFor !== undefined)
+    reasons.push({ rule: 'waiting_for', passed: false, reason: describeWait(inst.waitFor) });
   if (inst.state === 'scheduled')
     reasons.push({ rule: 'admission', passed: false, reason: 'published; waits for a free worker slot' });
   return reasons;

@@ -8,3 +8,4 @@ export { compilePlan, type RunPlan, type TaskPlan } from './plan.ts';
 export { decideReport, decideTriggered, keyOf, type RunReport, type TriggerAnswer } from './report.ts';
 export { decideXCom, type XComChange } from './xcom.ts';
 export { findInstance, initialRun, leavesOf, type DagRunState, type InstanceState, type TaskRuntime } from './state.ts';
+export { decideWaited } from './waits.ts';

@@ -3,6 +3,7 @@ import { branchTargets } from '../graph/index.ts';
 import { mayRetry, retryDelayMs } from '../retry/index.ts';
 import type { AttemptOutcome, AttemptRef, SkipDecision, TaskError, XComValue } from '../task-instance/index.ts';
 import type { Decision } from './decision.ts';
+import { deferred } from './defer.ts';
 import type { AttemptKey } from './events.ts';
 import { findInstance, type InstanceState } from './state.ts';
 
@@ -155,6 +156,12 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
       });
       return;
     }
+    case 'defer':
+      d.emit(deferred(inst, keyOf(inst), at, outcome));
+      return;
+    case 'reschedule':
+      d.emit({ type: 'TaskRescheduled', data: { ...keyOf(inst), at, until: outcome.until } });
+      return;
     default:
       assertNever(outcome, 'outcome');
   }
@@ -219,7 +226,7 @@ export function decideTriggered(d: Decision, attempt: AttemptRef, answer: Trigge
   if (
     inst === undefined ||
     inst.state !== 'deferred' ||
-    inst.waitFor === undefined ||
+    inst.waitFor?.kind !== 'dagRun' ||
     inst.tryNumber !== attempt.tryNumber
   )
     return false;

@@ -1,11 +1,35 @@
-import type { RunStartedData, WaitFor } from './events.ts';
+import type { RunStartedData } from './events.ts';
 import type { RunPlan, TaskPlan } from './plan.ts';
 import { Heap } from './heap.ts';
 import { PastWaits } from './past-waits.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { WakeQueue } from './wake-queue.ts';
 import { newUpstreamCounts, type UpstreamCounts } from '../trigger-rule/index.ts';
-import { UNMAPPED, type MapIndex, type RunState, type TaskState, type XComValue } from '../task-instance/index.ts';
+import {
+  UNMAPPED,
+  type ApprovalResponse,
+  type MapIndex,
+  type OnTimeout,
+  type RunState,
+  type TaskState,
+  type WaitFor,
+  type XComValue,
+} from '../task-instance/index.ts';
+
+/** What a try keeps of its deferrals over its legs. */
+export interface Deferral {
+  readonly resume?: string;
+  /** Epoch milliseconds. */
+  readonly deadline?: number;
+  readonly onTimeout?: OnTimeout;
+  readonly onFailed?: 'skip';
+  /** Given, and not yet followed by the end of the wait. */
+  readonly response?: ApprovalResponse;
+  /** What the last wait was met with. */
+  readonly payload?: XComValue;
+  /** Position of the last event that ended a wait of this try (I6): later waits of the try go on after it. */
+  readonly consumed?: number;
+}
 
 /** One task instance of the run. What is marked derived can be told from the rest and from the plan. */
 export interface InstanceState {
@@ -28,6 +52,12 @@ export interface InstanceState {
   /** When an instance that is up for retry or reschedule may be scheduled; epoch milliseconds. */
   wakeAt: number | undefined;
   waitFor: WaitFor | undefined;
+  /** What the try keeps of its deferrals over its legs. */
+  deferral: Deferral | undefined;
+  /** When the wait began; epoch milliseconds. */
+  waitingSince: number | undefined;
+  /** When the try's first leg started; epoch milliseconds. */
+  tryStartedAt: number | undefined;
   /** How many remembered branch or short-circuit decisions skip this instance. */
   skipVotes: number;
   /** Tasks that this instance's own decision skips (indexes), until it is cleared. */
@@ -35,7 +65,7 @@ export interface InstanceState {
   /** Values kept because another task takes them as inputs. */
   output: XComValue | undefined;
   /** A callback that the worker must run apart, because its attempt's child is gone. */
-  callback: 'onFailure' | 'onRetry' | 'onSuccess' | undefined;
+  callback: 'onFailure' | 'onRetry' | 'onSuccess' | 'onSkipped' | undefined;
   /** Derived: in the ready queue. */
   ready: boolean;
   inHeap: boolean;
@@ -157,6 +187,9 @@ function newInstance(task: TaskPlan, mapIndex: MapIndex, slot: number): Instance
     open: false,
     wakeAt: undefined,
     waitFor: undefined,
+    deferral: undefined,
+    waitingSince: undefined,
+    tryStartedAt: undefined,
     skipVotes: 0,
     skips: undefined,
     output: undefined,

@@ -21,6 +21,7 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
   if (is) {
     inst.wakeAt = undefined;
     inst.waitFor = undefined;
+    inst.deferral = undefined;
   }
   if (was || is) tellNeighbours(run, inst, was ? from : undefined, is ? to : undefined);
   look(run, inst);

@@ -3,6 +3,7 @@ import type { BundleRef } from '../dag/definition.ts';
 import type { Interval, RunType } from '../dag/events.ts';
 import type { AttemptRef, MapIndex } from './attempt.ts';
 import type { TaskError } from './outcome.ts';
+import type { Resume, WatchWait } from './wait.ts';
 
 /** The facts of its run that an attempt may see. */
 export interface AttemptRunContext {
@@ -34,6 +35,21 @@ export interface Assignment {
   /** The history up to here holds every XCom that the attempt may look up. */
   readonly position: number;
   readonly traceparent: string;
+  /** The wait of the try's last leg is over: go on there. */
+  readonly resume?: Resume;
+  /** When the first leg of this try started (epoch milliseconds); absent for the first leg. */
+  readonly tryStartedAt?: number;
+}
+
+/** A wait for a worker's triggerer. Its id is that of the attempt that began it. */
+export interface WatchAssignment {
+  readonly id: string;
+  readonly assignment: Assignment;
+  readonly wait: WatchWait;
+  /** When the attempt deferred itself; epoch milliseconds. */
+  readonly since: number;
+  /** When the wait is given up, by the scheduler; epoch milliseconds. Absent: never. */
+  readonly deadline?: number;
 }
 
 /** A callback of a task or a DAG that must run although its attempt's child is gone, or after the run's end. */
@@ -42,7 +58,7 @@ export interface CallbackAssignment {
   readonly bundle: BundleRef;
   readonly dagId: string;
   readonly runId: string;
-  readonly callback: 'onFailure' | 'onRetry' | 'onSuccess';
+  readonly callback: 'onFailure' | 'onRetry' | 'onSuccess' | 'onSkipped';
   /** Absent: the DAG's callback. */
   readonly attempt?: AttemptRef;
   readonly reason: string;

@@ -1,4 +1,5 @@
 import type { Json } from '@rondo/kernel';
+import type { OnTimeout, WaitFor } from './wait.ts';
 
 /** What went wrong, as the history keeps it. `message` and `stack` have had secrets masked; together at most 16 KiB. */
 export interface TaskError {
@@ -69,4 +70,20 @@ export type AttemptOutcome =
       readonly kind: 'trigger';
       readonly request: TriggerRequest;
       readonly xcoms?: Readonly<Record<string, XComValue>>;
-    };
+    }
+  /** The task waits, and holds no slot meanwhile. */
+  | {
+      readonly kind: 'defer';
+      readonly wait: Exclude<WaitFor, { kind: 'dagRun' }>;
+      /** What the child is called with when the wait is over, as the next leg of the try. Absent: the task has succeeded then. */
+      readonly resume?: string;
+      /** From the first deferral of the try on; later ones of the same try keep its deadline. Default: none. */
+      readonly timeoutMs?: number;
+      /** Default `fail`. */
+      readonly onTimeout?: OnTimeout;
+      /** `skip`: a wait that fails (not the try that it resumes) skips the task. Default `fail`. */
+      readonly onFailed?: 'fail' | 'skip';
+      readonly xcoms?: Readonly<Record<string, XComValue>>;
+    }
+  /** The task wants to be run again from its start at a time (epoch milliseconds), as the next leg of the same try. */
+  | { readonly kind: 'reschedule'; readonly until: number };

@@ -6,6 +6,7 @@ import {
   decideMarkRun,
   decideReport,
   decideTriggered,
+  decideWaited,
   Decision,
   DEFAULT_WINDOW,
   evolveRun,
@@ -25,6 +26,7 @@ import {
   type RunStartedData,
   type Selection,
   type TriggerAnswer,
+  type WaitAnswer,
 } from '@rondo/domain';
 import { outcomeOf, type Outcome } from './outcome.ts';
 import { statesOf } from './run-view.ts';
@@ -195,6 +197,10 @@ export class RunHarness {
 
   answer(taskId: string, answer: TriggerAnswer, attempt = this.attempt(taskId)): boolean {
     return this.decide((d) => decideTriggered(d, attempt, answer));
+  }
+
+  waited(taskId: string, answer: WaitAnswer, attempt = this.attempt(taskId)): boolean {
+    return this.decide((d) => decideWaited(d, attempt, answer));
   }
 
   explain(taskId: string): readonly Reason[] {

@@ -4,9 +4,40 @@ const nameOf = (inst: InstanceState): string =>
   inst.mapIndex.length === 0 ? inst.task.def.taskId : `${inst.task.def.taskId}[${inst.mapIndex.join('.')}]`;
 
 function instanceView(inst: InstanceState) {
-  const { state, tryNumber, maxTries, leg, lost, sameTry, open, wakeAt, waitFor, skipVotes, skips, output, callback } =
-    inst;
-  return { state, tryNumber, maxTries, leg, lost, sameTry, open, wakeAt, waitFor, skipVotes, skips, output, callback };
+  const {
+    state,
+    tryNumber,
+    maxTries,
+    leg,
+    lost,
+    sameTry,
+    open,
+    wakeAt,
+    waitFor,
+    skipVotes,
+    skips,
+    output,
+    callback,
+    deferral,
+    tryStartedAt,
+  } = inst;
+  return {
+    state,
+    tryNumber,
+    maxTries,
+    leg,
+    lost,
+    sameTry,
+    open,
+    wakeAt,
+    waitFor,
+    skipVotes,
+    skips,
+    output,
+    callback,
+    deferral,
+    tryStartedAt,
+  };
 }
 
 /**
