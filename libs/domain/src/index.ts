@@ -1,4 +1,5 @@
 export * from './admin/index.ts';
+export * from './asset/index.ts';
 export * from './dag/index.ts';
 export * from './dag-run/index.ts';
 export * from './graph/index.ts';

@@ -12,7 +12,7 @@ export interface DagRows {
   readonly versions: readonly DagVersionRow[];
 }
 
-/** The rows after the event; undefined before the first version. A version that comes back keeps its number. */
+/** The rows after the event; undefined where it changes none. A version that comes back keeps its number. */
 export function foldDag(
   dagId: string,
   rows: DagRows | undefined,
@@ -47,6 +47,11 @@ export function foldDag(
       return changed(rows, { paused: true });
     case 'DagUnpaused':
       return changed(rows, { paused: false });
+    case 'AssetsWatched':
+    case 'AssetEventsQueued':
+    case 'AssetEventsPassed':
+    case 'AssetQueueDeleted':
+      return undefined;
     default:
       return assertNever(event, 'event of a DAG');
   }

@@ -10,6 +10,8 @@ const KINDS: Readonly<Record<TimetableSpec['kind'], string>> = {
   multi_cron_trigger: 'cron',
   delta_trigger: 'delta',
   delta_interval: 'delta',
+  asset: 'asset',
+  asset_or_time: 'asset_or_time',
   events: 'events',
 };
 /** Other names for the same kinds. */

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '@rondo/kernel';
+import type { AssetUpdate } from '../asset/events.ts';
 import type { Interval, RunType } from '../dag/events.ts';
 import type { PastReliance } from '../past/index.ts';
 import type {
@@ -33,6 +34,7 @@ export interface RunStartedData {
   readonly runAfter: number;
   readonly conf?: Json;
   readonly triggeredBy: string;
+  readonly partitionKey?: string;
   /** Epoch milliseconds when the run times out. */
   readonly deadline?: number;
 }
@@ -64,6 +66,8 @@ export type DagRunEvent =
         /** The worker must run it apart: no child of the attempt is left (a task that waited for a run it triggered). */
         readonly callback?: 'onSuccess';
         readonly rendered?: JsonObject;
+        /** What it updated: each becomes an event of its asset. */
+        readonly assets?: readonly AssetUpdate[];
       };
     }
   | {

@@ -1,4 +1,5 @@
 import { assertNever, ok, type JsonObject, type Result } from '@rondo/kernel';
+import type { AssetUpdate } from '../asset/events.ts';
 import { branchTargets } from '../graph/index.ts';
 import { mayRetry, retryDelayMs } from '../retry/index.ts';
 import type { AttemptOutcome, AttemptRef, SkipDecision, TaskError, XComValue } from '../task-instance/index.ts';
@@ -120,7 +121,14 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
       const decided = skip.value === undefined ? {} : { skip: skip.value };
       d.emit({
         type: 'TaskSucceeded',
-        data: { ...keyOf(inst), at, ...xcomsOf(outcome.xcoms), ...decided, ...rendered },
+        data: {
+          ...keyOf(inst),
+          at,
+          ...xcomsOf(outcome.xcoms),
+          ...decided,
+          ...rendered,
+          ...updatesOf(d, outcome.assets),
+        },
       });
       return;
     }
@@ -178,6 +186,13 @@ function resolveSkip(d: Decision, skip: SkipDecision | undefined): Result<SkipDe
 function triggeredRunId(d: Decision, inst: InstanceState): string {
   const map = inst.mapIndex.length === 0 ? '' : `.${inst.mapIndex.join('.')}`;
   return `triggered__${d.run.started?.dagId ?? ''}.${d.run.started?.runId ?? ''}.${inst.task.def.taskId}${map}.${inst.tryNumber}`;
+}
+
+/** What a run of a partition updates is of its partition, unless the task says otherwise. */
+function updatesOf(d: Decision, assets: readonly AssetUpdate[] | undefined) {
+  if (assets === undefined || assets.length === 0) return {};
+  const partitionKey = d.run.started?.partitionKey;
+  return { assets: partitionKey === undefined ? assets : assets.map((each) => ({ partitionKey, ...each })) };
 }
 
 const xcomsOf = (xcoms: Readonly<Record<string, XComValue>> | undefined) => (xcoms === undefined ? {} : { xcoms });

@@ -1,7 +1,8 @@
 import { err, ok, type Json, type Result } from '@rondo/kernel';
 import { manualInterval, nextRun, runIdFor, validateRunId, type NextRun } from '../schedule/index.ts';
 import type { DagDefinition } from './definition.ts';
-import type { DagEvent, DagScheduling, Interval, RunType, RunWaiter } from './events.ts';
+import { NO_ASSETS, requestAssetRuns, watchedFrom, type AssetDirectory } from './assets.ts';
+import { RUN_TYPES, type DagEvent, type DagScheduling, type Interval, type RunType, type RunWaiter } from './events.ts';
 import { isSameSummary, type RunSummary } from '../past/index.ts';
 import { evolveDag, runStandOf, type DagState } from './state.ts';
 
@@ -10,8 +11,6 @@ export interface DagRefusal {
   readonly code: 'not_found' | 'conflict' | 'invalid' | 'retired';
   readonly message: string;
 }
-
-const RUN_TYPES: readonly RunType[] = ['scheduled', 'manual', 'backfill', 'asset_triggered'];
 
 /** Runs that one decision of the timetable asks for at most: catch-up goes on with the next decision. */
 const RUNS_PER_TICK = 10;
@@ -56,11 +55,21 @@ export function schedulingOf(definition: DagDefinition): DagScheduling {
   };
 }
 
-export function publishVersion(d: DagDecision, version: string, definition: DagDefinition, bundle: string): void {
+export function publishVersion(
+  d: DagDecision,
+  version: string,
+  definition: DagDefinition,
+  bundle: string,
+  assets: AssetDirectory = NO_ASSETS,
+): void {
   if (d.dag.version === version && !d.dag.retired) return;
   const isNew = d.dag.version === undefined;
   const scheduling = schedulingOf(definition);
-  d.emit({ type: 'DagVersionPublished', data: { version, file: definition.file, bundle, scheduling } });
+  const watched = watchedFrom(d.dag, scheduling.timetable, assets);
+  d.emit({
+    type: 'DagVersionPublished',
+    data: { version, file: definition.file, bundle, scheduling, ...(watched === undefined ? {} : { watched }) },
+  });
   if (isNew && scheduling.isPausedUponCreation) d.emit({ type: 'DagPaused', data: { reason: 'paused upon creation' } });
 }
 
@@ -89,6 +98,8 @@ export interface TriggerRun {
   readonly ignoreDependsOnPast?: boolean;
   /** Random text that keeps apart the ids of runs without a logical date. */
   readonly suffix: string;
+  /** The part of its assets that the run is about. */
+  readonly partitionKey?: string;
 }
 
 /** Asks for a run. A repeat with the same key answers with the run that exists; the same run id or logical date is a conflict. */
@@ -117,7 +128,9 @@ export function triggerRun(
   }
   const runAfter = command.runAfter ?? d.now;
   const logicalDate = command.logicalDate ?? null;
-  const runId = command.runId ?? runIdFor(command.runType, runAfter, logicalDate === null ? command.suffix : undefined);
+  const runId =
+    command.runId ??
+    runIdFor(command.runType, runAfter, logicalDate === null ? command.suffix : undefined, command.partitionKey);
   if (runStandOf(dag, runId) !== undefined)
     return err({
       code: 'conflict',
@@ -147,6 +160,7 @@ export function triggerRun(
       ...(note === undefined ? {} : { note }),
       ...(waiter === undefined ? {} : { waiter }),
       ...(command.ignoreDependsOnPast === true ? { ignoreDependsOnPast: true } : {}),
+      ...(command.partitionKey === undefined ? {} : { partitionKey: command.partitionKey }),
     },
   });
   return ok({ runId, existed: false });
@@ -169,6 +183,7 @@ export function tick(d: DagDecision): void {
       },
     });
   }
+  requestAssetRuns(d);
   admit(d);
 }
 

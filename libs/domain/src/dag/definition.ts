@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '@rondo/kernel';
+import type { AssetLeaf } from '../asset/index.ts';
 import type { TimetableSpec } from '../schedule/index.ts';
 import type { TriggerRule, WeightRule } from '../task-instance/index.ts';
 
@@ -117,6 +118,9 @@ export interface TaskDefinition {
   /** Task ids whose `return_value` the attempt takes as typed inputs: sent along with the assignment. */
   readonly inputs: readonly string[];
   readonly templateFields: readonly string[];
+  /** What the task updates when it succeeds, and what it reads. */
+  readonly outlets?: readonly AssetLeaf[];
+  readonly inlets?: readonly AssetLeaf[];
   /** The operator's arguments as far as they are JSON, for people to read; functions appear as `"<function>"`. */
   readonly args: JsonObject;
   /** 1-based line of the task's construction in `file`, where known. */

@@ -1,9 +1,11 @@
 import type { Json } from '@rondo/kernel';
 import type { RunState } from '../task-instance/index.ts';
 import type { TimetableSpec } from '../schedule/index.ts';
+import type { AssetEventRange, AssetsWatched } from '../asset/index.ts';
 import type { RunSummary } from '../past/index.ts';
 
-export type RunType = 'scheduled' | 'manual' | 'backfill' | 'asset_triggered';
+export const RUN_TYPES = ['scheduled', 'manual', 'backfill', 'asset_triggered', 'asset_materialization'] as const;
+export type RunType = (typeof RUN_TYPES)[number];
 export type Interval = readonly [start: number, end: number];
 /** A task of another run that waits for this run (TriggerDagRun). */
 export interface RunWaiter {
@@ -33,6 +35,8 @@ export type DagEvent =
         readonly file: string;
         readonly bundle: string;
         readonly scheduling: DagScheduling;
+        /** Of a DAG that waits for assets: where it begins to listen to those that it did not wait for before. */
+        readonly watched?: AssetsWatched;
       };
     }
   | { readonly type: 'DagRetired'; readonly data: { readonly reason: string } }
@@ -53,7 +57,25 @@ export type DagEvent =
       };
     }
   /** Tasks of a closed run were marked. */
-  | { readonly type: 'RunSummaryRevised'; readonly data: { readonly runId: string; readonly past: RunSummary } };
+  | { readonly type: 'RunSummaryRevised'; readonly data: { readonly runId: string; readonly past: RunSummary } }
+  | DagAssetsEvent;
+
+/** What a DAG hears of the assets that it waits for. */
+export type DagAssetsEvent =
+  /** An alias or a URI of the schedule has come to stand for an asset. */
+  | { readonly type: 'AssetsWatched'; readonly data: AssetsWatched }
+  /** Events of assets that wait for a run of this DAG. */
+  | { readonly type: 'AssetEventsQueued'; readonly data: { readonly events: readonly AssetEventRange[] } }
+  /** Events of assets that count for no run of this DAG. */
+  | {
+      readonly type: 'AssetEventsPassed';
+      readonly data: { readonly events: readonly AssetEventRange[]; readonly reason: string };
+    }
+  | {
+      readonly type: 'AssetQueueDeleted';
+      /** Without a partition: of all. */
+      readonly data: { readonly names: readonly string[]; readonly partitionKey?: string };
+    };
 
 export interface RunRequestedData {
   readonly runId: string;
@@ -71,4 +93,8 @@ export interface RunRequestedData {
   readonly waiter?: RunWaiter;
   /** Its tasks do not wait for their past. */
   readonly ignoreDependsOnPast?: true;
+  /** The part of its assets that the run is about. */
+  readonly partitionKey?: string;
+  /** The run consumes what waited (of its partition): so many events, the last at this position of the history. */
+  readonly assetEvents?: { readonly count: number; readonly through: number };
 }

@@ -1,3 +1,4 @@
+export * from './assets.ts';
 export * from './decide.ts';
 export * from './definition.ts';
 export * from './events.ts';

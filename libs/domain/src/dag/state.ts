@@ -1,6 +1,16 @@
 import { assertNever } from '@rondo/kernel';
+import {
+  assetsOf,
+  dropWaiting,
+  enqueue,
+  newAssetQueue,
+  passOver,
+  retarget,
+  watch,
+  type AssetQueue,
+} from '../asset/index.ts';
 import { RunLine } from '../past/line.ts';
-import type { DagEvent, DagScheduling, Interval, RunRequestedData, RunWaiter } from './events.ts';
+import type { DagAssetsEvent, DagEvent, DagScheduling, Interval, RunRequestedData, RunWaiter } from './events.ts';
 
 /** A run that has been asked for and is not closed. */
 export interface OpenRun {
@@ -35,6 +45,7 @@ export interface DagState {
   /** Data interval of the last scheduled run: the timetable goes on from there. */
   last: Interval | null;
   failedInARow: number;
+  readonly assets: AssetQueue;
 }
 
 export function initialDag(dagId: string): DagState {
@@ -55,6 +66,7 @@ export function initialDag(dagId: string): DagState {
     waiters: new Map(),
     last: null,
     failedInARow: 0,
+    assets: newAssetQueue(),
   };
 }
 
@@ -67,6 +79,7 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       dag.bundle = event.data.bundle;
       dag.scheduling = event.data.scheduling;
       dag.retired = false;
+      retarget(dag.assets, assetsOf(dag.scheduling.timetable), event.data.watched ?? { assets: {} });
       return;
     case 'DagRetired':
       dag.retired = true;
@@ -111,8 +124,33 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
     case 'RunSummaryRevised':
       dag.line.summarise(event.data.runId, event.data.past);
       return;
+    case 'AssetsWatched':
+    case 'AssetEventsQueued':
+    case 'AssetEventsPassed':
+    case 'AssetQueueDeleted':
+      evolveAssets(dag.assets, event);
+      return;
     default:
       assertNever(event, 'event of a DAG');
+  }
+}
+
+function evolveAssets(queue: AssetQueue, event: DagAssetsEvent): void {
+  switch (event.type) {
+    case 'AssetsWatched':
+      watch(queue, event.data);
+      return;
+    case 'AssetEventsQueued':
+      for (const range of event.data.events) enqueue(queue, range);
+      return;
+    case 'AssetEventsPassed':
+      for (const range of event.data.events) passOver(queue, range);
+      return;
+    case 'AssetQueueDeleted':
+      dropWaiting(queue, event.data.names, event.data.partitionKey);
+      return;
+    default:
+      assertNever(event, 'event of the assets of a DAG');
   }
 }
 
@@ -124,6 +162,7 @@ function requested(dag: DagState, run: RunRequestedData): void {
     dag.line.add({ runId, date: run.logicalDate, runType, ignoresPast: ignoreDependsOnPast, summary: undefined });
   }
   if (run.key !== undefined) dag.keys.set(run.key, run.runId);
+  if (run.assetEvents !== undefined) dag.assets.waiting.delete(run.partitionKey ?? '');
   if (run.waiter !== undefined) dag.waiters.set(run.runId, run.waiter);
   if (run.runType === 'scheduled' && run.dataInterval !== null) dag.last = run.dataInterval;
 }

@@ -1,5 +1,6 @@
 import { assertNever, formatDuration } from '@rondo/kernel';
 import cronstrue from 'cronstrue';
+import { describeAssets } from '../asset/describe.ts';
 import { isoInstant } from './instant.ts';
 import type { TimetableSpec } from './types.ts';
 
@@ -24,6 +25,10 @@ export function describeSchedule(spec: TimetableSpec): string {
       return '';
     case 'events':
       return spec.description ?? describeEvents(spec.eventDates);
+    case 'asset':
+      return `When assets are updated: ${describeAssets(spec.assets)}`;
+    case 'asset_or_time':
+      return `${describeSchedule(spec.timetable)}, or when assets are updated: ${describeAssets(spec.assets)}`;
     default:
       return assertNever(spec, 'timetable');
   }
@@ -48,6 +53,10 @@ export function summarizeSchedule(spec: TimetableSpec): string {
       return `every ${formatDuration(spec.deltaMs)}`;
     case 'events':
       return spec.description ?? `${spec.eventDates.length} events`;
+    case 'asset':
+      return describeAssets(spec.assets);
+    case 'asset_or_time':
+      return `${summarizeSchedule(spec.timetable)} or ${describeAssets(spec.assets)}`;
     default:
       return assertNever(spec, 'timetable');
   }

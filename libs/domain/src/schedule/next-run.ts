@@ -16,7 +16,10 @@ import type {
 export function nextRun(spec: TimetableSpec, query: NextRunQuery): NextRun | null {
   switch (spec.kind) {
     case 'none':
+    case 'asset':
       return null;
+    case 'asset_or_time':
+      return nextRun(spec.timetable, query);
     case 'once':
       return nextOnce(query);
     case 'continuous':
@@ -42,9 +45,12 @@ export function nextRun(spec: TimetableSpec, query: NextRunQuery): NextRun | nul
 export function manualInterval(spec: TimetableSpec, runAfter: number): Interval {
   switch (spec.kind) {
     case 'none':
+    case 'asset':
     case 'once':
     case 'continuous':
       return [runAfter, runAfter];
+    case 'asset_or_time':
+      return manualInterval(spec.timetable, runAfter);
     case 'cron_trigger':
     case 'multi_cron_trigger':
     case 'delta_trigger':

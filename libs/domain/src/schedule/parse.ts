@@ -1,6 +1,8 @@
 import { err, ok, parseDuration, type Duration, type Result } from '@rondo/kernel';
+import { assetLeaves, assetsOf, type AssetExpression } from '../asset/index.ts';
 import { cronTicks } from './cron.ts';
 import { parseCron } from './cron-fields.ts';
+import { describeSchedule } from './describe.ts';
 import type { RunImmediately, TimetableSpec } from './types.ts';
 import { isTimeZone } from './wall-time.ts';
 
@@ -175,6 +177,17 @@ export function validateTimetable(spec: TimetableSpec): Result<TimetableSpec> {
       return Number.isFinite(spec.deltaMs) && spec.deltaMs > 0 ? ok(spec) : err(notPositive(`${spec.deltaMs} ms`));
     case 'events':
       return ok(spec);
+    case 'asset':
+      return validateAssets(spec, spec.assets);
+    case 'asset_or_time': {
+      const time = validateTimetable(spec.timetable);
+      if (!time.ok) return time;
+      if (assetsOf(spec.timetable) === undefined && spec.timetable.kind !== 'none')
+        return validateAssets(spec, spec.assets);
+      return err(
+        `the time of an asset-or-time schedule is ${describeSchedule(spec.timetable)}; allowed: cron, intervals, moments`,
+      );
+    }
     default:
       return err(`${JSON.stringify(spec)} is not a timetable: ${allowed}`);
   }
@@ -188,5 +201,18 @@ function validateCrons(spec: TimetableSpec, expressions: readonly string[], time
     if (cronTicks(fields.value, 'UTC').next(0) === undefined)
       return err(`[${expression}] is not acceptable: it never comes`);
   }
+  return ok(spec);
+}
+
+/** JSON bytes of a condition: it stands in the events of its DAG (I7). */
+const CONDITION_BYTES = 16_384;
+
+function validateAssets(spec: TimetableSpec, condition: AssetExpression): Result<TimetableSpec> {
+  if (assetLeaves(condition).length === 0) return err('the schedule waits for no asset; allowed: at least one');
+  const bytes = JSON.stringify(condition).length;
+  if (bytes > CONDITION_BYTES)
+    return err(
+      `the asset condition has ${bytes} bytes of JSON; allowed are ${CONDITION_BYTES}: wait for fewer assets, or for an alias`,
+    );
   return ok(spec);
 }

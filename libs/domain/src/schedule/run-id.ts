@@ -5,9 +5,13 @@ import { isoInstant } from './instant.ts';
 const USER_RUN_ID = /^[A-Za-z0-9_.~:+-]+$/;
 const MAX_RUN_ID = 250;
 
-/** `scheduled__2016-01-01T00:00:00+00:00`, with `_{suffix}` where the instant alone does not tell runs apart. */
-export function runIdFor(type: RunType, runAfter: number, suffix?: string): string {
+/**
+ * `scheduled__2016-01-01T00:00:00+00:00`, with `_{suffix}` where the instant alone does not tell runs apart. Of a partition
+ * `asset_triggered__2016-01-01T00:00:00+00:00__{key}__{suffix}`.
+ */
+export function runIdFor(type: RunType, runAfter: number, suffix?: string, partitionKey?: string): string {
   const id = `${type}__${isoInstant(runAfter)}`;
+  if (partitionKey !== undefined) return `${id}__${partitionKey}__${suffix ?? ''}`;
   return suffix === undefined || suffix === '' ? id : `${id}_${suffix}`;
 }
 

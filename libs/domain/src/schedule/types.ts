@@ -1,4 +1,6 @@
+import type { AssetExpression } from '../asset/condition.ts';
 import type { Interval } from '../dag/events.ts';
+import type { PartitionMapper, PartitionMapping } from './partition.ts';
 
 /**
  * When a DAG runs, as plain JSON. All instants are epoch milliseconds UTC, all lengths milliseconds.
@@ -13,7 +15,25 @@ export type TimetableSpec =
   | MultiCronTriggerSpec
   | { readonly kind: 'delta_trigger'; readonly deltaMs: number; readonly intervalMs?: number }
   | { readonly kind: 'delta_interval'; readonly deltaMs: number }
-  | EventsSpec;
+  | EventsSpec
+  | AssetSpec
+  | { readonly kind: 'asset_or_time'; readonly timetable: TimetableSpec; readonly assets: AssetExpression };
+
+export interface AssetSpec {
+  readonly kind: 'asset';
+  readonly assets: AssetExpression;
+  /** A run for each partition, once the condition is true for its key. */
+  readonly partitions?: PartitionSpec;
+}
+
+/** How the key of an event becomes the key of a run. */
+export interface PartitionSpec {
+  readonly mapping: PartitionMapperSpec;
+  /** By the asset's name, where an asset is mapped in another way. */
+  readonly byAsset?: Readonly<Record<string, PartitionMapperSpec>>;
+}
+
+export type PartitionMapperSpec = { readonly mapper: PartitionMapper } & PartitionMapping;
 
 export interface CronTriggerSpec {
   readonly kind: 'cron_trigger';

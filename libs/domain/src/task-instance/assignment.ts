@@ -14,6 +14,7 @@ export interface AttemptRunContext {
   readonly startedAt: number;
   readonly conf: Json;
   readonly triggeredBy: string;
+  readonly partitionKey?: string;
 }
 
 export type InputValue = { readonly value: Json } | { readonly blob: string } | { readonly mapped: MapIndex };

@@ -1,5 +1,6 @@
 import type { Json } from '@rondo/kernel';
 import type { OnTimeout, WaitFor } from './wait.ts';
+import type { AssetUpdate } from '../asset/events.ts';
 
 /** What went wrong, as the history keeps it. `message` and `stack` have had secrets masked; together at most 16 KiB. */
 export interface TaskError {
@@ -55,6 +56,8 @@ export type AttemptOutcome =
       readonly skip?: SkipDecision;
       /** Of what something is mapped over: the length by `JSON.stringify` of the path in the return value. */
       readonly lengths?: Readonly<Record<string, number>>;
+      /** In the order in which the task named them. */
+      readonly assets?: readonly AssetUpdate[];
     }
   | { readonly kind: 'skipped'; readonly reason: string }
   | {
