@@ -86,6 +86,13 @@ describe('golden histories of runs', () => {
       RunSucceeded: true,
       RunFailed: true,
       TaskRescheduled: true,
+      TaskHeld: true,
+      TaskReleased: true,
+      TaskWithdrawn: true,
+      TaskReprioritised: true,
+      TaskRetriesSet: true,
+      TaskNoted: true,
+      RunVersionChanged: true,
       // Folded, and not written by this release.
       TaskRemoved: false,
     };

@@ -29,6 +29,9 @@ export const runRow = (runId: string, more: Partial<DagRunRow> = {}): DagRunRow 
   conf: null,
   triggeredBy: 'user',
   note: null,
+  noteBy: null,
+  held: false,
+  priority: null,
   queuedAt: Date.UTC(2026, 2, 14, 6),
   startedAt: Date.UTC(2026, 2, 14, 6),
   endedAt: Date.UTC(2026, 2, 14, 6, 0, 2),
@@ -57,6 +60,10 @@ export const taskRow = (taskId: string, more: Partial<TaskInstanceRow> = {}): Ta
   retryAt: null,
   reason: null,
   error: null,
+  held: false,
+  priority: null,
+  note: null,
+  noteBy: null,
   ...more,
 });
 

@@ -40,6 +40,11 @@ export interface DagRunRow {
   readonly conf: Json;
   readonly triggeredBy: string;
   readonly note: string | null;
+  /** Who wrote the note; null for one that came with the request. */
+  readonly noteBy: string | null;
+  readonly held: boolean;
+  /** Its own, in place of its DAG's. */
+  readonly priority: number | null;
   readonly queuedAt: number;
   readonly startedAt: number | null;
   readonly endedAt: number | null;
@@ -70,10 +75,18 @@ export interface TaskInstanceRow {
   readonly retryAt: number | null;
   readonly reason: string | null;
   readonly error: TaskError | null;
+  readonly held: boolean;
+  /** Set by hand; null: that of its task. */
+  readonly priority: number | null;
+  readonly note: string | null;
+  readonly noteBy: string | null;
 }
 
 /** An earlier try, kept when the instance goes on to the next. */
-export interface TaskTryRow extends Omit<TaskInstanceRow, 'maxTries' | 'retryAt' | 'operator' | 'pool' | 'queue'> {}
+export interface TaskTryRow extends Omit<
+  TaskInstanceRow,
+  'maxTries' | 'retryAt' | 'operator' | 'pool' | 'queue' | 'held' | 'priority' | 'note' | 'noteBy'
+> {}
 
 export interface XComRow {
   readonly dagId: string;

@@ -2,6 +2,7 @@ import {
   describeWait,
   pathsOf,
   type AttemptKey,
+  type DagDefinition,
   type DagRunEvent,
   type InstanceRange,
   type XComValue,
@@ -44,9 +45,34 @@ function applyToInstance(row: InstanceFoldRow, event: BulkEvent, sink: RunSink):
       if (row.open) row.state = 'restarting';
       else closeTry(row, at, sink);
       return;
+    case 'TaskHeld':
+    case 'TaskReleased':
+      row.held = event.type === 'TaskHeld';
+      return;
+    case 'TaskReprioritised':
+      row.priority = event.data.priority;
+      return;
+    case 'TaskRetriesSet':
+      row.maxTries += event.data.retries - row.retries;
+      row.retries = event.data.retries;
+      return;
+    case 'TaskNoted':
+      row.note = event.data.note === '' ? null : event.data.note;
+      row.noteBy = event.data.note === '' ? null : event.data.by;
+      return;
     default:
       assertNever(event, 'event of many instances');
   }
+}
+
+/** The run has the tasks of another version now: what left is removed, what is new has no status. */
+export function applyVersion(model: RunModel, at: number, definition: DagDefinition, sink: RunSink): void {
+  const { kept, gone } = model.adjust(definition);
+  for (const row of gone) {
+    end(row, 'removed', at, 'version');
+    sink.touch(row);
+  }
+  for (const row of kept) sink.touch(row);
 }
 
 function end(
@@ -136,6 +162,10 @@ function endAttempt(row: InstanceFoldRow, event: EndEvent, sink: RunSink): void 
       row.reason = null;
       return;
     case 'TaskLost':
+      row.state = 'none';
+      row.reason = event.data.reason;
+      return;
+    case 'TaskWithdrawn':
       row.state = 'none';
       row.reason = event.data.reason;
       return;

@@ -83,8 +83,8 @@ class BatchProjector implements Projector {
       switch (each.kind) {
         case 'run': {
           const model = this.runs.get(each.dagId, each.runId);
-          const definition =
-            each.event.type === 'RunStarted' ? this.definitions.get(each.event.data.version) : undefined;
+          const version = versionNamedBy(each);
+          const definition = version === undefined ? undefined : this.definitions.get(version);
           applyRunEvent(model, each.event, definition, pendingOf(pending, model));
           break;
         }
@@ -142,7 +142,8 @@ class BatchProjector implements Projector {
 
 /** The version whose definition the event's fold needs. */
 function versionNamedBy(each: DecodedEvent): string | undefined {
-  if (each.kind === 'run' && each.event.type === 'RunStarted') return each.event.data.version;
+  if (each.kind === 'run' && (each.event.type === 'RunStarted' || each.event.type === 'RunVersionChanged'))
+    return each.event.data.version;
   if (each.kind === 'dag' && each.event.type === 'DagVersionPublished') return each.event.data.version;
   return undefined;
 }

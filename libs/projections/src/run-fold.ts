@@ -1,6 +1,6 @@
 import type { DagDefinition, DagEvent, DagRunEvent, RunRequestedData } from '@rondo/domain';
 import { assertNever } from '@rondo/kernel';
-import { applyAttemptEvent, applyBulkEvent, applyXComEvent } from './instance-fold.ts';
+import { applyAttemptEvent, applyBulkEvent, applyVersion, applyXComEvent } from './instance-fold.ts';
 import type { RunFoldRow, RunModel, RunSink } from './run-model.ts';
 
 export type DagRunsEvent = Extract<DagEvent, { data: { readonly runId: string } }>;
@@ -25,6 +25,9 @@ export function requestedRun(dagId: string, data: RunRequestedData, at: number, 
     conf: data.conf ?? {},
     triggeredBy: data.triggeredBy,
     note: data.note ?? null,
+    noteBy: null,
+    held: false,
+    priority: data.priority ?? null,
     queuedAt: at,
     startedAt: null,
     endedAt: null,
@@ -55,6 +58,21 @@ export function applyDagEvent(model: RunModel, event: DagRunsEvent, at: number, 
       run.reason = event.data.reason ?? null;
       return;
     case 'RunSummaryRevised':
+    case 'RunPastIgnored':
+      return;
+    case 'RunHeld':
+    case 'RunReleased':
+      run.held = event.type === 'RunHeld';
+      return;
+    case 'RunReprioritised':
+      run.priority = event.data.priority;
+      return;
+    case 'RunNoted':
+      run.note = event.data.note === '' ? null : event.data.note;
+      run.noteBy = event.data.note === '' ? null : event.data.by;
+      return;
+    case 'RunVersionChanged':
+      run.version = event.data.version;
       return;
     default:
       assertNever(event, 'event of a DAG about a run');
@@ -113,7 +131,17 @@ export function applyRunEvent(
     case 'TaskRemoved':
     case 'TaskMarked':
     case 'TaskCleared':
+    case 'TaskHeld':
+    case 'TaskReleased':
+    case 'TaskReprioritised':
+    case 'TaskRetriesSet':
+    case 'TaskNoted':
       applyBulkEvent(model, event, sink);
+      return;
+    case 'RunVersionChanged':
+      run.version = event.data.version;
+      if (definition !== undefined) applyVersion(model, event.data.at, definition, sink);
+      sink.touchRun(run);
       return;
     default:
       applyAttemptEvent(model.instance(event.data.taskId, event.data.mapIndex), event, sink);

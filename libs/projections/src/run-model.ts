@@ -41,6 +41,31 @@ export class RunModel {
       this.instances.set(task.taskId, newInstance(this.run, task.taskId, '', ordinal, task));
   }
 
+  /** Gives the rows the facts of another version. A task that is new in it gets a row; `gone` are rows of tasks that it lacks. */
+  adjust(definition: DagDefinition): { readonly kept: InstanceFoldRow[]; readonly gone: InstanceFoldRow[] } {
+    const facts = new Map(definition.tasks.map((task, ordinal) => [task.taskId, { task, ordinal }]));
+    const known = new Set<string>();
+    const [kept, gone]: [InstanceFoldRow[], InstanceFoldRow[]] = [[], []];
+    for (const row of this.instances.values()) {
+      const now = facts.get(row.taskId);
+      if (now === undefined) {
+        if (row.state !== 'removed') gone.push(row);
+        continue;
+      }
+      const { operator, pool, queue } = now.task;
+      Object.assign(row, { operator, pool, queue, ordinal: now.ordinal });
+      known.add(row.taskId);
+      kept.push(row);
+    }
+    for (const [taskId, { task, ordinal }] of facts) {
+      if (known.has(taskId)) continue;
+      const row = newInstance(this.run, taskId, '', ordinal, task);
+      this.instances.set(taskId, row);
+      kept.push(row);
+    }
+    return { kept, gone };
+  }
+
   /** The instance's row, made when the history names one that the definition did not promise. */
   instance(taskId: string, path: MapIndex): InstanceFoldRow {
     const mapIndex = path.length === 0 ? '' : path.join('.');
@@ -93,6 +118,10 @@ function newInstance(
     retryAt: null,
     reason: null,
     error: null,
+    held: false,
+    priority: null,
+    note: null,
+    noteBy: null,
     ordinal,
     retries,
     open: false,

@@ -41,7 +41,7 @@ export class RunFold implements RunSink {
     this.runId = runId;
   }
 
-  /** `definition` is that of the version which the run's start names; it is looked at only then. */
+  /** `definition` is that of the version which the event names (the run's start, a change of version); else it is not looked at. */
   apply(recorded: RecordedEvent, definition: DagDefinition | undefined): RunDelta {
     this.moved = new Set();
     this.runMoved = false;

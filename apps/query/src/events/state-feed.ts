@@ -2,6 +2,7 @@ import type { Position, RecordedEvent, StreamFilter } from '@rondo/ports';
 import { decodeEvent, type RunDelta, type RunFold } from '@rondo/projections';
 import type { Definitions } from '../history/definitions.ts';
 import type { RunHistory } from '../history/run-history.ts';
+import { versionNamedBy } from '../history/timeline.ts';
 import { serverEvent } from '../http/live.ts';
 
 /** Runs whose state is held while they are followed; the ones seen least lately are folded again when they come back. */
@@ -46,8 +47,7 @@ export class StateFeed {
     if (runId !== undefined && run !== runId) return undefined;
     if (run === undefined) return serverEvent('dag', { position, type, dagId: decoded.dagId }, position);
     const fold = await this.foldOf(decoded.dagId, run, position);
-    const version =
-      type === 'RunStarted' ? (JSON.parse(recorded.data) as { readonly version: string }).version : undefined;
+    const version = versionNamedBy(recorded);
     const definition = version === undefined ? undefined : (await this.definitions.get(version))?.definition;
     const delta = fold.apply(recorded, definition);
     if (type === 'RunClosed') this.folds.delete(`${decoded.dagId}:${run}`);

@@ -17,7 +17,7 @@ export class Timeline {
   /** Everything up to here is in memory. */
   private through: Position = 0;
   private nextRevision = 0;
-  private definition: DagDefinition | undefined;
+  private readonly versions = new Map<string, DagDefinition | undefined>();
   private fold: RunFold;
   private folded = 0;
   private turn: Promise<unknown> = Promise.resolve();
@@ -47,7 +47,7 @@ export class Timeline {
   foldAt(position: Position): Promise<RunFold> {
     return this.inTurn(position, () => {
       const fold = new RunFold(this.dagId, this.runId);
-      for (const event of this.all) if (event.position <= position) fold.apply(event, this.definition);
+      for (const event of this.all) if (event.position <= position) fold.apply(event, this.definitionOf(event));
       return fold;
     });
   }
@@ -75,10 +75,9 @@ export class Timeline {
       fresh.push(...page);
       this.nextRevision = page.at(-1)!.revision + 1;
     }
-    const started = fresh.find((event) => event.type === 'RunStarted');
-    if (started !== undefined) {
-      const { version } = JSON.parse(started.data) as { readonly version: string };
-      this.definition = (await this.definitions.get(version))?.definition;
+    for (const event of fresh) {
+      const version = versionNamedBy(event);
+      if (version !== undefined) this.versions.set(version, (await this.definitions.get(version))?.definition);
     }
     this.all.push(...fresh.toSorted((a, b) => a.position - b.position));
     this.through = upTo;
@@ -98,6 +97,11 @@ export class Timeline {
     return found.filter((event) => event.position > this.through);
   }
 
+  private definitionOf(event: RecordedEvent): DagDefinition | undefined {
+    const version = versionNamedBy(event);
+    return version === undefined ? undefined : this.versions.get(version);
+  }
+
   private foldTo(position: Position): void {
     if (this.folded > 0 && this.all[this.folded - 1]!.position > position) {
       this.fold = new RunFold(this.dagId, this.runId);
@@ -108,8 +112,14 @@ export class Timeline {
       event !== undefined && event.position <= position;
       event = this.all[this.folded]
     ) {
-      this.fold.apply(event, this.definition);
+      this.fold.apply(event, this.definitionOf(event));
       this.folded++;
     }
   }
+}
+
+/** The version whose definition the event's fold looks at. */
+export function versionNamedBy({ type, stream, data }: RecordedEvent): string | undefined {
+  if (!stream.startsWith('dagRun-') || (type !== 'RunStarted' && type !== 'RunVersionChanged')) return undefined;
+  return (JSON.parse(data) as { readonly version: string }).version;
 }

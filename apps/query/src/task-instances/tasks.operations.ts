@@ -67,6 +67,10 @@ export const taskInstanceSchema = z
     pool: z.string(),
     queue: z.string(),
     retryAt: epochMs.nullable(),
+    held: z.boolean().meta({ description: 'It is not published until it is released.' }),
+    priority: z.number().int().nullable().meta({ description: 'Set by hand; null: that of its task.' }),
+    note: z.string().nullable(),
+    noteBy: z.string().nullable(),
   })
   .meta({ id: 'TaskInstance' }) satisfies z.ZodType<TaskInstanceRow>;
 

@@ -63,6 +63,9 @@ export interface RunsTable {
   conf: string;
   triggered_by: string;
   note: string | null;
+  note_by: string | null;
+  held: number;
+  priority: number | null;
   queued_at: number;
   started_at: number | null;
   ended_at: number | null;
@@ -93,6 +96,10 @@ export interface TaskInstancesTable {
   retry_at: number | null;
   reason: string | null;
   error: string | null;
+  held: number;
+  priority: number | null;
+  note: string | null;
+  note_by: string | null;
 }
 
 export interface TaskTriesTable {

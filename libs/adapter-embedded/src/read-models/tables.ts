@@ -36,7 +36,7 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
     rest: [
       ...(['dag_id', 'run_id', 'run_type', 'state', 'version', 'logical_date', 'data_interval_start'] as const),
       ...(['data_interval_end', 'run_after', 'conf', 'triggered_by', 'note', 'queued_at', 'started_at'] as const),
-      ...(['ended_at', 'reason', 'dag_revisions'] as const),
+      ...(['ended_at', 'reason', 'dag_revisions', 'note_by', 'held', 'priority'] as const),
     ],
   },
   task_instances: {
@@ -55,7 +55,7 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
         'queue',
       ] as const),
       ...times,
-      ...(['retry_at', 'reason', 'error'] as const),
+      ...(['retry_at', 'reason', 'error', 'held', 'priority', 'note', 'note_by'] as const),
     ],
   },
   task_tries: { key: [...instance, 'try_number'], rest: ['state', 'leg', ...times, 'reason', 'error'] },

@@ -163,6 +163,9 @@ function runValues(run: RunRecord): SQLInputValue[] {
     run.endedAt,
     run.reason,
     JSON.stringify(run.dagRevisions),
+    run.noteBy,
+    run.held ? 1 : 0,
+    run.priority,
   ];
 }
 
@@ -190,6 +193,10 @@ function instanceValues(runNo: number, row: InstanceRecord): SQLInputValue[] {
     row.retryAt,
     row.reason,
     row.error === null ? null : JSON.stringify(row.error),
+    row.held ? 1 : 0,
+    row.priority,
+    row.note,
+    row.noteBy,
   ];
 }
 

@@ -19,6 +19,8 @@ import { wakeWait } from './waits.ts';
  */
 export function advance(d: Decision): void {
   const { run, now } = d;
+  if (run.started !== undefined && run.version !== run.plan.version)
+    d.emit({ type: 'RunVersionChanged', data: { at: now, version: run.plan.version } });
   if (run.started === undefined || run.state !== 'running') return;
   if (run.deadline !== undefined && now >= run.deadline) {
     timeOut(d);
@@ -106,6 +108,7 @@ function judge(d: Decision, inst: InstanceState): Verdict {
     return { state: held.state, reason: inst.skipVotes > 0 ? 'branch' : `trigger_rule:${upstream.rule}` };
   }
   if (!verdict.met) return 'wait';
+  if (inst.onHold) return 'wait';
   if (inst.wakeAt === undefined || inst.wakeAt <= d.now) return isHeldByPast(d, inst) ? byPast(d, inst) : 'run';
   d.run.wake.push(inst, inst.wakeAt);
   return 'wait';
@@ -199,6 +202,7 @@ function end(d: Decision): void {
       run.ready.size === 0 &&
       run.dirty.size === 0 &&
       run.past.size === 0 &&
+      run.holds === 0 &&
       !d.context.paused;
     if (stuck) d.emit({ type: 'RunFailed', data: { at: now, reason: 'all_tasks_deadlocked' } });
     return;

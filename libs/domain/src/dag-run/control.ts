@@ -63,6 +63,11 @@ function list(ids: readonly string[]): string {
   return ids.length <= 20 ? ids.join(', ') : `${ids.slice(0, 20).join(', ')} and ${ids.length - 20} more`;
 }
 
+/** The named tasks and what lies in the named directions. */
+export function selectNamed(run: DagRunState, selection: Selection): Result<InstanceState[]> {
+  return choose(run, selection, markSelection);
+}
+
 /** Clears what has a status; a finished run is queued again and waits for its DAG to admit it (I4). */
 export function decideClear(d: Decision, selection: Selection): Result<readonly InstanceRange[]> {
   const chosen = select(d.run, selection);
@@ -80,7 +85,7 @@ export function decideMark(
   selection: Selection,
   state: 'success' | 'failed' | 'skipped',
 ): Result<readonly InstanceRange[]> {
-  const chosen = choose(d.run, selection, markSelection);
+  const chosen = selectNamed(d.run, selection);
   if (!chosen.ok) return chosen;
   const instances = chosen.value.filter((i) => i.state !== state).map(rangeOf);
   if (instances.length > 0) d.emit({ type: 'TaskMarked', data: { at: d.now, instances, state } });

@@ -148,6 +148,43 @@ export type DagRunEvent =
         readonly reason?: string;
       };
     }
+  /** Not published until they are released; what runs goes on, and its retry waits. */
+  | { readonly type: 'TaskHeld'; readonly data: { readonly at: number; readonly instances: readonly InstanceRange[] } }
+  | {
+      readonly type: 'TaskReleased';
+      readonly data: { readonly at: number; readonly instances: readonly InstanceRange[] };
+    }
+  /** A published attempt was taken back before any worker had it: its next dispatch is the next leg of the same try. */
+  | { readonly type: 'TaskWithdrawn'; readonly data: AttemptKey & { readonly at: number; readonly reason: string } }
+  | {
+      readonly type: 'TaskReprioritised';
+      readonly data: {
+        readonly at: number;
+        readonly instances: readonly InstanceRange[];
+        /** Effective: in place of what the weight rule makes of the DAG. Null: the DAG's again. */
+        readonly priority: number | null;
+      };
+    }
+  | {
+      readonly type: 'TaskRetriesSet';
+      readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly retries: number };
+    }
+  | {
+      readonly type: 'TaskNoted';
+      readonly data: {
+        readonly at: number;
+        readonly instances: readonly InstanceRange[];
+        /** Empty: the note is taken away. */
+        readonly note: string;
+        /** `user:ada`. */
+        readonly by: string;
+      };
+    }
+  /**
+   * The run goes on with another version: tasks that this has not are removed, those that it adds have no status. The whole
+   * history of the run is folded over its plan, so the event itself changes nothing but the name.
+   */
+  | { readonly type: 'RunVersionChanged'; readonly data: { readonly at: number; readonly version: string } }
   | {
       readonly type: 'CallbackReported';
       readonly data: {

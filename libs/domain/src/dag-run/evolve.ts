@@ -3,18 +3,20 @@ import { pathsOf, type InstanceRange, type SkipDecision } from '../task-instance
 import { skipsOf } from '../graph/index.ts';
 import type { AttemptKey, DagRunEvent } from './events.ts';
 import { findInstance, look, type DagRunState, type InstanceState } from './state.ts';
+import { retriesOf, setHold, setPriority, setRetries } from './hold.ts';
 import { setCallback, setOpen, transition } from './transitions.ts';
 import { foldDeferred, foldRescheduled, foldResponse, foldResumed } from './waits-fold.ts';
 
 /**
  * Folds one event into the state, in place: the same function builds the state from history and moves it after a
- * decision, so that memory and replay cannot differ. An event that names a task which the plan lacks is an error: the
- * history and the version do not belong together.
+ * decision, so that memory and replay cannot differ. An event that names a task which the plan lacks is an error (the
+ * history and the version do not belong together), unless the run has been given another version since it started.
  */
 export function evolveRun(run: DagRunState, event: DagRunEvent): void {
   switch (event.type) {
     case 'RunStarted':
       run.started = event.data;
+      run.version = event.data.version;
       run.state = 'running';
       run.startedAt = event.data.at;
       run.deadline = event.data.deadline;
@@ -37,7 +39,7 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       return;
     case 'CallbackReported':
       if (event.data.taskId === undefined) run.callbackReported = true;
-      else callbackReported(run, need(run, event.data.taskId, event.data.mapIndex ?? []), event.data.callback);
+      else callbackReported(run, findInstance(run, event.data.taskId, event.data.mapIndex ?? []), event.data.callback);
       return;
     case 'XComSet':
     case 'XComDeleted':
@@ -67,6 +69,21 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
     case 'TaskMarked':
       bulk(run, event.data.instances, (inst) => transition(run, inst, event.data.state));
       return;
+    case 'TaskHeld':
+    case 'TaskReleased':
+      bulk(run, event.data.instances, (inst) => setHold(run, inst, event.type === 'TaskHeld'));
+      return;
+    case 'TaskReprioritised':
+      bulk(run, event.data.instances, (inst) => setPriority(run, inst, event.data.priority ?? undefined));
+      return;
+    case 'TaskRetriesSet':
+      bulk(run, event.data.instances, (inst) => setRetries(inst, event.data.retries));
+      return;
+    case 'TaskNoted':
+      return;
+    case 'RunVersionChanged':
+      run.version = event.data.version;
+      return;
     default:
       evolveAttempt(run, event);
   }
@@ -76,6 +93,7 @@ type AttemptEvent = Extract<DagRunEvent, { readonly data: AttemptKey }>;
 
 function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
   const inst = need(run, event.data.taskId, event.data.mapIndex);
+  if (inst === undefined) return;
   inst.tryNumber = event.data.tryNumber;
   inst.leg = event.data.leg;
   switch (event.type) {
@@ -142,6 +160,11 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
       inst.sameTry = true;
       transition(run, inst, 'none');
       return;
+    case 'TaskWithdrawn':
+      setOpen(run, inst, false);
+      inst.sameTry = true;
+      transition(run, inst, 'none');
+      return;
     case 'TaskAttemptClosed':
       setOpen(run, inst, false);
       if (inst.state === 'restarting') transition(run, inst, 'none');
@@ -154,7 +177,7 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
 /** Of the XComs a run keeps only what others take as their input. */
 function changeOutput(run: DagRunState, event: Extract<DagRunEvent, { type: 'XComSet' | 'XComDeleted' }>): void {
   const inst = need(run, event.data.taskId, event.data.mapIndex);
-  if (!inst.task.feeds || event.data.key !== 'return_value') return;
+  if (inst === undefined || !inst.task.feeds || event.data.key !== 'return_value') return;
   inst.output = event.type === 'XComSet' ? event.data.value : undefined;
 }
 
@@ -167,12 +190,12 @@ function reopen(run: DagRunState, to: 'queued' | 'running'): void {
 }
 
 /** A report of another callback than the one asked for is late: that of an earlier try. */
-function callbackReported(run: DagRunState, inst: InstanceState, callback: string): void {
-  if (inst.callback === callback) setCallback(run, inst, undefined);
+function callbackReported(run: DagRunState, inst: InstanceState | undefined, callback: string): void {
+  if (inst !== undefined && inst.callback === callback) setCallback(run, inst, undefined);
 }
 
 function clear(run: DagRunState, inst: InstanceState): void {
-  inst.maxTries = inst.tryNumber + inst.task.def.retries;
+  inst.maxTries = inst.tryNumber + retriesOf(inst);
   inst.lost = 0;
   inst.sameTry = false;
   inst.wakeAt = undefined;
@@ -211,12 +234,17 @@ function relook(run: DagRunState): void {
 }
 
 function bulk(run: DagRunState, ranges: readonly InstanceRange[], each: (inst: InstanceState) => void): void {
-  for (const range of ranges) for (const path of pathsOf(range)) each(need(run, range.taskId, path));
+  for (const range of ranges)
+    for (const path of pathsOf(range)) {
+      const inst = need(run, range.taskId, path);
+      if (inst !== undefined) each(inst);
+    }
 }
 
-function need(run: DagRunState, taskId: string, mapIndex: readonly number[]): InstanceState {
+/** Undefined: an instance of an earlier version of the run, which the present one does not have. */
+function need(run: DagRunState, taskId: string, mapIndex: readonly number[]): InstanceState | undefined {
   const inst = findInstance(run, taskId, mapIndex);
-  if (inst === undefined)
+  if (inst === undefined && (run.started === undefined || run.started.version === run.plan.version))
     throw new Error(
       `run '${run.started?.runId ?? '?'}' has no task instance '${taskId}' [${mapIndex.join('.')}]: version ${run.plan.version} does not fit its history`,
     );

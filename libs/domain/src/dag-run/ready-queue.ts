@@ -6,7 +6,7 @@ import type { InstanceState } from './state.ts';
  * An entry that is no longer ready is dropped when it comes up (`inst.ready` is false).
  */
 export class ReadyQueue {
-  private readonly heap = new Heap<InstanceState>(before);
+  private heap = new Heap<InstanceState>(before);
   private live = 0;
 
   /** Entries that are still ready. */
@@ -30,6 +30,18 @@ export class ReadyQueue {
     this.live--;
   }
 
+  /** Changes an instance while it is not compared: the queue is made anew around it. */
+  without(inst: InstanceState, change: () => void): void {
+    if (!inst.inHeap) {
+      change();
+      return;
+    }
+    const others: InstanceState[] = [];
+    for (let each = this.heap.pop(); each !== undefined; each = this.heap.pop()) others.push(each);
+    change();
+    for (const each of others) this.heap.push(each);
+  }
+
   pop(): InstanceState | undefined {
     for (;;) {
       const top = this.heap.pop();
@@ -42,8 +54,14 @@ export class ReadyQueue {
   }
 }
 
+/** Larger first: set by hand, or the task's effective weight. */
+export function priorityOf(inst: InstanceState): number {
+  return inst.priority ?? inst.task.weight;
+}
+
 function before(a: InstanceState, b: InstanceState): boolean {
-  if (a.task.weight !== b.task.weight) return a.task.weight > b.task.weight;
+  const [priorityOfA, priorityOfB] = [priorityOf(a), priorityOf(b)];
+  if (priorityOfA !== priorityOfB) return priorityOfA > priorityOfB;
   if (a.task.index !== b.task.index) return a.task.index < b.task.index;
   return a.slot < b.slot;
 }

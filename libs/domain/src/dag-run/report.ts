@@ -38,6 +38,8 @@ export type RunReport =
       readonly outcome: AttemptOutcome;
       readonly rendered?: JsonObject;
     }
+  /** Taken back from the gateway before any worker had it. */
+  | { readonly kind: 'withdrawn'; readonly attempt: AttemptRef; readonly at: number; readonly reason: string }
   | { readonly kind: 'lost'; readonly attempt: AttemptRef; readonly at: number; readonly reason: string };
 
 /** True when the report changed something; false for one of an attempt that is no longer the instance's own (I1). */
@@ -56,6 +58,9 @@ export function decideReport(d: Decision, report: RunReport): boolean {
     case 'finished':
       finished(d, inst, report);
       return true;
+    case 'withdrawn':
+      d.emit({ type: 'TaskWithdrawn', data: { ...keyOf(inst), at: report.at, reason: report.reason } });
+      return true;
     case 'lost':
       lost(d, inst, report.at, report.reason);
       return true;
@@ -72,7 +77,7 @@ export function keyOf(inst: InstanceState): AttemptKey {
 function closeSuperseded(d: Decision, inst: InstanceState, report: RunReport): boolean {
   if (report.kind === 'queued' || report.kind === 'started') return false;
   const reason =
-    report.kind === 'lost'
+    report.kind === 'lost' || report.kind === 'withdrawn'
       ? report.reason
       : `the attempt ended (${report.outcome.kind}) after its instance was ${inst.state === 'restarting' ? 'cleared' : 'marked'}`;
   d.emit({ type: 'TaskAttemptClosed', data: { ...keyOf(inst), at: report.at, reason } });

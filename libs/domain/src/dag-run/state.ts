@@ -66,6 +66,12 @@ export interface InstanceState {
   output: XComValue | undefined;
   /** A callback that the worker must run apart, because its attempt's child is gone. */
   callback: 'onFailure' | 'onRetry' | 'onSuccess' | 'onSkipped' | undefined;
+  /** Not to be published until it is released. */
+  onHold: boolean;
+  /** Set by hand, in place of the task's effective weight. */
+  priority: number | undefined;
+  /** Set by hand, in place of the task's. */
+  retries: number | undefined;
   /** Derived: in the ready queue. */
   ready: boolean;
   inHeap: boolean;
@@ -89,6 +95,8 @@ export interface TaskRuntime {
 export interface DagRunState {
   readonly plan: RunPlan;
   started: RunStartedData | undefined;
+  /** The version that its stream says it executes; the plan's, once a change of version has been written. */
+  version: string | undefined;
   state: RunState;
   startedAt: number;
   endedAt: number | undefined;
@@ -110,6 +118,8 @@ export interface DagRunState {
   failedLeaves: number;
   /** Instances with a callback still to be run apart. */
   callbacks: number;
+  /** Unfinished instances that are held. */
+  holds: number;
   /** A task that is no teardown has failed since the last clear (fail-fast looks at it). */
   failing: boolean;
   readonly dirty: Heap<InstanceState>;
@@ -136,6 +146,7 @@ export function initialRun(plan: RunPlan): DagRunState {
   const state: DagRunState = {
     plan,
     started: undefined,
+    version: undefined,
     state: 'queued',
     startedAt: 0,
     endedAt: undefined,
@@ -150,6 +161,7 @@ export function initialRun(plan: RunPlan): DagRunState {
     waiting: 0,
     failedLeaves: 0,
     callbacks: 0,
+    holds: 0,
     failing: false,
     dirty: new Heap<InstanceState>(isHigher),
     held: [],
@@ -194,6 +206,9 @@ function newInstance(task: TaskPlan, mapIndex: MapIndex, slot: number): Instance
     skips: undefined,
     output: undefined,
     callback: undefined,
+    onHold: false,
+    priority: undefined,
+    retries: undefined,
     ready: false,
     inHeap: false,
     dirty: false,

@@ -31,7 +31,10 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
 const isPassed = (state: TaskState): boolean => state === 'success' || state === 'skipped';
 
 function countRun(run: DagRunState, inst: InstanceState, state: TaskState, by: 1 | -1): void {
-  if (!isTerminal(state)) run.unfinished += by;
+  if (!isTerminal(state)) {
+    run.unfinished += by;
+    if (inst.onHold) run.holds += by;
+  }
   if (hasOpenAttempt(state)) run.active += by;
   if (state === 'scheduled') run.scheduled += by;
   if (state === 'up_for_retry' || state === 'up_for_reschedule' || state === 'deferred') run.waiting += by;

@@ -19,8 +19,12 @@ export interface DagDefinition {
   readonly catchup: boolean;
   readonly tags: readonly string[];
   readonly maxActiveRuns: number;
-  /** Of one run: scheduled, queued and running together. */
+  /** Of one run: queued and running together. */
   readonly maxActiveTasks: number;
+  /** Of all its runs: queued and running together. Absent: no limit. */
+  readonly maxActiveTasksPerDag?: number;
+  /** Larger first, before the weights of tasks. Default 0. */
+  readonly priority?: number;
   readonly dagrunTimeoutMs?: number;
   readonly failFast: boolean;
   readonly isPausedUponCreation: boolean;
@@ -108,6 +112,10 @@ export interface TaskDefinition {
   readonly emailOnRetry: boolean;
   readonly pool: string;
   readonly poolSlots: number;
+  /** Instances of the task that are queued or running at once, over all runs. Absent: no limit. */
+  readonly maxActiveTisPerDag?: number;
+  /** The same in one run. */
+  readonly maxActiveTisPerDagrun?: number;
   readonly priorityWeight: number;
   readonly weightRule: WeightRule;
   readonly queue: string;

@@ -56,6 +56,25 @@ export type DagEvent =
         readonly past?: RunSummary;
       };
     }
+  /** Its tasks are not published, and it is not admitted, until it is released. */
+  | { readonly type: 'RunHeld'; readonly data: { readonly runId: string } }
+  | { readonly type: 'RunReleased'; readonly data: { readonly runId: string } }
+  /** In place of its DAG's priority; null: the DAG's again. */
+  | { readonly type: 'RunReprioritised'; readonly data: { readonly runId: string; readonly priority: number | null } }
+  | {
+      readonly type: 'RunNoted';
+      readonly data: {
+        readonly runId: string;
+        /** Empty: the note is taken away. */
+        readonly note: string;
+        /** `user:ada`. */
+        readonly by: string;
+      };
+    }
+  /** The run goes on with this version; its own stream follows. */
+  | { readonly type: 'RunVersionChanged'; readonly data: { readonly runId: string; readonly version: string } }
+  /** Its tasks do not wait for their past any more. */
+  | { readonly type: 'RunPastIgnored'; readonly data: { readonly runId: string } }
   /** Tasks of a closed run were marked. */
   | { readonly type: 'RunSummaryRevised'; readonly data: { readonly runId: string; readonly past: RunSummary } }
   | DagAssetsEvent;
@@ -97,4 +116,6 @@ export interface RunRequestedData {
   readonly partitionKey?: string;
   /** The run consumes what waited (of its partition): so many events, the last at this position of the history. */
   readonly assetEvents?: { readonly count: number; readonly through: number };
+  /** In place of its DAG's priority. */
+  readonly priority?: number;
 }

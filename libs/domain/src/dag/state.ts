@@ -42,6 +42,10 @@ export interface DagState {
   /** Runs with a logical date, in its order, and how the closed ones ended. */
   readonly line: RunLine;
   readonly waiters: Map<string, RunWaiter>;
+  /** Runs that are held. */
+  readonly held: Set<string>;
+  /** Priorities of runs that have one of their own. */
+  readonly priorities: Map<string, number>;
   /** Data interval of the last scheduled run: the timetable goes on from there. */
   last: Interval | null;
   failedInARow: number;
@@ -64,6 +68,8 @@ export function initialDag(dagId: string): DagState {
     keys: new Map(),
     line: new RunLine(),
     waiters: new Map(),
+    held: new Set(),
+    priorities: new Map(),
     last: null,
     failedInARow: 0,
     assets: newAssetQueue(),
@@ -130,6 +136,24 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
     case 'AssetQueueDeleted':
       evolveAssets(dag.assets, event);
       return;
+    case 'RunHeld':
+      dag.held.add(event.data.runId);
+      return;
+    case 'RunReleased':
+      dag.held.delete(event.data.runId);
+      return;
+    case 'RunReprioritised':
+      if (event.data.priority === null) dag.priorities.delete(event.data.runId);
+      else dag.priorities.set(event.data.runId, event.data.priority);
+      return;
+    case 'RunNoted':
+      return;
+    case 'RunVersionChanged':
+      changeVersion(dag, event.data.runId, event.data.version);
+      return;
+    case 'RunPastIgnored':
+      dag.line.ignorePast(event.data.runId);
+      return;
     default:
       assertNever(event, 'event of a DAG');
   }
@@ -154,6 +178,15 @@ function evolveAssets(queue: AssetQueue, event: DagAssetsEvent): void {
   }
 }
 
+function changeVersion(dag: DagState, runId: string, version: string): void {
+  const closed = dag.closed.get(runId);
+  if (closed !== undefined) dag.closed.set(runId, { ...closed, version });
+  for (const open of [dag.queued, dag.active]) {
+    const run = open.get(runId);
+    if (run !== undefined) open.set(runId, { ...run, version });
+  }
+}
+
 function requested(dag: DagState, run: RunRequestedData): void {
   dag.queued.set(run.runId, { runId: run.runId, requested: run });
   if (run.logicalDate !== null) {
@@ -163,6 +196,7 @@ function requested(dag: DagState, run: RunRequestedData): void {
   }
   if (run.key !== undefined) dag.keys.set(run.key, run.runId);
   if (run.assetEvents !== undefined) dag.assets.waiting.delete(run.partitionKey ?? '');
+  if (run.priority !== undefined) dag.priorities.set(run.runId, run.priority);
   if (run.waiter !== undefined) dag.waiters.set(run.runId, run.waiter);
   if (run.runType === 'scheduled' && run.dataInterval !== null) dag.last = run.dataInterval;
 }

@@ -9,7 +9,7 @@ export interface DatedRun {
   readonly runId: string;
   readonly date: number;
   readonly runType: RunType;
-  readonly ignoresPast: boolean;
+  ignoresPast: boolean;
   /** How its tasks ended; undefined while it is open, and where nothing was recorded or kept. */
   summary: RunSummary | undefined;
 }
@@ -27,6 +27,11 @@ export class RunLine {
 
   find(runId: string): DatedRun | undefined {
     return this.byId.get(runId);
+  }
+
+  ignorePast(runId: string): void {
+    const run = this.byId.get(runId);
+    if (run !== undefined) run.ignoresPast = true;
   }
 
   /** Keeps what the next run needs to know; undefined forgets it. */

@@ -46,6 +46,10 @@ export interface TaskAttributes {
   readonly pool?: string;
   /** Slots of the pool that one attempt takes. Default 1. */
   readonly poolSlots?: number;
+  /** At most so many instances of the task are queued or running at once, over all runs. Default: no limit. */
+  readonly maxActiveTisPerDag?: number;
+  /** The same in one run. Default: no limit. */
+  readonly maxActiveTisPerDagrun?: number;
   /** Default 1. */
   readonly priorityWeight?: number;
   /** Default `downstream`. */
@@ -135,6 +139,8 @@ const shape = {
   emailOnRetry: flag(),
   pool: text(),
   poolSlots: wholeNumber(1),
+  maxActiveTisPerDag: wholeNumber(1),
+  maxActiveTisPerDagrun: wholeNumber(1),
   priorityWeight: z.int().describe('a whole number'),
   weightRule: oneOf(WEIGHT_RULES),
   queue: text(),

@@ -47,8 +47,12 @@ export interface DagOptions {
   readonly defaultArgs?: TaskAttributes;
   /** Default 16. */
   readonly maxActiveRuns?: number;
-  /** Of one run: scheduled, queued and running together. Default 16. */
+  /** Of one run: task instances that are queued or running at once. Default 16. */
   readonly maxActiveTasks?: number;
+  /** The same over all runs of the DAG. Default: no limit. */
+  readonly maxActiveTasksPerDag?: number;
+  /** Its runs and tasks go before those of DAGs with a smaller one. Default 0. */
+  readonly priority?: number;
   /** A run that takes longer fails. Default: no limit. */
   readonly dagrunTimeout?: Duration;
   /** End a run at its first failure. Default false. */
@@ -82,6 +86,8 @@ const schema = z.strictObject({
   defaultArgs: attributesSchema.strict().optional(),
   maxActiveRuns: wholeNumber(1).optional(),
   maxActiveTasks: wholeNumber(1).optional(),
+  maxActiveTasksPerDag: wholeNumber(1).optional(),
+  priority: z.int().describe('a whole number').optional(),
   dagrunTimeout: duration().optional(),
   failFast: flag().optional(),
   isPausedUponCreation: flag().optional(),

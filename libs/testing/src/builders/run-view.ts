@@ -5,39 +5,15 @@ const nameOf = (inst: InstanceState): string =>
 
 function instanceView(inst: InstanceState) {
   const {
-    state,
-    tryNumber,
-    maxTries,
-    leg,
-    lost,
-    sameTry,
-    open,
-    wakeAt,
-    waitFor,
-    skipVotes,
-    skips,
-    output,
-    callback,
-    deferral,
-    tryStartedAt,
+    task: _task,
+    mapIndex: _mapIndex,
+    slot: _slot,
+    ready: _ready,
+    inHeap: _inHeap,
+    dirty: _dirty,
+    ...view
   } = inst;
-  return {
-    state,
-    tryNumber,
-    maxTries,
-    leg,
-    lost,
-    sameTry,
-    open,
-    wakeAt,
-    waitFor,
-    skipVotes,
-    skips,
-    output,
-    callback,
-    deferral,
-    tryStartedAt,
-  };
+  return view;
 }
 
 /**
