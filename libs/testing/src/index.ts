@@ -6,6 +6,7 @@ export * from './contract/log-store.ts';
 export * from './contract/message-bus.ts';
 export * from './contract/read-models.ts';
 export * from './contract/secret-box.ts';
+export * from './contract/xcom-backend.ts';
 export * from './definition.ts';
 export * from './fake-clock.ts';
 export * from './memory-event-store.ts';

@@ -13,7 +13,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describeBlobStoreContract, describeBundleStoreContract, describeLogStoreContract } from '@rondo/testing';
+import {
+  describeBlobStoreContract,
+  describeBundleStoreContract,
+  describeLogStoreContract,
+  describeXComBackendContract,
+} from '@rondo/testing';
 import { fileBlobStore } from './blob-store.ts';
 import { fileBundleStore } from './bundle-store.ts';
 import { fileLogStore } from './log-store.ts';
@@ -40,6 +45,16 @@ describeBlobStoreContract('files', async () => {
       chmodSync(file, 0o600);
       writeFileSync(file, 'other');
     },
+    dispose: async () => remove(folder),
+  };
+});
+
+describeXComBackendContract('blob store', async () => {
+  const folder = makeFolder();
+  return {
+    backend: fileBlobStore(folder),
+    other: fileBlobStore(folder),
+    unknown: '0'.repeat(64),
     dispose: async () => remove(folder),
   };
 });

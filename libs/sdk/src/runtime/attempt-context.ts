@@ -45,14 +45,15 @@ export function openSession(host: AttemptHost, input: AttemptInput | CallbackInp
       ? { dagId: input.dagId, runId: input.runId, taskId: '', mapIndex: UNMAPPED, tryNumber: 0, leg: 0 }
       : undefined;
   const attempt = input.attempt ?? nobody!;
+  const lookups = new Lookups(host.services, input.id, host.xcoms);
   return {
     host,
     task,
     input,
     attempt,
     maxTries: 'maxTries' in input ? input.maxTries : (task?.attributes.retries ?? 0) + 1,
-    lookups: new Lookups(host.services, input.id),
-    xcoms: new XComs(),
+    lookups,
+    xcoms: new XComs(lookups.store, attempt),
     flow: { decision: undefined, trigger: undefined },
     reason: 'reason' in input ? input.reason : undefined,
   };
@@ -181,7 +182,7 @@ function xcomAccess({ lookups, xcoms }: Session): TaskContext['xcom'] {
 }
 
 /** What is found in a value along a path; undefined where it ends early. */
-export function partOf(value: Json | undefined, path: readonly (string | number)[]): unknown {
+export function partOf(value: unknown, path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>(
     (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string | number, unknown>)[key] : undefined),
     value,

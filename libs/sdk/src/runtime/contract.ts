@@ -8,6 +8,7 @@ import type {
 } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { Dag } from '../authoring/dag.ts';
+import type { XComSettings } from '../xcoms/store.ts';
 
 /** One attempt to execute: the assignment as a worker receives it. */
 export type AttemptInput = Assignment;
@@ -49,6 +50,8 @@ export interface AttemptHost {
   readonly root: string;
   /** Absolute path of a folder for what is worth keeping between attempts (virtual environments). Default: `rondo-cache` in the system's temporary folder. */
   readonly cacheFolder?: string;
+  /** How XComs are written and read. Default: all defaults. */
+  readonly xcoms?: XComSettings;
   /** Hides secrets in error texts and rendered fields. Default: changes nothing. */
   readonly mask?: (text: string) => string;
 }

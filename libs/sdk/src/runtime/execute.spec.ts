@@ -245,27 +245,65 @@ describe('outcomes', () => {
 });
 
 describe('XComs', () => {
-  it('are JSON, or refused with the place', async () => {
-    const refusal = async (value: unknown): Promise<unknown> =>
+  it('are stored as JSON, or refused with the place', async () => {
+    const outcome = async (value: unknown): Promise<unknown> =>
       (
-        (
-          await run(
-            one(() => value),
-            't',
-          )
-        ).outcome as { error: { message: string } }
-      ).error.message;
-    expect(await refusal({ rows: [{ at: new Date(0) }] })).toBe(
-      "XCom 'return_value': a Date at $.rows[0].at is not JSON; use .toISOString()",
+        await run(
+          one(() => value),
+          't',
+        )
+      ).outcome;
+    expect(await outcome({ rows: [{ at: new Date(0), n: 1n }] })).toMatchObject({
+      xcoms: {
+        return_value: {
+          value: {
+            rows: [{ at: { $type: 'date', $value: '1970-01-01T00:00:00.000Z' }, n: { $type: 'bigint', $value: '1' } }],
+          },
+        },
+      },
+    });
+    expect(await outcome({ rows: [/x/] })).toMatchObject({
+      error: { message: "XCom 'return_value': a RegExp at $.rows[0] cannot be stored; use its source" },
+    });
+  });
+
+  it('that are too large fail the task that pushes them', async () => {
+    const { outcome } = await run(
+      one(() => 'x'.repeat(100)),
+      't',
+      { options: { xcoms: { maxBytes: 64 } } },
     );
-    expect(await refusal({ n: 1n })).toBe(
-      "XCom 'return_value': the bigint 1 at $.n is not JSON; use a number or a text",
-    );
-    expect(await refusal([Number.NaN])).toBe("XCom 'return_value': NaN at $[0] is not JSON; use null or a text");
-    expect(await refusal(new Map())).toBe("XCom 'return_value': a Map at $ is not JSON; use Object.fromEntries(map)");
-    const circle: Record<string, unknown> = {};
-    circle['me'] = circle;
-    expect(await refusal(circle)).toBe("XCom 'return_value': a reference to what holds it at $.me is not JSON");
+    expect(outcome).toMatchObject({
+      kind: 'failed',
+      error: {
+        type: 'RangeError',
+        message: expect.stringContaining("XCom 'return_value' of task 't' has 102") as string,
+      },
+    });
+  });
+
+  it('come back as what they were: as arguments, by a look-up and in templates', async () => {
+    const d = new Dag({ id: 'd' }, () => {
+      const a = task('a', () => ({ at: new Date(0), tags: new Set(['x']), id: 2n ** 60n }))();
+      task(
+        't',
+        { at: a.output.get('at'), text: '{{ ti.xcom_pull("a").at.strftime("%Y") }}' },
+        async (ctx, { at, text }) => {
+          const year: number = at.getUTCFullYear();
+          const pulled = await ctx.xcom.pull(a);
+          return [year, text, pulled?.tags.has('x'), pulled?.id];
+        },
+      );
+    });
+    const value = {
+      at: { $type: 'date', $value: '1970-01-01T00:00:00.000Z' },
+      tags: { $type: 'set', $value: ['x'] },
+      id: { $type: 'bigint', $value: String(2n ** 60n) },
+    };
+    const { outcome } = await run(d, 't', { xcoms: { 'a.return_value': value }, input: { inputs: { a: { value } } } });
+    expect(outcome).toMatchObject({
+      xcoms: { return_value: { value: [1970, '1970', true, { $type: 'bigint', $value: '1152921504606846976' }] } },
+    });
   });
 
   it('are pushed by key, also by a failure, and per key of an object', async () => {

@@ -69,7 +69,7 @@ async function prepare(
   inputs: ExecuteAttemptOptions['input']['inputs'],
 ): Promise<Readonly<Record<string, unknown>>> {
   const { given, templateFields, templateExtensions: extensions } = task;
-  const values = new Map<string, Json | undefined>();
+  const values = new Map<string, unknown>();
   for (const taskId of task.inputs) values.set(taskId, await inputOf(session, inputs[taskId], taskId));
   const replace = (value: unknown): { readonly value: unknown } | undefined => {
     if (!isSource(value)) return undefined;
@@ -85,10 +85,11 @@ async function prepare(
   return args;
 }
 
-async function inputOf(session: Session, input: InputValue | undefined, taskId: string): Promise<Json | undefined> {
+async function inputOf(session: Session, input: InputValue | undefined, taskId: string): Promise<unknown> {
   if (input === undefined || 'mapped' in input)
     return (await session.lookups.xcom({ taskId, key: 'return_value' }))?.value;
-  return 'value' in input ? input.value : session.lookups.blob(input.blob);
+  const { store } = session.lookups;
+  return 'value' in input ? store.read(input.value) : store.readBlob(input.blob);
 }
 
 /** Without templates nothing is rendered: the walk only puts values in the places of outputs. */
@@ -150,7 +151,7 @@ async function succeeded(session: Session, task: Task, value: unknown): Promise<
   const { attributes } = task;
   if (value !== undefined && value !== null && attributes.pushXcom !== false)
     session.xcoms.pushReturn(value, attributes.multipleOutputs ?? false);
-  const xcoms = await session.xcoms.store((bytes) => session.lookups.putBlob(bytes));
+  const xcoms = await session.xcoms.store();
   const { trigger, decision } = session.flow;
   if (trigger !== undefined) return { kind: 'trigger', request: trigger, ...(xcoms === undefined ? {} : { xcoms }) };
   return {
@@ -169,12 +170,10 @@ async function failed(session: Session, thrown: unknown): Promise<AttemptOutcome
   }
   const error = taskError(thrown, mask);
   host.log('error', error.stack ?? error.message);
-  const stored = await xcoms
-    .store((bytes) => session.lookups.putBlob(bytes))
-    .catch((reason: unknown) => {
-      host.log('error', `the XComs of the failed attempt could not be stored: ${String(reason)}`);
-      return undefined;
-    });
+  const stored = await xcoms.store().catch((reason: unknown) => {
+    host.log('error', `the XComs of the failed attempt could not be stored: ${String(reason)}`);
+    return undefined;
+  });
   return { kind: 'failed', error, retryable: !FailNow.is(thrown), ...(stored === undefined ? {} : { xcoms: stored }) };
 }
 

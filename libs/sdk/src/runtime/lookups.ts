@@ -1,6 +1,6 @@
 import type { Connection } from '@rondo/domain';
-import type { Json } from '@rondo/kernel';
 import { PendingLookup } from '../templates/index.ts';
+import { XComStore, type XComSettings } from '../xcoms/store.ts';
 import type { AttemptServices, XComQuery } from './contract.ts';
 
 /** Look-ups of one attempt. A template cannot wait: it is told what must be fetched first, and is rendered again. */
@@ -8,10 +8,15 @@ export class Lookups {
   readonly #services: AttemptServices;
   readonly #attemptId: string;
   readonly #fetched = new Map<string, unknown>();
+  readonly store: XComStore;
 
-  constructor(services: AttemptServices, attemptId: string) {
+  constructor(services: AttemptServices, attemptId: string, settings: XComSettings = {}) {
     this.#services = services;
     this.#attemptId = attemptId;
+    this.store = new XComStore(settings, {
+      put: (bytes) => services.putBlob(attemptId, bytes),
+      get: (hash) => services.getBlob(attemptId, hash),
+    });
   }
 
   variable(key: string): Promise<string | undefined> {
@@ -22,18 +27,9 @@ export class Lookups {
     return this.#services.connection(this.#attemptId, connId);
   }
 
-  xcom(query: XComQuery): Promise<{ readonly value: Json } | undefined> {
-    return this.#services.xcom(this.#attemptId, query);
-  }
-
-  putBlob(bytes: Uint8Array): Promise<string> {
-    return this.#services.putBlob(this.#attemptId, bytes);
-  }
-
-  async blob(hash: string): Promise<Json> {
-    const bytes = await this.#services.getBlob(this.#attemptId, hash);
-    if (bytes === undefined) throw new Error(`the value with the hash ${hash} is not in the store any more`);
-    return JSON.parse(Buffer.from(bytes).toString('utf8')) as Json;
+  async xcom(query: XComQuery): Promise<{ readonly value: unknown } | undefined> {
+    const found = await this.#services.xcom(this.#attemptId, query);
+    return found === undefined ? undefined : { value: await this.store.read(found.value) };
   }
 
   /** The same for templates: what has been fetched, or a PendingLookup. */

@@ -72,8 +72,8 @@ export interface PullOptions {
 export interface XComAccess {
   /** What a task returned or pushed; undefined if it did neither. */
   pull<T>(task: Source<T>, options?: PullOptions): Promise<T | undefined>;
-  pull(taskId: string, options?: PullOptions): Promise<Json | undefined>;
-  /** Stored with the attempt's outcome, failed or not. JSON only. */
+  pull(taskId: string, options?: PullOptions): Promise<unknown>;
+  /** Stored with the attempt's outcome, failed or not. Throws for what is no XCom, or too large. */
   push(key: string, value: unknown): void;
 }
 

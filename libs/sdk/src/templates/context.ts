@@ -41,7 +41,7 @@ export interface TemplateContextInput {
   /** Look-ups of the three kinds of things that are fetched; undefined means that there is none. */
   readonly variable?: (key: string) => string | undefined;
   readonly connection?: (connId: string) => Connection | undefined;
-  readonly xcom?: (query: XComLookup) => { readonly value: Json } | undefined;
+  readonly xcom?: (query: XComLookup) => { readonly value: unknown } | undefined;
 }
 
 /** The names that a template may use, under the names that Jinja templates for pipelines have always had. */

@@ -1,0 +1,197 @@
+import { err, ok, type Json, type JsonObject, type Result } from '@rondo/kernel';
+import { isAllowed, serialiserNamed, serialiserOf } from './serialisers.ts';
+
+/**
+ * Values as JSON. What JSON has stands as it is; everything else is `{ "$type": …, "$value": … }`:
+ *
+ *   date     ISO text, null for an invalid one       map      list of pairs
+ *   bigint   its digits as text                      set      list
+ *   bytes    base64 of a Uint8Array                  buffer   base64 of a Buffer
+ *   number   "NaN", "Infinity", "-Infinity", "-0"    object   a plain object that has a key `$type`
+ *
+ * and for an instance of a registered class its registered name, which has a dot, with `$version`. `undefined` in a list is
+ * null, a key with `undefined` is left out, in maps and sets it is `{ "$type": "undefined" }`. What stands in two places
+ * becomes two values.
+ */
+export function encodeValue(value: unknown, allowed?: readonly string[]): Result<Json> {
+  try {
+    return ok(new Encoder(allowed).encode(value, '$'));
+  } catch (error) {
+    if (error instanceof Refusal) return err(error.message);
+    throw error;
+  }
+}
+
+/** The value again. Throws a TypeError for a tag, a class or a version that is not known here, or not allowed. */
+export function decodeValue(json: Json, allowed?: readonly string[]): unknown {
+  if (typeof json !== 'object' || json === null) return json;
+  if (Array.isArray(json)) return decodeList(json as readonly Json[], allowed);
+  const object = json as JsonObject;
+  return Object.hasOwn(object, TYPE) ? decodeTagged(object, allowed) : decodeObject(object, allowed);
+}
+
+const TYPE = '$type';
+const VALUE = '$value';
+
+class Refusal extends Error {}
+
+function refuse(what: string, path: string, advice: string | undefined): never {
+  throw new Refusal(`${what} at ${path} cannot be stored${advice === undefined ? '' : `; use ${advice}`}`);
+}
+
+const tagged = (type: string, value: Json, more: JsonObject = {}): Json => ({ [TYPE]: type, ...more, [VALUE]: value });
+
+class Encoder {
+  readonly #allowed: readonly string[] | undefined;
+  readonly #ancestors = new Set<object>();
+
+  constructor(allowed: readonly string[] | undefined) {
+    this.#allowed = allowed;
+  }
+
+  encode(value: unknown, path: string): Json {
+    switch (typeof value) {
+      case 'string':
+      case 'boolean':
+        return value;
+      case 'number':
+        return Number.isFinite(value) && !Object.is(value, -0)
+          ? value
+          : tagged('number', Object.is(value, -0) ? '-0' : String(value));
+      case 'bigint':
+        return tagged('bigint', String(value));
+      case 'object':
+        return value === null ? null : this.#object(value, path);
+      case 'undefined':
+        return refuse('undefined', path, 'null');
+      default:
+        return refuse(`a ${typeof value}`, path, undefined);
+    }
+  }
+
+  #object(value: object, path: string): Json {
+    if (value instanceof Date) return tagged('date', Number.isNaN(value.getTime()) ? null : value.toISOString());
+    if (Buffer.isBuffer(value)) return tagged('buffer', value.toString('base64'));
+    if (value instanceof Uint8Array)
+      return tagged('bytes', Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'));
+    if (this.#ancestors.has(value)) return refuse('a reference to what holds it', path, undefined);
+    this.#ancestors.add(value);
+    const json = this.#container(value, path);
+    this.#ancestors.delete(value);
+    return json;
+  }
+
+  #container(value: object, path: string): Json {
+    if (Array.isArray(value)) return this.#list(value, path);
+    if (value instanceof Set) return tagged('set', this.#members([...value], path));
+    if (value instanceof Map)
+      return tagged(
+        'map',
+        Array.from(value, ([key, item], i) => this.#members([key, item], `${path}<${i}>`)),
+      );
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === null || Object.getPrototypeOf(prototype) === null) {
+      const plain = this.#fields(value, path);
+      return Object.hasOwn(plain, TYPE) ? tagged('object', plain) : plain;
+    }
+    return this.#instance(value, path);
+  }
+
+  #list(list: readonly unknown[], path: string): Json[] {
+    // Not `map`: it leaves holes alone.
+    return Array.from(list, (item, i) => (item === undefined ? null : this.encode(item, `${path}[${i}]`)));
+  }
+
+  #members(list: readonly unknown[], path: string): Json[] {
+    return list.map((item, i) => (item === undefined ? { [TYPE]: 'undefined' } : this.encode(item, `${path}[${i}]`)));
+  }
+
+  #fields(object: object, path: string): JsonObject {
+    const entries: [string, Json][] = [];
+    for (const [key, item] of Object.entries(object))
+      if (item !== undefined) entries.push([key, this.encode(item, placeOf(path, key))]);
+    return Object.fromEntries(entries);
+  }
+
+  #instance(value: object, path: string): Json {
+    const serialiser = serialiserOf(value);
+    const name = value.constructor?.name ?? 'object';
+    if (serialiser === undefined)
+      return refuse(`a ${name}`, path, ADVICE[name] ?? 'a plain object of its fields, or registerSerialiser');
+    if (!isAllowed(serialiser.name, this.#allowed))
+      return refuse(`a ${serialiser.name}`, path, `one of the types that are allowed: ${this.#allowed?.join(', ')}`);
+    const data = serialiser.serialise(value);
+    return tagged(serialiser.name, this.encode(data ?? null, path), { $version: serialiser.version });
+  }
+}
+
+const placeOf = (path: string, key: string): string =>
+  /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
+
+const ADVICE: Readonly<Record<string, string>> = {
+  Error: 'its message',
+  RegExp: 'its source',
+  URL: 'its href',
+  ArrayBuffer: 'a Uint8Array',
+  Promise: 'await',
+};
+
+/** The same list where nothing in it is tagged: most values are plain, and large ones need no copy. */
+function decodeList(list: readonly Json[], allowed: readonly string[] | undefined): unknown[] {
+  let copy: unknown[] | undefined;
+  for (let i = 0; i < list.length; i++) {
+    const item = decodeValue(list[i]!, allowed);
+    if (item !== list[i]) (copy ??= [...list])[i] = item;
+  }
+  return copy ?? (list as unknown[]);
+}
+
+function decodeObject(object: JsonObject, allowed: readonly string[] | undefined): object {
+  let changed = false;
+  const entries = Object.entries(object).map(([key, item]) => {
+    const value = decodeValue(item, allowed);
+    changed ||= value !== item;
+    return [key, value] as const;
+  });
+  return changed ? (Object.fromEntries(entries) as object) : object;
+}
+
+function decodeTagged(json: JsonObject, allowed: readonly string[] | undefined): unknown {
+  const type = json[TYPE];
+  const value = json[VALUE] ?? null;
+  switch (type) {
+    case 'undefined':
+      return undefined;
+    case 'date':
+      return new Date(value === null ? Number.NaN : String(value));
+    case 'bigint':
+      return BigInt(String(value));
+    case 'number':
+      return Number(value);
+    case 'bytes':
+      return new Uint8Array(Buffer.from(String(value), 'base64'));
+    case 'buffer':
+      return Buffer.from(String(value), 'base64');
+    case 'map':
+      return new Map(decodeList(value as readonly Json[], allowed) as [unknown, unknown][]);
+    case 'set':
+      return new Set(decodeList(value as readonly Json[], allowed));
+    case 'object':
+      return decodeObject(value as JsonObject, allowed);
+    default:
+      return decodeInstance(String(type), value, Number(json['$version']), allowed);
+  }
+}
+
+function decodeInstance(name: string, value: Json, version: number, allowed: readonly string[] | undefined): unknown {
+  const serialiser = serialiserNamed(name);
+  if (serialiser === undefined)
+    throw new TypeError(`a value of type '${name}' cannot be read: this DAG file registers no serialiser of that name`);
+  if (!isAllowed(name, allowed))
+    throw new TypeError(`a value of type '${name}' is not allowed here; allowed: ${allowed?.join(', ')}`);
+  if (!(version >= 1 && version <= serialiser.version))
+    throw new TypeError(
+      `a value of type '${name}' was written by version ${version} of its serialiser; this DAG file has version ${serialiser.version}`,
+    );
+  return serialiser.deserialise(decodeValue(value, allowed), version);
+}
