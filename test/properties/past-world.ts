@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  NO_ASSETS,
   compilePlan,
   decideReport,
   evolveDag,
@@ -88,7 +89,7 @@ export class PastWorld {
   decideCommand(batch: DagBatch, command: DagCommand): void {
     const message = { kind: 'command', commandId: randomUUID(), dagId: 'd', actor: USER, command } as const;
     if (!('runId' in command) || command.type === 'triggerRun') {
-      decideDagCommand(batch, message, 'x');
+      decideDagCommand(batch, message, 'x', NO_ASSETS);
       return;
     }
     const { runId } = command as { readonly runId: string };

@@ -36,6 +36,8 @@ export type DagCommand =
   | { readonly type: 'retireDag'; readonly reason: string }
   | { readonly type: 'pauseDag' }
   | { readonly type: 'unpauseDag' }
+  /** Asset events that wait for a run of the DAG: of the named assets and the partition, or all. */
+  | { readonly type: 'deleteQueuedAssets'; readonly names?: readonly string[]; readonly partitionKey?: string }
   | ({ readonly type: 'triggerRun' } & Omit<TriggerRun, 'suffix'>)
   | {
       readonly type: 'clearTasks';

@@ -11,6 +11,7 @@ import {
   type RunPlan,
 } from '@rondo/domain';
 import type { EventStore } from '@rondo/ports';
+import type { Success } from './asset-updates.ts';
 import { dagStream, decodeEvent, runStream, traceOf, type Trace } from './envelope.ts';
 import type { PlanCache, VersionPlan } from './plans.ts';
 
@@ -27,6 +28,8 @@ export interface RunActor {
   readonly trace: Trace;
   /** Waits that have been stated, by instance: the id of each. */
   readonly waits: Map<InstanceState, string>;
+  /** Successes that updated assets, as they were found when the run was loaded: their updates are stated again. */
+  readonly updates: Success[];
   revision: number;
 }
 
@@ -48,6 +51,7 @@ export function newRunActor(dagId: string, runId: string, version: VersionPlan):
     version,
     trace: traceOf(dagId, runId),
     waits: new Map(),
+    updates: [],
     revision: -1,
   };
 }
@@ -79,7 +83,9 @@ export class ActorLoader {
     const actor = newRunActor(dagId, runId, await this.plans.load(version));
     for await (const page of this.store.readStream(runStream(dagId, runId)))
       for (const event of page) {
-        evolveRun(actor.state, decodeEvent<DagRunEvent>(event));
+        const decoded = decodeEvent<DagRunEvent>(event);
+        evolveRun(actor.state, decoded);
+        if (decoded.type === 'TaskSucceeded' && decoded.data.assets !== undefined) actor.updates.push(decoded.data);
         actor.revision = event.revision;
       }
     return actor;

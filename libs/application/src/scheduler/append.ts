@@ -26,7 +26,8 @@ export async function appendChain(
       if (last === undefined) throw new Error('the store answered an append with nothing');
       if (!last.ok)
         throw new OwnershipLostError(`stream '${last.stream}' is at revision ${last.actual}, not at ${last.expected}`);
-      return last.position;
+      // A repeat answers where it stands: the chain reaches as far as its latest event.
+      return Math.max(...outcomes.map((outcome) => (outcome.ok ? outcome.position : 0)));
     } catch (error) {
       if (!(error instanceof StoreUnavailableError) || !error.retryable || isStopped()) throw error;
       if (error.message !== said) onWait(error.message);

@@ -7,6 +7,7 @@ import {
   Decision,
   DEFAULT_WINDOW,
   pastOf,
+  requestAssetRuns,
   reviseSummary,
   summarise,
   tasksThatPassed,
@@ -19,6 +20,7 @@ import {
   type RunSummary,
 } from '@rondo/domain';
 import type { AppendRequest, Ids, NewEvent } from '@rondo/ports';
+import { assetRequests, type Success } from './asset-updates.ts';
 import type { Blame, DagActor, RunActor } from './actors.ts';
 import { dagStream, envelope, runStream, type Cause } from './envelope.ts';
 import { awaitedInQueue, byDate, waitingAfter, waitingRuns } from './followers.ts';
@@ -36,6 +38,8 @@ export interface RunWork {
   told: number;
   /** In their envelope, not yet in the chain. */
   pending: NewEvent[];
+  /** Successes among them that updated assets. */
+  updates: Success[];
 }
 
 /**
@@ -94,7 +98,7 @@ export class DagBatch {
       return known;
     }
     const decision = new Decision(actor.state, this.contextOf(actor));
-    const work: RunWork = { actor, decision, cause, sealed: 0, told: 0, pending: [] };
+    const work: RunWork = { actor, decision, cause, sealed: 0, told: 0, pending: [], updates: [] };
     this.runs.set(actor.runId, work);
     return work;
   }
@@ -134,7 +138,10 @@ export class DagBatch {
       this.advanceRuns();
       for (const work of byDate(this.actor, this.runs.values())) this.flushRun(work);
       const closed = this.closeEnded();
-      if (closed) admit(this.decision);
+      if (closed) {
+        requestAssetRuns(this.decision);
+        admit(this.decision);
+      }
       if (!this.admitAwaited() && !closed) return;
       const woken = this.followDag();
       if (!woken && !this.decision.events.slice(this.startedAdmissions).some((e) => e.type === 'RunAdmitted')) {
@@ -222,7 +229,7 @@ export class DagBatch {
     const requested = this.actor.state.active.get(actor.runId)?.requested;
     if (requested === undefined)
       throw new Error(`run '${actor.runId}' of DAG '${this.actor.dagId}' was admitted without having been requested`);
-    const { runId, runType, logicalDate, dataInterval, runAfter, conf, triggeredBy } = requested;
+    const { runId, runType, logicalDate, dataInterval, runAfter, conf, triggeredBy, partitionKey } = requested;
     const { dagId } = this.actor;
     work.decision.emit({
       type: 'RunStarted',
@@ -237,6 +244,7 @@ export class DagBatch {
         triggeredBy,
         at: this.now,
         ...(conf === undefined ? {} : { conf }),
+        ...(partitionKey === undefined ? {} : { partitionKey }),
         ...deadline,
       },
     });
@@ -281,6 +289,7 @@ export class DagBatch {
     for (; work.sealed < events.length; work.sealed++) {
       const event = events[work.sealed]!;
       this.runEvents.push({ run: work.actor, event });
+      if (event.type === 'TaskSucceeded' && event.data.assets !== undefined) work.updates.push(event.data);
       work.pending.push(envelope(event, work.actor.trace, work.cause, this.now, this.ids));
     }
     delete this.blame.runId;
@@ -291,6 +300,18 @@ export class DagBatch {
     if (work.pending.length === 0) return;
     this.write(runStream(this.actor.dagId, work.actor.runId), work.pending, work.actor);
     work.pending = [];
+    for (const success of work.updates.splice(0)) this.writeAssets(work.actor, success, work.cause);
+  }
+
+  /** The updates of a run that was loaded: those that are in the history stay as they are. */
+  restateAssets(run: RunActor): void {
+    const cause = { causationId: 'recovery', actor: 'service:scheduler' };
+    for (const success of run.updates.splice(0)) this.writeAssets(run, success, cause);
+  }
+
+  private writeAssets(run: RunActor, success: Success, cause: Cause): void {
+    const { dagId } = this.actor;
+    this.chain.push(...assetRequests({ dagId, runId: run.runId, trace: run.trace }, success, cause, this.now));
   }
 
   /** One request, or as many as the size asks for: every prefix of a decision is a history that the next one completes. */

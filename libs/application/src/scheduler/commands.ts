@@ -3,6 +3,7 @@ import {
   decideClear,
   decideMark,
   decideMarkRun,
+  deleteQueuedAssets,
   decideXCom,
   explain,
   findInstance,
@@ -13,6 +14,7 @@ import {
   select,
   setPaused,
   triggerRun,
+  type AssetDirectory,
   type DagState,
   type InstanceRange,
 } from '@rondo/domain';
@@ -46,13 +48,18 @@ export function causeOf(message: CommandMessage): Cause {
 }
 
 /** A command to the DAG itself. */
-export function decideDagCommand(batch: DagBatch, message: CommandMessage, suffix: string): Draft {
+export function decideDagCommand(
+  batch: DagBatch,
+  message: CommandMessage,
+  suffix: string,
+  assets: AssetDirectory,
+): Draft {
   const { command, dagId } = message;
   const d = batch.decision;
   batch.setDagCause(causeOf(message));
   switch (command.type) {
     case 'publishVersion':
-      publishVersion(d, command.version, command.definition, command.bundle.hash);
+      publishVersion(d, command.version, command.definition, command.bundle.hash, assets);
       return accept({ dagId, version: command.version });
     case 'retireDag':
       retire(d, command.reason);
@@ -74,6 +81,11 @@ export function decideDagCommand(batch: DagBatch, message: CommandMessage, suffi
         existed: asked.value.existed,
         state: runStandOf(d.dag, asked.value.runId) ?? 'queued',
       });
+    }
+    case 'deleteQueuedAssets': {
+      if (d.dag.version === undefined) return refuse('not_found', `there is no DAG '${dagId}'`);
+      const deleted = deleteQueuedAssets(d, command.names, command.partitionKey);
+      return accept({ dagId, deleted });
     }
     default:
       throw new Error(`'${command.type}' is a command about a run`);

@@ -23,7 +23,7 @@ export const noEffects = (): Effects => ({ ready: [], inbox: [], answers: [] });
 
 export function runContextOf(run: RunActor): AttemptRunContext {
   const started = run.state.started!;
-  const { runType, logicalDate, dataInterval, runAfter, triggeredBy } = started;
+  const { runType, logicalDate, dataInterval, runAfter, triggeredBy, partitionKey } = started;
   return {
     runType,
     logicalDate,
@@ -32,6 +32,7 @@ export function runContextOf(run: RunActor): AttemptRunContext {
     startedAt: run.state.startedAt,
     conf: started.conf ?? null,
     triggeredBy,
+    ...(partitionKey === undefined ? {} : { partitionKey }),
   };
 }
 

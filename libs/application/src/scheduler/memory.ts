@@ -1,8 +1,15 @@
 import type { SchedulerMessage } from '@rondo/contracts';
 import type { BlobStore, EventStore } from '@rondo/ports';
+import { assetLeaves, assetsOf, type AssetLeaf } from '@rondo/domain';
+import type { AssetNews, AssetWatch } from './asset-watch.ts';
 import { ActorLoader, type Blame, type DagActor } from './actors.ts';
 import { isRunCommand } from './commands.ts';
 import { PlanCache } from './plans.ts';
+
+export interface Prepared {
+  readonly actor: DagActor;
+  readonly news: AssetNews;
+}
 
 /** What a scheduler holds of its shards: DAGs, their open runs, compiled plans, and who is in quarantine. */
 export class ShardMemory {
@@ -10,9 +17,11 @@ export class ShardMemory {
   /** Runs (`dagId:runId`) that are out of the shard's work because their decision kept failing, with the reason. */
   readonly quarantined = new Map<string, string>();
   private readonly loader: ActorLoader;
+  private readonly assets: AssetWatch;
   private readonly dags = new Map<string, DagActor>();
 
-  constructor(store: EventStore, blobs: BlobStore) {
+  constructor(store: EventStore, blobs: BlobStore, assets: AssetWatch) {
+    this.assets = assets;
     this.plans = new PlanCache(blobs);
     this.loader = new ActorLoader(store, this.plans);
   }
@@ -27,6 +36,7 @@ export class ShardMemory {
 
   drop(dagId: string): void {
     this.dags.delete(dagId);
+    this.assets.forget(dagId);
   }
 
   quarantineOf(dagId: string, runId: string): string | undefined {
@@ -34,19 +44,24 @@ export class ShardMemory {
   }
 
   /** The DAG, with everything in memory that deciding about the messages will want, so that deciding never waits. */
-  async prepare(dagId: string, messages: readonly SchedulerMessage[], blame: Blame): Promise<DagActor> {
+  async prepare(dagId: string, messages: readonly SchedulerMessage[], blame: Blame): Promise<Prepared> {
     const actor = this.dags.get(dagId) ?? (await this.load(dagId, blame));
     const versions = new Set<string>();
+    const published: AssetLeaf[] = [];
     if (actor.state.version !== undefined) versions.add(actor.state.version);
     for (const message of messages) {
       if (message.kind !== 'command') continue;
       const { command } = message;
-      if (command.type === 'publishVersion') versions.add(command.version);
+      if (command.type === 'publishVersion') {
+        versions.add(command.version);
+        published.push(...assetLeaves(assetsOf(command.definition.timetable) ?? NOTHING));
+      }
       if (isRunCommand(command)) await this.bringBack(actor, command.runId, blame);
     }
     for (const run of actor.state.queued.values()) if (run.version !== undefined) versions.add(run.version);
     for (const version of versions) if (this.plans.peek(version) === undefined) await this.plans.load(version);
-    return actor;
+    this.assets.listen(actor.state);
+    return { actor, news: await this.assets.newsFor(actor.state, published) };
   }
 
   private async load(dagId: string, blame: Blame): Promise<DagActor> {
@@ -72,3 +87,5 @@ export class ShardMemory {
     delete blame.runId;
   }
 }
+
+const NOTHING = { kind: 'all', of: [] } as const;

@@ -1,5 +1,6 @@
 import { TOPICS, type AttemptReport, type SchedulerMessage } from '@rondo/contracts';
 import type { BlobStore, Clock, Consumer, DeliveredMessage, EventStore, Ids, MessageBus } from '@rondo/ports';
+import { AssetWatch } from './asset-watch.ts';
 import { appendChain, OwnershipLostError } from './append.ts';
 import { noEffects, type Effects } from './effects.ts';
 import type { Blame } from './actors.ts';
@@ -44,6 +45,7 @@ export class Scheduler {
   readonly meter: SchedulerMeter = { decideMs: 0, appendMs: 0, dispatchMs: 0, events: 0, appends: 0, batches: 0 };
   private readonly options: SchedulerOptions;
   private readonly memory: ShardMemory;
+  private readonly assets: AssetWatch;
   private readonly timers: Timers;
   private readonly failures = new Map<string, number>();
   private consumer: Consumer | undefined;
@@ -51,13 +53,15 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.options = options;
-    this.memory = new ShardMemory(options.store, options.blobs);
-    this.timers = new Timers(options.clock, (dagId) => void this.publishInbox([{ kind: 'tick', dagId, runIds: [] }]));
+    this.assets = new AssetWatch(options.store, (dagIds) => this.look(dagIds));
+    this.memory = new ShardMemory(options.store, options.blobs, this.assets);
+    this.timers = new Timers(options.clock, (dagId) => this.look([dagId]));
   }
 
   /** Takes its shards: loads their DAGs with open runs (I10), completes what was left undone, then works its inbox. */
   async start(): Promise<void> {
     const { bus } = this.options;
+    await this.assets.start();
     this.consumer = await bus.consume<SchedulerMessage>({
       topic: TOPICS.schedulerInbox,
       group: 'rondo-scheduler',
@@ -71,6 +75,7 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.stopped = true;
     this.timers.clear();
+    await this.assets.stop();
     await this.consumer?.close();
   }
 
@@ -134,26 +139,33 @@ export class Scheduler {
     const { clock, ids, store } = this.options;
     const { memory, meter } = this;
     const fresh = !memory.has(dagId);
-    const actor = await memory.prepare(dagId, messages, blame);
+    const { actor, news } = await memory.prepare(dagId, messages, blame);
     const begin = performance.now();
-    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh });
+    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, news });
     turn.decide(messages);
     const { chain } = turn.batch;
     const decided = performance.now();
     const onWait = (message: string): void => this.problem({ kind: 'store-unavailable', dagId, message });
-    const position =
-      chain.length === 0 ? await store.head() : await appendChain(store, chain, clock, onWait, () => this.stopped);
+    let position = chain.length === 0 ? 0 : await appendChain(store, chain, clock, onWait, () => this.stopped);
+    // What is stated again stands where it stood before.
+    if (chain.length === 0 || fresh) position = Math.max(position, await store.head());
     const appended = performance.now();
     meter.decideMs += decided - begin;
     meter.appendMs += appended - decided;
     meter.appends += chain.length;
     for (const request of chain) meter.events += request.events.length;
     this.timers.set(dagId, turn.follow(position, effects));
+    if (this.assets.listen(actor.state)) this.look([dagId]);
     if (turn.ended.length > 0) this.options.onDurable?.(turn.ended);
     // A command may name a DAG that does not exist: nothing of it is kept.
     if (actor.revision < 0) this.drop(dagId);
     if (this.failures.size > 0) this.forgive(dagId, turn.batch.runs.keys());
     meter.dispatchMs += performance.now() - appended;
+  }
+
+  /** Something of these DAGs is to be looked at that their turn finds by itself. */
+  private look(dagIds: Iterable<string>): void {
+    void this.publishInbox(Array.from(dagIds, (dagId) => ({ kind: 'tick', dagId, runIds: [] })));
   }
 
   private forgive(dagId: string, runIds: Iterable<string>): void {

@@ -1,15 +1,18 @@
 import {
   decideReport,
   decideTriggered,
+  hearAssets,
   decideWaited,
   nextDagWake,
   nextWake,
   parseAttemptId,
   runStandOf,
+  watchResolved,
   type TriggerAnswer,
 } from '@rondo/domain';
 import type { AttemptReport, CommandAnswer, CommandMessage, SchedulerMessage } from '@rondo/contracts';
 import type { Ids, Position } from '@rondo/ports';
+import type { AssetNews } from './asset-watch.ts';
 import { newRunActor, type Blame, type DagActor, type RunActor } from './actors.ts';
 import { DagBatch } from './batch.ts';
 import { decideDagCommand, decideQueuedRun, decideRunCommand, isRunCommand, type Draft } from './commands.ts';
@@ -25,6 +28,8 @@ export interface TurnOptions {
   readonly blame: Blame;
   /** The DAG was loaded for this turn: what it left undone is completed, and what it sent is stated again. */
   readonly fresh: boolean;
+  /** What the DAG has not heard of assets. */
+  readonly news: AssetNews;
 }
 
 /** One turn of one DAG: its messages, what they decide, and what follows once that is durable. */
@@ -47,8 +52,10 @@ export class Turn {
 
   /** Decides; the chain of the batch is what has to be appended. */
   decide(messages: readonly SchedulerMessage[]): void {
-    const { fresh, blame, memory } = this.options;
+    const { fresh, blame, memory, news } = this.options;
     if (fresh) this.recover();
+    watchResolved(this.batch.decision, news.directory);
+    hearAssets(this.batch.decision, news.arrivals);
     for (const message of messages) this.apply(message);
     delete blame.runId;
     const { dagId } = this.actor;
@@ -69,6 +76,7 @@ export class Turn {
       this.options.blame.runId = run.runId;
       if (state.active.has(run.runId) && run.state.state === 'queued') this.batch.begin(run);
       else this.work(run, 'recovery', 'service:scheduler');
+      this.batch.restateAssets(run);
     }
   }
 
@@ -134,8 +142,8 @@ export class Turn {
 
   private command(message: CommandMessage): Draft {
     const { command } = message;
-    const { memory, ids, now } = this.options;
-    if (!isRunCommand(command)) return decideDagCommand(this.batch, message, ids.uuid().slice(0, 8));
+    const { memory, ids, now, news } = this.options;
+    if (!isRunCommand(command)) return decideDagCommand(this.batch, message, ids.uuid().slice(0, 8), news.directory);
     const { dagId, runs, state } = this.actor;
     const { runId } = command;
     this.visited.add(runId);
