@@ -2,6 +2,7 @@ import { plainLine, renderTree, type ProgressRun, type ProgressTask } from '@ron
 import { runCallback } from '@rondo/sdk';
 import {
   findInstance,
+  grantedTo,
   manualInterval,
   runIdFor,
   type AttemptRunContext,
@@ -83,7 +84,7 @@ class Tester {
           env,
           signal: this.#signal,
           maxTries: instance.maxTries + 1,
-          timeoutMs: instance.task.def.executionTimeoutMs,
+          granted: grantedTo(instance),
           inputs: inputsOf(instance, (taskId) => findInstance(memory.state, taskId, [])?.output),
           log: taskLog(this.#context, attempt.taskId),
         }),

@@ -1,5 +1,5 @@
 import type { AttemptOutcome, AttemptRef, AttemptRunContext, InstanceState, XComValue } from '@rondo/domain';
-import { attemptId } from '@rondo/domain';
+import { attemptId, type grantedTo } from '@rondo/domain';
 import { formatDuration, type JsonObject } from '@rondo/kernel';
 import { executeAttempt, type LogSink } from '@rondo/sdk';
 import type { Context } from '../context.ts';
@@ -15,7 +15,7 @@ export interface BodyOptions {
   readonly attempt: AttemptRef;
   readonly run: AttemptRunContext;
   readonly maxTries: number;
-  readonly timeoutMs?: number | undefined;
+  readonly granted: ReturnType<typeof grantedTo>;
   readonly inputs: Readonly<Record<string, XComValue>>;
   readonly services: MemoryServices;
   readonly log: LogSink;
@@ -30,7 +30,8 @@ export interface BodyResult {
 
 /** Runs the body of an attempt in this process. A body that ignores its timeout is left behind: nothing here can kill it. */
 export async function executeBody(options: BodyOptions): Promise<BodyResult> {
-  const { loaded, attempt, run, maxTries, timeoutMs, inputs, services, log, signal } = options;
+  const { loaded, attempt, run, maxTries, granted, inputs, services, log, signal } = options;
+  const { executionTimeoutMs: timeoutMs } = granted;
   const id = attemptId(attempt);
   const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
   const body = executeAttempt({
@@ -49,7 +50,7 @@ export async function executeBody(options: BodyOptions): Promise<BodyResult> {
       bundle: { hash: HERE, file: loaded.definition.file },
       position: 0,
       traceparent: TRACEPARENT,
-      ...(timeoutMs === undefined ? {} : { executionTimeoutMs: timeoutMs }),
+      ...granted,
     },
   });
   return Promise.race([

@@ -73,7 +73,7 @@ export class Runner {
   }
 
   async attempt(input: Assignment): Promise<void> {
-    const current = await this.#begin(input.id, 'attempt', input.traceparent);
+    const current = await this.#begin(input.id, 'attempt', input.traceparent, input.overrides?.env);
     const { aborted, reason } = current.abort.signal;
     if (aborted) return this.#report(current, failed({ kind: 'cancelled', message: String(reason) }, false));
     const host = this.#host(current, input.attempt.dagId);
@@ -98,10 +98,15 @@ export class Runner {
     else this.#report(current, failed(error, false), undefined, true);
   }
 
-  async #begin(id: string, kind: Current['kind'], traceparent: string | undefined): Promise<Current> {
+  async #begin(
+    id: string,
+    kind: Current['kind'],
+    traceparent: string | undefined,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<Current> {
     const current: Current = { id, kind, startedAt: Date.now(), abort: new AbortController() };
     this.#current = current;
-    process.env = traceparent === undefined ? { ...this.#env } : { ...this.#env, TRACEPARENT: traceparent };
+    process.env = { ...this.#env, ...env, ...(traceparent === undefined ? {} : { TRACEPARENT: traceparent }) };
     if (process.cwd() !== this.#cwd) process.chdir(this.#cwd);
     this.#denials?.forget();
     if (this.#loaded === undefined) await this.#bundle;

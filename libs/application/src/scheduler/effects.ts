@@ -1,5 +1,6 @@
 import {
   attemptId,
+  grantedTo,
   type Assignment,
   type AttemptRunContext,
   type CallbackAssignment,
@@ -55,32 +56,37 @@ export function orderOf(
   acknowledged?: boolean,
 ): { readonly pool: string; readonly message: ReadyMessage } {
   const { def, weight } = inst.task;
+  const over = inst.overrides ?? {};
+  const executor = over.executor ?? def.executor;
+  const pool = poolOf(inst);
   const assignment = assignmentOf(run, inst, position);
   const message: ReadyMessage = {
     kind: 'order',
     assignment,
-    pool: def.pool,
-    poolSlots: def.poolSlots,
-    queue: def.queue,
-    ...(def.executor === undefined ? {} : { executor: def.executor }),
+    pool,
+    poolSlots: over.poolSlots ?? def.poolSlots,
+    queue: over.queue ?? def.queue,
+    ...(executor === undefined ? {} : { executor }),
     priority: weight,
     ...(acknowledged === undefined ? {} : { restated: { acknowledged } }),
   };
-  return { pool: def.pool, message };
+  return { pool, message };
 }
+
+/** A rule of the retry policy may send a try elsewhere. */
+const poolOf = (inst: InstanceState): string => inst.overrides?.pool ?? inst.task.def.pool;
 
 /** What the attempt of an instance, or the triggerer that waits for it, is to know. */
 export function assignmentOf(run: RunActor, inst: InstanceState, position: number): Assignment {
   const attempt = refOf(run, inst);
   const id = attemptId(attempt);
-  const { def } = inst.task;
   return {
     id,
     attempt,
     bundle: run.version.version.bundle,
     run: runContextOf(run),
     maxTries: inst.maxTries + 1,
-    ...(def.executionTimeoutMs === undefined ? {} : { executionTimeoutMs: def.executionTimeoutMs }),
+    ...grantedTo(inst),
     inputs: inputsOf(run, inst),
     position,
     traceparent: traceparentOf(run.trace, id),
@@ -113,7 +119,7 @@ export function cancelOf(
   inst: InstanceState,
   reason: string,
 ): { readonly pool: string; readonly message: ReadyMessage } {
-  return { pool: inst.task.def.pool, message: { kind: 'cancel', ids: [attemptId(refOf(run, inst))], reason } };
+  return { pool: poolOf(inst), message: { kind: 'cancel', ids: [attemptId(refOf(run, inst))], reason } };
 }
 
 /** A callback of a task whose attempt's child is gone. */

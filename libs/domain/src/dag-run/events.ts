@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '@rondo/kernel';
 import type { AssetUpdate } from '../asset/events.ts';
 import type { Interval, RunType } from '../dag/events.ts';
 import type { PastReliance } from '../past/index.ts';
+import type { AttemptOverrides, DecidingRule } from '../retry/index.ts';
 import type {
   ApprovalResponse,
   InstanceRange,
@@ -75,6 +76,8 @@ export type DagRunEvent =
       readonly data: AttemptKey & {
         readonly at: number;
         readonly error: TaskError;
+        /** The rule of the retry policy that ended its tries. */
+        readonly rule?: DecidingRule;
         readonly xcoms?: Xcoms;
         readonly callback?: 'onFailure';
         readonly rendered?: JsonObject;
@@ -86,6 +89,10 @@ export type DagRunEvent =
         readonly at: number;
         readonly error: TaskError;
         readonly retryAt: number;
+        /** The rule of the retry policy that decided; absent: the task's own retries. */
+        readonly rule?: DecidingRule;
+        /** What the next try gets instead of what the task has. */
+        readonly overrides?: AttemptOverrides;
         readonly callback?: 'onRetry';
         readonly rendered?: JsonObject;
       };

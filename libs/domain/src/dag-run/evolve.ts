@@ -2,6 +2,7 @@ import { assertNever } from '@rondo/kernel';
 import { pathsOf, type InstanceRange, type SkipDecision } from '../task-instance/index.ts';
 import { skipsOf } from '../graph/index.ts';
 import type { AttemptKey, DagRunEvent } from './events.ts';
+import { grant } from './retry-policy.ts';
 import { findInstance, look, type DagRunState, type InstanceState } from './state.ts';
 import { retriesOf, setHold, setPriority, setRetries } from './hold.ts';
 import { setCallback, setOpen, transition } from './transitions.ts';
@@ -135,6 +136,7 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
       setCallback(run, inst, event.data.callback);
       inst.wakeAt = event.data.retryAt;
       inst.waitFor = undefined;
+      grant(inst, event.data);
       transition(run, inst, 'up_for_retry');
       return;
     case 'TaskRescheduled':
@@ -167,7 +169,7 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
       return;
     case 'TaskAttemptClosed':
       setOpen(run, inst, false);
-      if (inst.state === 'restarting') transition(run, inst, 'none');
+      if (inst.state === 'restarting') restart(run, inst);
       return;
     default:
       assertNever(event, 'event of a run');
@@ -202,10 +204,18 @@ function clear(run: DagRunState, inst: InstanceState): void {
   inst.waitFor = undefined;
   inst.deferral = undefined;
   inst.output = undefined;
+  inst.ruleUses = undefined;
+  // The attempt that is still open was published with them.
+  if (!inst.open) inst.overrides = undefined;
   setCallback(run, inst, undefined);
   forgetSkips(run, inst);
   // I3: an instance whose attempt is still open waits for its end.
   transition(run, inst, inst.open ? 'restarting' : 'none');
+}
+
+function restart(run: DagRunState, inst: InstanceState): void {
+  inst.overrides = undefined;
+  transition(run, inst, 'none');
 }
 
 /** The decision of a branch or short-circuit holds until the task that made it is cleared. */

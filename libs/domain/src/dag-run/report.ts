@@ -1,11 +1,12 @@
 import { assertNever, ok, type JsonObject, type Result } from '@rondo/kernel';
 import type { AssetUpdate } from '../asset/events.ts';
 import { branchTargets } from '../graph/index.ts';
-import { mayRetry, retryDelayMs } from '../retry/index.ts';
+import { mayRetry, retryDelayMs, type RetryAnswer } from '../retry/index.ts';
 import type { AttemptOutcome, AttemptRef, SkipDecision, TaskError, XComValue } from '../task-instance/index.ts';
 import type { Decision } from './decision.ts';
 import { deferred } from './defer.ts';
 import type { AttemptKey } from './events.ts';
+import { grantOf, judgeTry } from './retry-policy.ts';
 import { findInstance, type InstanceState } from './state.ts';
 
 /** What a gateway or worker says of an attempt; each is complete in itself, so that one may stand for the earlier ones. */
@@ -153,6 +154,7 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
         retryable: outcome.retryable,
         rendered,
         callbacksRan: outcome.callbacksRan ?? true,
+        policy: outcome.policy,
         xcoms: outcome.xcoms,
       });
       return;
@@ -205,6 +207,7 @@ const xcomsOf = (xcoms: Readonly<Record<string, XComValue>> | undefined) => (xco
 interface FailOptions {
   readonly retryable: boolean;
   readonly callbacksRan: boolean;
+  readonly policy?: RetryAnswer | undefined;
   readonly rendered?: { readonly rendered?: JsonObject };
   readonly xcoms?: Readonly<Record<string, XComValue>> | undefined;
 }
@@ -212,21 +215,28 @@ interface FailOptions {
 /** One failed try: another try when it may have one, else the end. A callback that the child could not run is asked for. */
 export function fail(d: Decision, inst: InstanceState, at: number, error: TaskError, options: FailOptions): void {
   const { def } = inst.task;
-  const retry = options.retryable && mayRetry(inst);
+  const verdict = judgeTry(inst, error, options.policy);
+  const retry = options.retryable && mayRetry(inst) && verdict?.action !== 'fail';
   const wanted = retry ? ('onRetry' as const) : ('onFailure' as const);
   const asks = !options.callbacksRan && def.callbacks.includes(wanted);
   const base = { ...keyOf(inst), at, error, ...options.rendered };
   if (!retry) {
+    const rule = verdict?.action === 'fail' ? { rule: verdict.rule } : {};
     d.emit({
       type: 'TaskFailed',
-      data: { ...base, ...xcomsOf(options.xcoms), ...(asks ? { callback: 'onFailure' as const } : {}) },
+      data: { ...base, ...rule, ...xcomsOf(options.xcoms), ...(asks ? { callback: 'onFailure' as const } : {}) },
     });
     return;
   }
   const { dagId } = d.run.plan.definition;
   const logicalDate = d.run.started?.logicalDate ?? null;
-  const retryAt = at + retryDelayMs(def, { dagId, taskId: def.taskId, logicalDate, tryNumber: inst.tryNumber });
-  d.emit({ type: 'TaskRetryScheduled', data: { ...base, retryAt, ...(asks ? { callback: 'onRetry' as const } : {}) } });
+  const delay =
+    verdict?.delayMs ?? retryDelayMs(def, { dagId, taskId: def.taskId, logicalDate, tryNumber: inst.tryNumber });
+  const granted = grantOf(inst, verdict);
+  d.emit({
+    type: 'TaskRetryScheduled',
+    data: { ...base, retryAt: at + delay, ...granted, ...(asks ? { callback: 'onRetry' as const } : {}) },
+  });
 }
 
 /** I19: a lost attempt is tried again on a budget of its own; past the budget it is a failed try. */

@@ -5,6 +5,7 @@ import { PastWaits } from './past-waits.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { WakeQueue } from './wake-queue.ts';
 import { newUpstreamCounts, type UpstreamCounts } from '../trigger-rule/index.ts';
+import type { AttemptOverrides } from '../retry/index.ts';
 import {
   UNMAPPED,
   type ApprovalResponse,
@@ -64,6 +65,10 @@ export interface InstanceState {
   skips: readonly number[] | undefined;
   /** Values kept because another task takes them as inputs. */
   output: XComValue | undefined;
+  /** Tries that each rule of the retry policy has granted since the last clear, by its index. */
+  ruleUses: ReadonlyMap<number, number> | undefined;
+  /** What a rule of the retry policy gives the next tries. */
+  overrides: AttemptOverrides | undefined;
   /** A callback that the worker must run apart, because its attempt's child is gone. */
   callback: 'onFailure' | 'onRetry' | 'onSuccess' | 'onSkipped' | undefined;
   /** Not to be published until it is released. */
@@ -205,6 +210,8 @@ function newInstance(task: TaskPlan, mapIndex: MapIndex, slot: number): Instance
     skipVotes: 0,
     skips: undefined,
     output: undefined,
+    ruleUses: undefined,
+    overrides: undefined,
     callback: undefined,
     onHold: false,
     priority: undefined,

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { AssetLeaf } from '../asset/index.ts';
+import type { RetryRule } from '../retry/rules.ts';
 import type { TimetableSpec } from '../schedule/index.ts';
 import type { TriggerRule, WeightRule } from '../task-instance/index.ts';
 
@@ -96,6 +97,10 @@ export interface TaskDefinition {
   /** 0 or 1: constant delay. */
   readonly retryExponentialBackoff: number;
   readonly maxRetryDelayMs?: number;
+  /** In order: the first rule that fits an error decides. */
+  readonly retryPolicy?: readonly RetryRule[];
+  /** What the task's work may take, for it to read; a rule of the retry policy may give more. */
+  readonly resources?: JsonObject;
   readonly executionTimeoutMs?: number;
   /** I19: how many lost attempts before the task fails. */
   readonly maxLostAttempts: number;

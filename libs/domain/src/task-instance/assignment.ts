@@ -1,6 +1,7 @@
 import type { Json } from '@rondo/kernel';
 import type { BundleRef } from '../dag/definition.ts';
 import type { Interval, RunType } from '../dag/events.ts';
+import type { AttemptOverrides } from '../retry/rules.ts';
 import type { AttemptRef, MapIndex } from './attempt.ts';
 import type { TaskError } from './outcome.ts';
 import type { Resume, WatchWait } from './wait.ts';
@@ -28,6 +29,10 @@ export interface Assignment {
   /** Tries that the task may have in all: `retries + 1`, more after a clear. */
   readonly maxTries: number;
   readonly executionTimeoutMs?: number;
+  /** What a rule of the retry policy gives this try instead of what the task has. */
+  readonly overrides?: AttemptOverrides;
+  /** Tries that each rule of the retry policy has granted, by its index. */
+  readonly ruleUses?: readonly (readonly [rule: number, uses: number])[];
   /**
    * `return_value` of the tasks that the task takes as inputs; key `taskId`. A large one is `{ blob }`; `{ mapped }`: those of
    * all instances under that path, to be asked for.

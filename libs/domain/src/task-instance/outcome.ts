@@ -1,6 +1,7 @@
 import type { Json } from '@rondo/kernel';
 import type { OnTimeout, WaitFor } from './wait.ts';
 import type { AssetUpdate } from '../asset/events.ts';
+import type { RetryAnswer } from '../retry/rules.ts';
 
 /** What went wrong, as the history keeps it. `message` and `stack` have had secrets masked; together at most 16 KiB. */
 export interface TaskError {
@@ -18,8 +19,11 @@ export interface TaskError {
     | 'marked';
   /** The class of the thrown error, e.g. `TypeError`. */
   readonly type?: string;
+  /** Names of the classes that it inherits from, and those of its causes; `Error` is left out. */
+  readonly types?: readonly string[];
   readonly message: string;
   readonly stack?: string;
+  /** Of the child, or of what the thrown error says of a process. */
   readonly exitCode?: number;
   readonly signal?: string;
   /** The last lines that the attempt wrote, for an attempt whose child ended. */
@@ -67,6 +71,8 @@ export type AttemptOutcome =
       readonly retryable: boolean;
       /** False: the child could not run the task's failure or retry callback (it crashed or was killed). */
       readonly callbacksRan?: boolean;
+      /** What the child's own rules of the retry policy say (functions, regular expressions). */
+      readonly policy?: RetryAnswer;
       readonly xcoms?: Readonly<Record<string, XComValue>>;
     }
   | {

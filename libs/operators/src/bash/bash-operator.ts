@@ -2,6 +2,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { Operator, Skip, templatable, type TaskContext } from '@rondo/sdk';
 import * as z from 'zod';
 import { processEnvironment } from '../process/environment.ts';
+import { processError } from '../process/error.ts';
 
 export interface BashArgs {
   /** A command, or the name of a `.sh` or `.bash` file of the bundle whose text is the command. A template. */
@@ -59,6 +60,9 @@ export class BashOperator extends Operator<BashArgs, string> {
     if (code === 0) return last;
     if (code !== null && [skipOnExitCode].flat().includes(code))
       throw new Skip(`the command ended with exit code ${code}`);
-    throw new Error(code === null ? `the command was ended by ${signal}` : `the command ended with exit code ${code}`);
+    throw processError(
+      code === null ? `the command was ended by ${signal}` : `the command ended with exit code ${code}`,
+      { code, signal },
+    );
   }
 }

@@ -4,6 +4,8 @@ import type { Json } from '@rondo/kernel';
 import { FailNow, Operator, Skip, templatable, type TaskContext } from '@rondo/sdk';
 import * as z from 'zod';
 import { processEnvironment } from '../process/environment.ts';
+import { processError } from '../process/error.ts';
+import type { ProcessEnd } from '../process/run.ts';
 import { environmentFor } from './virtual-environment.ts';
 
 export interface PythonArgs {
@@ -85,7 +87,7 @@ export class PythonOperator extends Operator<PythonArgs, Json> {
 
 interface Conversation {
   readonly reply: Exclude<Reply, { kind: 'push' }> | undefined;
-  readonly end: string;
+  readonly end: ProcessEnd;
   readonly tail: readonly string[];
 }
 
@@ -137,7 +139,7 @@ async function converse(
       pipe.write(`${JSON.stringify(request)}\n`);
     },
   });
-  return { reply, end: code === null ? `was ended by ${signal}` : `ended with exit code ${code}`, tail };
+  return { reply, end: { code, signal }, tail };
 }
 
 function outcome(ctx: TaskContext, { reply, end, tail }: Conversation, callable: string): Json {
@@ -151,8 +153,9 @@ function outcome(ctx: TaskContext, { reply, end, tail }: Conversation, callable:
     case 'error':
       throw withTrace(Object.assign(new Error(reply.message), { name: reply.type }), reply.traceback);
     case undefined:
-      throw new Error(
-        `the interpreter ${end} before ${callable} had answered${tail.length === 0 ? '' : `: ${tail.join('\n')}`}`,
+      throw processError(
+        `the interpreter ${end.code === null ? `was ended by ${end.signal}` : `ended with exit code ${end.code}`} before ${callable} had answered${tail.length === 0 ? '' : `: ${tail.join('\n')}`}`,
+        end,
       );
     default:
       throw new Error(`unknown reply ${JSON.stringify(reply)} in ${ctx.ti.attemptId}`);

@@ -1,9 +1,10 @@
 import { TRIGGER_RULES, WEIGHT_RULES, type TriggerRule, type WeightRule } from '@rondo/domain';
-import { parseDuration, type Duration } from '@rondo/kernel';
+import { parseDuration, type Duration, type Json } from '@rondo/kernel';
 import * as z from 'zod';
 import type { CallbackContext } from '../runtime/task-context.ts';
 import type { ParamsInput } from './params.ts';
 import { show } from './error.ts';
+import { retryPolicySchema, type RetryPolicyInput } from './retry-policy.ts';
 import { isSource } from './source.ts';
 
 /** Runs in the task's process. What it throws is logged and changes no state. */
@@ -22,6 +23,10 @@ export interface TaskAttributes {
   readonly retryExponentialBackoff?: boolean | number;
   /** The delay never grows above this. Default: a day. */
   readonly maxRetryDelay?: Duration;
+  /** What follows a failure, by what failed: in order, the first rule that fits decides. Default: retries and retryDelay alone. */
+  readonly retryPolicy?: RetryPolicyInput;
+  /** What the work may take, read by the task as `ctx.resources`; a rule of the retry policy may give the next try more. */
+  readonly resources?: Readonly<Record<string, Json>>;
   /** A try that runs longer fails. Default: no limit. */
   readonly executionTimeout?: Duration;
   /** How many attempts may be lost (machine or worker gone) before the task fails. Default 3. */
@@ -127,6 +132,8 @@ const shape = {
     .union([z.boolean().transform((on) => (on ? 2 : 0)), z.number().min(0)])
     .describe('true, false, or a factor of at least 0'),
   maxRetryDelay: duration(),
+  retryPolicy: retryPolicySchema(problems),
+  resources: z.record(z.string(), z.json()).describe('an object of JSON values'),
   executionTimeout: duration(),
   maxLostAttempts: wholeNumber(0),
   dependsOnPast: flag(),

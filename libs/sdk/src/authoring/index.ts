@@ -26,6 +26,13 @@ export {
   type CronIntervalSchedule,
   type ScheduleInput,
 } from './schedule.ts';
+export type {
+  RetryDecisionInput,
+  RetryFunction,
+  RetryPolicyInput,
+  RetryRuleInput,
+  RetryWithInput,
+} from './retry-policy.ts';
 export { isSource, Output, type Arg, type Resolved, type Source } from './source.ts';
 export { Operator, Task, type Construction, type OperatorArgs, type TaskOptions } from './task.ts';
 export { TaskGroup, taskGroup, type TaskGroupOptions } from './task-group.ts';

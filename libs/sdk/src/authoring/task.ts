@@ -15,6 +15,7 @@ import { callSite, type CallSite } from './call-site.ts';
 import type { Dag } from './dag.ts';
 import { DagError, show } from './error.ts';
 import { paramDefinitions } from './params.ts';
+import { growthProblem } from './retry-policy.ts';
 import { arrow, NODE, type Chain, type Linkable, type Node } from './relations.ts';
 import { currentScope, openScopes } from './scope.ts';
 import { Output, SOURCE, sourcesIn, type Arg, type Source, type SourceRef } from './source.ts';
@@ -187,6 +188,8 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
     const given = { ...this.dag.defaultArgs, ...this.group?.inheritedArgs(), ...own };
     const parsed = attributesSchema.safeParse(given);
     if (!parsed.success) this.refuse(problems(parsed.error, given, attributesSchema).join('; '));
+    const growth = growthProblem(parsed.data.retryPolicy ?? [], parsed.data as CheckedAttributes);
+    if (growth !== undefined) this.refuse(growth);
     return parsed.data as CheckedAttributes;
   }
 

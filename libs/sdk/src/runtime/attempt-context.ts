@@ -101,6 +101,10 @@ export function taskContext(session: Session): TaskContext {
     get dataInterval() {
       return run.dataInterval === null ? null : { start: date(run.dataInterval[0]), end: date(run.dataInterval[1]) };
     },
+    resources: {
+      ...(task?.attributes.resources as JsonObject | undefined),
+      ...('overrides' in input ? input.overrides?.resources : undefined),
+    },
     log: loggerOf(host),
     signal: host.signal,
     xcom: xcomAccess(session),

@@ -1,4 +1,12 @@
-import type { AttemptOutcome, InputValue, TaskCallback, TaskError } from '@rondo/domain';
+import {
+  judgeError,
+  withArgs,
+  type AttemptOutcome,
+  type InputValue,
+  type RetryAnswer,
+  type TaskCallback,
+  type TaskError,
+} from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 import { isSource, SOURCE, sourcesIn } from '../authoring/source.ts';
 import { Task } from '../authoring/task.ts';
@@ -11,6 +19,7 @@ import type {
   ExecuteAttemptOptions,
   RunCallbackOptions,
 } from './contract.ts';
+import { askPolicy } from './policy.ts';
 import { displayed } from './serialise.ts';
 import { FailNow, Skip } from './signals.ts';
 import { taskError } from './task-error.ts';
@@ -28,18 +37,19 @@ export async function executeAttempt(options: ExecuteAttemptOptions): Promise<At
   const { input, ...host } = options;
   const task = taskOf(host, input.attempt.taskId);
   if (!(task instanceof Task)) return { outcome: { kind: 'failed', retryable: false, error: task } };
-  const session = openSession(host, input, task);
+  const { overrides } = input;
+  const session = openSession(withEnv(host, overrides?.env), input, task);
   const ctx = taskContext(session);
   let rendered: JsonObject | undefined;
   let outcome: AttemptOutcome;
   try {
-    const args = await prepare(session, task, input.inputs);
+    const args = await prepare(session, task, input.inputs, overrides?.args);
     rendered = renderedFields(task, args, host.mask ?? same);
     if (task.callbacksOf('onExecute').length > 0) await runCallbacks(session, ctx, 'onExecute', '');
     const value = await task.run(ctx, args);
     outcome = await succeeded(session, task, value);
   } catch (thrown) {
-    outcome = await failed(session, thrown);
+    outcome = await failed(session, ctx, task, thrown);
   }
   await afterwards(session, ctx, task, outcome);
   return { outcome, ...(rendered === undefined ? {} : { rendered }) };
@@ -55,6 +65,9 @@ export async function runCallback(options: RunCallbackOptions): Promise<Callback
   return error === undefined ? {} : { error };
 }
 
+const withEnv = (host: AttemptHost, env: Readonly<Record<string, string>> | undefined): AttemptHost =>
+  env === undefined ? host : { ...host, env: { ...host.env, ...env } };
+
 function taskOf({ dag }: AttemptHost, taskId: string): Task | TaskError {
   const found = dag.whoHas(taskId);
   return found instanceof Task
@@ -67,8 +80,10 @@ async function prepare(
   session: Session,
   task: Task,
   inputs: ExecuteAttemptOptions['input']['inputs'],
+  over: JsonObject | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { given, templateFields, templateExtensions: extensions } = task;
+  const given = withArgs(task.given, over);
+  const { templateFields, templateExtensions: extensions } = task;
   const values = new Map<string, unknown>();
   for (const taskId of task.inputs) values.set(taskId, await inputOf(session, inputs[taskId], taskId));
   const replace = (value: unknown): { readonly value: unknown } | undefined => {
@@ -161,7 +176,7 @@ async function succeeded(session: Session, task: Task, value: unknown): Promise<
   };
 }
 
-async function failed(session: Session, thrown: unknown): Promise<AttemptOutcome> {
+async function failed(session: Session, ctx: TaskContext, task: Task, thrown: unknown): Promise<AttemptOutcome> {
   const { host, xcoms } = session;
   const mask = host.mask ?? same;
   if (Skip.is(thrown)) {
@@ -174,13 +189,21 @@ async function failed(session: Session, thrown: unknown): Promise<AttemptOutcome
     host.log('error', `the XComs of the failed attempt could not be stored: ${String(reason)}`);
     return undefined;
   });
-  return { kind: 'failed', error, retryable: !FailNow.is(thrown), ...(stored === undefined ? {} : { xcoms: stored }) };
+  const retryable = !FailNow.is(thrown);
+  const policy = retryable ? await askPolicy(task, thrown, error, ctx, host.log) : undefined;
+  return {
+    kind: 'failed',
+    error,
+    retryable,
+    ...(policy === undefined ? {} : { policy: masked(policy as unknown as Json, mask) as unknown as RetryAnswer }),
+    ...(stored === undefined ? {} : { xcoms: stored }),
+  };
 }
 
 /** The callback that fits the outcome; a triggered run's end decides later, and its callback comes apart. */
 async function afterwards(session: Session, ctx: TaskContext, task: Task, outcome: AttemptOutcome): Promise<void> {
   if (outcome.kind === 'trigger') return;
-  const isRetried = outcome.kind === 'failed' && outcome.retryable && session.attempt.tryNumber < session.maxTries;
+  const isRetried = outcome.kind === 'failed' && isTriedAgain(session, task, outcome);
   const name: TaskCallback =
     outcome.kind === 'success'
       ? 'onSuccess'
@@ -192,6 +215,25 @@ async function afterwards(session: Session, ctx: TaskContext, task: Task, outcom
   if (task.callbacksOf(name).length === 0) return;
   const reason = outcome.kind === 'failed' ? outcome.error.message : outcome.kind === 'skipped' ? outcome.reason : '';
   await runCallbacks(session, ctx, name, reason, outcome.kind === 'failed' ? outcome.error : undefined);
+}
+
+/** As the scheduler will decide: by the tries that are left, and by the retry policy. */
+function isTriedAgain(session: Session, task: Task, outcome: Extract<AttemptOutcome, { kind: 'failed' }>): boolean {
+  const { attempt, maxTries, host, input } = session;
+  if (!outcome.retryable || attempt.tryNumber >= maxTries) return false;
+  const rules = task.attributes.retryPolicy;
+  if (rules === undefined) return true;
+  const { aborted, reason } = host.signal;
+  const timedOut = aborted && (reason as { readonly name?: unknown } | undefined)?.name === 'TimeoutError';
+  const error: TaskError = timedOut ? { kind: 'timeout', message: String(reason.message) } : outcome.error;
+  const uses = new Map('ruleUses' in input ? input.ruleUses : []);
+  const verdict = judgeError(
+    rules.map(({ rule }) => rule),
+    error,
+    uses,
+    timedOut ? undefined : outcome.policy,
+  );
+  return verdict?.action !== 'fail';
 }
 
 /** Each in turn, whatever became of the one before. The first error is what is reported. */

@@ -62,6 +62,11 @@ function serialiseTask(task: Task, file: string): TaskDefinition {
     retryDelayMs: a.retryDelay ?? TASK_DEFAULTS.retryDelayMs,
     retryExponentialBackoff: a.retryExponentialBackoff ?? 0,
     ...optional('maxRetryDelayMs', a.maxRetryDelay),
+    ...optional(
+      'retryPolicy',
+      a.retryPolicy?.map(({ rule }) => rule),
+    ),
+    ...optional('resources', a.resources as JsonObject | undefined),
     ...optional('executionTimeoutMs', a.executionTimeout),
     maxLostAttempts: a.maxLostAttempts ?? TASK_DEFAULTS.maxLostAttempts,
     // Waiting for the downstream of the previous run is waiting for the previous run.

@@ -26,6 +26,8 @@ export interface TaskContext {
   /** Null for a run that stands for no date. */
   readonly logicalDate: Date | null;
   readonly dataInterval: { readonly start: Date; readonly end: Date } | null;
+  /** The task's resources, and what its retry policy gives this try instead. Default `{}`. */
+  readonly resources: JsonObject;
   readonly log: TaskLogger;
   /** Aborted when the attempt is cancelled or has run too long. */
   readonly signal: AbortSignal;

@@ -21,8 +21,37 @@ export function taskError(thrown: unknown, mask: (text: string) => string): Task
   return {
     kind,
     type,
+    ...typesOf(thrown, type),
+    ...endOf(thrown),
     message: cut(mask(String(thrown.message)), MESSAGE),
     ...(stack === '' ? {} : { stack: cut(mask(stack), STACK) }),
+  };
+}
+
+const TYPES = 16;
+const NAME = 100;
+
+/** Names that a retry policy may look for besides the error's own. */
+function typesOf(error: Error, type: string): Pick<TaskError, 'types'> {
+  const names = new Set<string>();
+  let at: unknown = error;
+  for (let depth = 0; isError(at) && depth < CAUSES; depth++, at = at.cause) {
+    if (typeof at.name === 'string') names.add(at.name);
+    for (let each: unknown = Object.getPrototypeOf(at); each !== null; each = Object.getPrototypeOf(each)) {
+      const name = (each as { constructor?: { name?: unknown } }).constructor?.name;
+      if (typeof name === 'string') names.add(name);
+    }
+  }
+  const others = [...names].filter((name) => name !== '' && name !== type && name !== 'Error' && name !== 'Object');
+  return others.length === 0 ? {} : { types: others.slice(0, TYPES).map((name) => cut(name, NAME)) };
+}
+
+/** What the error says of a process that it tells of. */
+function endOf(error: Error): Pick<TaskError, 'exitCode' | 'signal'> {
+  const { exitCode, signal } = error as { readonly exitCode?: unknown; readonly signal?: unknown };
+  return {
+    ...(Number.isInteger(exitCode) ? { exitCode: exitCode as number } : {}),
+    ...(typeof signal === 'string' && signal !== '' ? { signal: cut(signal, NAME) } : {}),
   };
 }
 
