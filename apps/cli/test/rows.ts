@@ -36,6 +36,7 @@ export const runRow = (runId: string, more: Partial<DagRunRow> = {}): DagRunRow 
   startedAt: Date.UTC(2026, 2, 14, 6),
   endedAt: Date.UTC(2026, 2, 14, 6, 0, 2),
   reason: null,
+  backfillId: null,
   ...more,
 });
 

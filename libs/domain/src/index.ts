@@ -1,5 +1,6 @@
 export * from './admin/index.ts';
 export * from './asset/index.ts';
+export * from './backfill/index.ts';
 export * from './dag/index.ts';
 export * from './dag-run/index.ts';
 export * from './graph/index.ts';

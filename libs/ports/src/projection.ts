@@ -1,6 +1,8 @@
 import type { DagDefinition } from '@rondo/domain';
 import type { Position, RecordedEvent, StreamFilter } from './event-store.ts';
 import type {
+  BackfillDateRow,
+  BackfillRow,
   ConnectionRow,
   DagRow,
   DagRunRow,
@@ -50,6 +52,8 @@ export interface RowChanges {
   readonly dags: readonly DagRow[];
   readonly dagVersions: readonly DagVersionRow[];
   readonly runs: readonly RunChanges[];
+  readonly backfills: readonly BackfillRow[];
+  readonly backfillDates: readonly BackfillDateRow[];
   readonly importErrors: RowPatch<ImportErrorRow>;
   readonly variables: RowPatch<VariableRow>;
   readonly connections: RowPatch<ConnectionRow>;
@@ -61,6 +65,7 @@ export interface RowSource {
   dags(): Promise<readonly DagRow[]>;
   dagVersions(): Promise<readonly DagVersionRow[]>;
   run(dagId: string, runId: string): Promise<RunRecord | undefined>;
+  backfill(dagId: string, backfillId: number): Promise<BackfillRow | undefined>;
   instances(runNo: Position): Promise<readonly InstanceRecord[]>;
   /** Undefined when the version's blob is gone: rows then carry what the events alone tell. */
   definition(version: string): Promise<DagDefinition | undefined>;

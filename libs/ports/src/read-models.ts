@@ -1,4 +1,13 @@
-import type { InstanceRef, RunState, RunType, TaskError, TaskState } from '@rondo/domain';
+import type {
+  BackfillStand,
+  InstanceRef,
+  PassReason,
+  Reprocess,
+  RunState,
+  RunType,
+  TaskError,
+  TaskState,
+} from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
 import type { Position } from './event-store.ts';
 
@@ -50,6 +59,46 @@ export interface DagRunRow {
   readonly endedAt: number | null;
   /** Why it ended as it did: `all_tasks_deadlocked`, `task_failure`, `timed_out`, `cancelled`, `marked` … */
   readonly reason: string | null;
+  /** The backfill of its DAG that it is a run of. */
+  readonly backfillId: number | null;
+}
+
+/** A backfill and how far it has come. */
+export interface BackfillRow {
+  readonly dagId: string;
+  /** From 1 in its DAG. */
+  readonly backfillId: number;
+  readonly state: BackfillStand;
+  /** Bounds of its dates, both inclusive. */
+  readonly from: number;
+  readonly to: number;
+  readonly reverse: boolean;
+  readonly reprocess: Reprocess;
+  readonly maxActiveRuns: number;
+  readonly runOnLatestVersion: boolean;
+  readonly conf: Json;
+  /** The tasks that its runs consist of; null: all. */
+  readonly only: readonly string[] | null;
+  /** How many dates it has; how many of them got a new run, had theirs run again, or were passed over so far. */
+  readonly dates: number;
+  readonly created: number;
+  readonly cleared: number;
+  readonly passed: number;
+  readonly createdAt: number;
+  readonly endedAt: number | null;
+}
+
+/** A date that a backfill has taken. */
+export interface BackfillDateRow {
+  readonly dagId: string;
+  readonly backfillId: number;
+  /** From 1, in the order of the backfill. */
+  readonly ordinal: number;
+  readonly logicalDate: number | null;
+  readonly runId: string | null;
+  readonly action: 'create' | 'clear' | 'pass';
+  /** Why it was passed over. */
+  readonly reason: PassReason | null;
 }
 
 export interface TaskInstanceRow {
@@ -155,6 +204,7 @@ export interface RunFilter {
   readonly dagId?: string;
   readonly state?: readonly RunState[];
   readonly runType?: readonly RunType[];
+  readonly backfillId?: number;
   readonly logicalDateGte?: number;
   readonly logicalDateLte?: number;
   readonly runAfterGte?: number;
@@ -208,6 +258,10 @@ export interface ReadModels {
     mapIndex: string,
     tryNumber: number,
   ): Promise<RenderedFieldsRow | undefined>;
+  /** The newest first; of one DAG, or of all. */
+  backfills(filter: { readonly dagId?: string; readonly open?: boolean }, page: Page): Promise<Paged<BackfillRow>>;
+  backfill(dagId: string, backfillId: number): Promise<BackfillRow | undefined>;
+  backfillDates(dagId: string, backfillId: number, page: Page): Promise<Paged<BackfillDateRow>>;
   importErrors(): Promise<readonly ImportErrorRow[]>;
   variables(page: Page): Promise<Paged<VariableRow>>;
   variable(key: string): Promise<VariableRow | undefined>;

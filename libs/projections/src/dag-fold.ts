@@ -1,10 +1,10 @@
-import type { DagDefinition, DagEvent } from '@rondo/domain';
+import type { BackfillEvent, DagDefinition, DagEvent } from '@rondo/domain';
 import { assertNever, type Json } from '@rondo/kernel';
 import type { DagRow, DagVersionRow } from '@rondo/ports';
 import type { DagRunsEvent } from './run-fold.ts';
 
-/** The events of a DAG that change its own row; the others speak of a run. */
-export type DagItselfEvent = Exclude<DagEvent, DagRunsEvent>;
+/** The events of a DAG that change its own row; the others speak of a run or a backfill. */
+export type DagItselfEvent = Exclude<DagEvent, DagRunsEvent | BackfillEvent>;
 
 export interface DagRows {
   readonly dag: DagRow;

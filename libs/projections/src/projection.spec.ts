@@ -1,4 +1,6 @@
 import type {
+  BackfillDateRow,
+  BackfillRow,
   DagRow,
   DagVersionRow,
   InstanceRecord,
@@ -24,6 +26,8 @@ class Rows implements RowSource {
   readonly tries = new Map<string, TaskTryRow>();
   readonly xcoms = new Map<string, XComRow>();
   readonly rendered = new Map<string, RenderedFieldsRow>();
+  readonly backfills = new Map<string, BackfillRow>();
+  readonly dates = new Map<string, BackfillDateRow>();
   readonly admin = new Map<string, unknown>();
 
   write(changes: RowChanges): void {
@@ -45,12 +49,17 @@ class Rows implements RowSource {
       for (const row of rendered)
         this.rendered.set(`${runNo}/${row.taskId}/${row.mapIndex.join('.')}/${row.tryNumber}`, row);
     }
+    for (const row of changes.backfills) this.backfills.set(`${row.dagId}/${row.backfillId}`, row);
+    for (const row of changes.backfillDates) this.dates.set(`${row.dagId}/${row.backfillId}/${row.ordinal}`, row);
     for (const patch of [changes.variables, changes.connections, changes.importErrors, changes.pools])
       for (const [key, row] of patch as ReadonlyMap<string, unknown>)
         if (row === null) this.admin.delete(key);
         else this.admin.set(key, row);
   }
 
+  async backfill(dagId: string, backfillId: number) {
+    return this.backfills.get(`${dagId}/${backfillId}`);
+  }
   async dags() {
     return [...this.dagRows.values()];
   }

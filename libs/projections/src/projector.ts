@@ -11,6 +11,7 @@ import type {
   VariableRow,
 } from '@rondo/ports';
 import { connectionRow, importErrorRow, poolRow, variableRow } from './admin-fold.ts';
+import { BackfillFold, isBackfillEvent } from './backfill-fold.ts';
 import { foldDag, type DagItselfEvent, type DagRows } from './dag-fold.ts';
 import { decodeEvent, occurredAt, type DecodedEvent } from './decode.ts';
 import { applyDagEvent, applyRunEvent, isAboutRun, type DagRunsEvent } from './run-fold.ts';
@@ -34,12 +35,14 @@ type DagDecoded = Extract<DecodedEvent, { kind: 'dag' }>;
 class BatchProjector implements Projector {
   private readonly source: RowSource;
   private readonly runs: RunCache;
+  private readonly backfills: BackfillFold;
   private readonly definitions = new Map<string, DagDefinition | undefined>();
   private dags: Map<string, DagRows> | undefined;
 
   constructor(source: RowSource) {
     this.source = source;
     this.runs = new RunCache(source);
+    this.backfills = new BackfillFold(source);
   }
 
   async project(events: readonly RecordedEvent[]): Promise<RowChanges> {
@@ -57,6 +60,7 @@ class BatchProjector implements Projector {
     this.runs.evict();
     if (this.definitions.size > MAX_DEFINITIONS) this.definitions.clear();
     await this.runs.load(batch);
+    await this.backfills.load(batch);
     for (const each of batch) {
       const version = versionNamedBy(each);
       if (version !== undefined && !this.definitions.has(version))
@@ -89,6 +93,8 @@ class BatchProjector implements Projector {
           break;
         }
         case 'dag':
+          this.backfills.apply(each.dagId, each.event, occurredAt(each.recorded));
+          if (isBackfillEvent(each.event)) break;
           if (isAboutRun(each.event)) this.foldDagRun(each, each.event, pending);
           else if (this.foldDagItself(each, each.event, dags)) movedDags.add(each.dagId);
           break;
@@ -113,6 +119,7 @@ class BatchProjector implements Projector {
       dags: moved.map((rows) => rows.dag),
       dagVersions: moved.flatMap((rows) => rows.versions),
       runs: [...pending].map(([model, changes]) => changes.changes(model.run.runNo)),
+      ...this.backfills.changes(),
       importErrors,
       variables,
       connections,

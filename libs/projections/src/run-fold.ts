@@ -1,4 +1,4 @@
-import type { DagDefinition, DagEvent, DagRunEvent, RunRequestedData } from '@rondo/domain';
+import { onlyTasks, type DagDefinition, type DagEvent, type DagRunEvent, type RunRequestedData } from '@rondo/domain';
 import { assertNever } from '@rondo/kernel';
 import { applyAttemptEvent, applyBulkEvent, applyVersion, applyXComEvent } from './instance-fold.ts';
 import type { RunFoldRow, RunModel, RunSink } from './run-model.ts';
@@ -33,6 +33,7 @@ export function requestedRun(dagId: string, data: RunRequestedData, at: number, 
     endedAt: null,
     reason: null,
     runNo,
+    backfillId: data.backfill?.backfillId ?? null,
     dagRevisions: [],
   };
 }
@@ -50,6 +51,10 @@ export function applyDagEvent(model: RunModel, event: DagRunsEvent, at: number, 
       return;
     case 'RunReopened':
       reopen(model, at);
+      if (event.data.backfill === undefined) return;
+      run.runType = 'backfill';
+      run.triggeredBy = 'backfill';
+      run.backfillId = event.data.backfill.backfillId;
       return;
     case 'RunClosed':
       if (model.ended) return;
@@ -79,6 +84,10 @@ export function applyDagEvent(model: RunModel, event: DagRunsEvent, at: number, 
   }
 }
 
+function expandable(definition: DagDefinition, only: readonly string[] | undefined): DagDefinition {
+  return only === undefined ? definition : onlyTasks(definition, only);
+}
+
 function reopen({ run }: RunModel, at: number): void {
   run.state = 'queued';
   run.queuedAt = at;
@@ -100,7 +109,7 @@ export function applyRunEvent(
       run.version = event.data.version;
       run.state = 'running';
       run.startedAt = event.data.at;
-      if (definition !== undefined && model.instances.size === 0) model.expand(definition);
+      if (definition !== undefined && model.instances.size === 0) model.expand(expandable(definition, event.data.only));
       for (const instance of model.instances.values()) sink.touch(instance);
       sink.touchRun(run);
       return;

@@ -1,3 +1,4 @@
+import type { BackfillCreatedData } from '@rondo/domain';
 import type { NewEvent, RecordedEvent } from '@rondo/ports';
 import { RANDOM_VERSION, RandomRun, type Emit } from './random-run.ts';
 
@@ -59,12 +60,26 @@ export function randomHistory(seed: number, length: number, runs = 3, withMapped
     isPausedUponCreation: true,
   };
   emit('dag-random', 'DagVersionPublished', { version: RANDOM_VERSION, file: 'random.ts', bundle: 'b', scheduling });
+  emit('dag-random', 'BackfillCreated', RANDOM_BACKFILL);
   const live = Array.from({ length: runs }, (_, index) => new RandomRun(`run:${index}`, random, emit, withMapped));
   while (out.length < length) {
     if (random() < 0.08) emitAdmin(random, emit);
     else live[Math.floor(random() * live.length)]!.step();
   }
   return out;
+}
+
+const RANDOM_BACKFILL: BackfillCreatedData = {
+  ...{ backfillId: 1, at: 0, from: 0, to: 10, timetable: { kind: 'once' }, dates: 9, maxActiveRuns: 2 },
+  ...{ reprocess: 'failed', reverse: true, conf: { n: 1 }, only: ['first'] },
+};
+
+function emitBackfill(random: () => number, emit: Emit): void {
+  const ordinal = 1 + Math.floor(random() * 9);
+  const runId = random() < 0.5 ? {} : { runId: 'run:0' };
+  const dates = [{ ordinal, logicalDate: ordinal, reason: 'already exists', ...runId }];
+  if (random() < 0.5) emit('dag-random', 'BackfillDatesPassed', { backfillId: 1, dates });
+  else emit('dag-random', random() < 0.5 ? 'BackfillPaused' : 'BackfillResumed', { backfillId: 1 });
 }
 
 function emitAdmin(random: () => number, emit: Emit): void {
@@ -90,6 +105,7 @@ function emitAdmin(random: () => number, emit: Emit): void {
         fingerprint: '0',
       }),
     () => emit('dag-random', random() < 0.5 ? 'DagPaused' : 'DagUnpaused', {}),
+    () => emitBackfill(random, emit),
   ];
   kinds[Math.floor(random() * kinds.length)]!();
 }

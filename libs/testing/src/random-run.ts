@@ -128,13 +128,16 @@ export class RandomRun {
         this.dag('RunClosed', { runId, state: 'success' });
         this.state = 'closed';
         return;
-      case 'closed':
+      case 'closed': {
         if (this.random() > 0.3 || this.instances.every((each) => each.tryNumber === 0)) return;
-        this.dag('RunReopened', { runId });
-        this.own('RunReopened', {});
+        const again =
+          this.random() < 0.5 ? {} : { backfill: { backfillId: 1, ordinal: 1 + Math.floor(this.random() * 9) } };
+        this.dag('RunReopened', { runId, ...again });
+        this.own('RunReopened', again);
         this.bulk('TaskCleared', this.instances.slice(0, 2));
         this.state = 'reopened';
         return;
+      }
     }
   }
 

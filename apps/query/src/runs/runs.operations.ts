@@ -44,6 +44,7 @@ export const runSchema = z
     startedAt: epochMs.nullable(),
     endedAt: epochMs.nullable(),
     reason: z.string().nullable().meta({ description: 'Why it ended as it did.' }),
+    backfillId: z.number().int().nullable().meta({ description: 'The backfill of its DAG that it is a run of.' }),
   })
   .meta({ id: 'DagRun' }) satisfies z.ZodType<DagRunRow>;
 

@@ -1,4 +1,5 @@
 import type { ReadModels, RowSource } from '@rondo/ports';
+import * as backfills from './backfill-queries.ts';
 import * as other from './other-queries.ts';
 import { findRun, findRuns, runRow } from './run-queries.ts';
 import type { Db } from './sqlite.ts';
@@ -29,6 +30,9 @@ export function queriesOver(root: Db): Queries {
     xcoms: (dagId, runId, taskId, mapIndex) => read((db) => tasks.xcomsOf(db, dagId, runId, taskId, mapIndex)),
     renderedFields: (dagId, runId, taskId, mapIndex, tryNumber) =>
       read((db) => tasks.renderedOf(db, { dagId, runId, taskId, mapIndex }, tryNumber)),
+    backfills: (filter, page) => read((db) => backfills.findBackfills(db, filter, page)),
+    backfill: (dagId, backfillId) => read((db) => backfills.findBackfill(db, dagId, backfillId)),
+    backfillDates: (dagId, backfillId, page) => read((db) => backfills.findBackfillDates(db, dagId, backfillId, page)),
     importErrors: () => read(other.importErrors),
     variables: (page) => read((db) => other.findVariables(db, page)),
     variable: (key) => read((db) => other.findVariable(db, key)),
@@ -45,6 +49,7 @@ export function rowSourceOver(db: Db, definition: RowSource['definition']): RowS
     dags: () => other.allDags(db),
     dagVersions: () => other.dagVersions(db),
     run: (dagId, runId) => findRun(db, dagId, runId),
+    backfill: (dagId, backfillId) => backfills.findBackfill(db, dagId, backfillId),
     instances: (runNo) => tasks.instancesOf(db, runNo),
     definition,
   };

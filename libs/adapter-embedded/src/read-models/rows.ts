@@ -1,6 +1,8 @@
 import type { TaskError } from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
 import type {
+  BackfillDateRow,
+  BackfillRow,
   ConnectionRow,
   DagRow,
   DagVersionRow,
@@ -13,6 +15,8 @@ import type {
   XComRow,
 } from '@rondo/ports';
 import type {
+  BackfillDatesTable,
+  BackfillsTable,
   ConnectionsTable,
   DagsTable,
   DagVersionsTable,
@@ -72,9 +76,37 @@ export function runRecord(row: RunsTable): RunRecord {
     startedAt: row.started_at,
     endedAt: row.ended_at,
     reason: row.reason,
+    backfillId: row.backfill_id,
     runNo: row.run_no,
     dagRevisions: JSON.parse(row.dag_revisions) as number[],
   };
+}
+
+export function backfillRow(row: BackfillsTable): BackfillRow {
+  return {
+    dagId: row.dag_id,
+    backfillId: row.backfill_id,
+    state: row.state,
+    from: row.from_date,
+    to: row.to_date,
+    reverse: row.reverse === 1,
+    reprocess: row.reprocess,
+    maxActiveRuns: row.max_active_runs,
+    runOnLatestVersion: row.run_on_latest === 1,
+    conf: JSON.parse(row.conf) as Json,
+    only: row.only_tasks === null ? null : (JSON.parse(row.only_tasks) as string[]),
+    dates: row.dates,
+    created: row.created,
+    cleared: row.cleared,
+    passed: row.passed,
+    createdAt: row.created_at,
+    endedAt: row.ended_at,
+  };
+}
+
+export function backfillDateRow(row: BackfillDatesTable): BackfillDateRow {
+  const { dag_id: dagId, backfill_id: backfillId, ordinal, logical_date: logicalDate, run_id: runId } = row;
+  return { dagId, backfillId, ordinal, logicalDate, runId, action: row.action, reason: row.reason };
 }
 
 export function instanceRecord(row: TaskInstancesTable & RunName): InstanceRecord {

@@ -36,6 +36,7 @@ function conditions(eb: ExpressionBuilder<Schema, 'runs'>, filter: RunFilter): E
   if (filter.dagId !== undefined) all.push(eb('dag_id', '=', filter.dagId));
   if (filter.state !== undefined) all.push(eb('state', 'in', filter.state));
   if (filter.runType !== undefined) all.push(eb('run_type', 'in', filter.runType));
+  if (filter.backfillId !== undefined) all.push(eb('backfill_id', '=', filter.backfillId));
   if (filter.logicalDateGte !== undefined) all.push(eb('logical_date', '>=', filter.logicalDateGte));
   if (filter.logicalDateLte !== undefined) all.push(eb('logical_date', '<=', filter.logicalDateLte));
   if (filter.runAfterGte !== undefined) all.push(eb('run_after', '>=', filter.runAfterGte));

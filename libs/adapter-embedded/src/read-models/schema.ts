@@ -1,4 +1,4 @@
-import type { RunState, RunType, TaskState } from '@rondo/domain';
+import type { BackfillStand, PassReason, Reprocess, RunState, RunType, TaskState } from '@rondo/domain';
 
 /** JSON as text; truth as 0 or 1; times in epoch milliseconds. A run is known by the position of its request. */
 export interface Schema {
@@ -7,6 +7,8 @@ export interface Schema {
   dag_tags: { dag_id: string; tag: string };
   dag_versions: DagVersionsTable;
   runs: RunsTable;
+  backfills: BackfillsTable;
+  backfill_dates: BackfillDatesTable;
   task_instances: TaskInstancesTable;
   task_tries: TaskTriesTable;
   xcoms: XComsTable;
@@ -70,7 +72,38 @@ export interface RunsTable {
   started_at: number | null;
   ended_at: number | null;
   reason: string | null;
+  backfill_id: number | null;
   dag_revisions: string;
+}
+
+export interface BackfillsTable {
+  dag_id: string;
+  backfill_id: number;
+  state: BackfillStand;
+  from_date: number;
+  to_date: number;
+  reverse: number;
+  reprocess: Reprocess;
+  max_active_runs: number;
+  run_on_latest: number;
+  conf: string;
+  only_tasks: string | null;
+  dates: number;
+  created: number;
+  cleared: number;
+  passed: number;
+  created_at: number;
+  ended_at: number | null;
+}
+
+export interface BackfillDatesTable {
+  dag_id: string;
+  backfill_id: number;
+  ordinal: number;
+  logical_date: number | null;
+  run_id: string | null;
+  action: 'create' | 'clear' | 'pass';
+  reason: PassReason | null;
 }
 
 export interface TaskInstancesTable {

@@ -36,8 +36,19 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
     rest: [
       ...(['dag_id', 'run_id', 'run_type', 'state', 'version', 'logical_date', 'data_interval_start'] as const),
       ...(['data_interval_end', 'run_after', 'conf', 'triggered_by', 'note', 'queued_at', 'started_at'] as const),
-      ...(['ended_at', 'reason', 'dag_revisions', 'note_by', 'held', 'priority'] as const),
+      ...(['ended_at', 'reason', 'dag_revisions', 'note_by', 'held', 'priority', 'backfill_id'] as const),
     ],
+  },
+  backfills: {
+    key: ['dag_id', 'backfill_id'],
+    rest: [
+      ...(['state', 'from_date', 'to_date', 'reverse', 'reprocess', 'max_active_runs', 'run_on_latest'] as const),
+      ...(['conf', 'only_tasks', 'dates', 'created', 'cleared', 'passed', 'created_at', 'ended_at'] as const),
+    ],
+  },
+  backfill_dates: {
+    key: ['dag_id', 'backfill_id', 'ordinal'],
+    rest: ['logical_date', 'run_id', 'action', 'reason'],
   },
   task_instances: {
     key: instance,

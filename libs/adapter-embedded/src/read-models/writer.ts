@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { DagRow, InstanceRecord, RowChanges, RunChanges, RunRecord, TaskTryRow } from '@rondo/ports';
+import type { BackfillRow, DagRow, InstanceRecord, RowChanges, RunChanges, RunRecord, TaskTryRow } from '@rondo/ports';
 import type { CheckpointTable } from './schema.ts';
 import type { Db } from './sqlite.ts';
 import { TABLES, type TableName } from './tables.ts';
@@ -38,6 +38,7 @@ export class RowWriter {
       for (const { dagId, version, number, bundle, file, publishedAt } of changes.dagVersions)
         this.put('dag_versions', dagId, version, number, bundle, file, publishedAt);
       for (const run of changes.runs) this.writeRun(run);
+      this.writeBackfills(changes);
       this.writeAdmin(changes);
       const row: CheckpointTable = {
         id: 1,
@@ -87,6 +88,12 @@ export class RowWriter {
       this.put('xcoms', runNo, taskId, mapIndex, key, JSON.stringify(value), blob);
     for (const { taskId, mapIndex, tryNumber, fields } of rendered)
       this.put('rendered_fields', runNo, taskId, mapIndex.join('.'), tryNumber, JSON.stringify(fields));
+  }
+
+  private writeBackfills({ backfills, backfillDates }: RowChanges): void {
+    for (const row of backfills) this.put('backfills', ...backfillValues(row));
+    for (const { dagId, backfillId, ordinal, logicalDate, runId, action, reason } of backfillDates)
+      this.put('backfill_dates', dagId, backfillId, ordinal, logicalDate, runId, action, reason);
   }
 
   private writeAdmin({ importErrors, variables, connections, pools }: RowChanges): void {
@@ -162,10 +169,20 @@ function runValues(run: RunRecord): SQLInputValue[] {
     run.startedAt,
     run.endedAt,
     run.reason,
+    run.backfillId,
     JSON.stringify(run.dagRevisions),
     run.noteBy,
     run.held ? 1 : 0,
     run.priority,
+  ];
+}
+
+function backfillValues(row: BackfillRow): SQLInputValue[] {
+  return [
+    ...[row.dagId, row.backfillId, row.state, row.from, row.to, Number(row.reverse), row.reprocess],
+    ...[row.maxActiveRuns, Number(row.runOnLatestVersion), JSON.stringify(row.conf)],
+    row.only === null ? null : JSON.stringify(row.only),
+    ...[row.dates, row.created, row.cleared, row.passed, row.createdAt, row.endedAt],
   ];
 }
 

@@ -78,17 +78,23 @@ export class ActorLoader {
     return { dagId, state, trace: traceOf(dagId, ''), runs: new Map(), wakes: new Map(), revision };
   }
 
-  /** I4: a run that was admitted and has no events yet comes back with revision -1, to be started. */
-  async run(dagId: string, runId: string, version: string): Promise<RunActor> {
-    const actor = newRunActor(dagId, runId, await this.plans.load(version));
+  /** I4: a run that was admitted and has no events yet comes back with revision -1, to be started with the tasks in `only`. */
+  async run(dagId: string, runId: string, version: string, only: readonly string[] | undefined): Promise<RunActor> {
+    const whole = await this.plans.load(version);
+    let actor: RunActor | undefined;
     for await (const page of this.store.readStream(runStream(dagId, runId)))
-      for (const event of page) {
-        const decoded = decodeEvent<DagRunEvent>(event);
-        evolveRun(actor.state, decoded);
-        if (decoded.type === 'TaskSucceeded' && decoded.data.assets !== undefined) actor.updates.push(decoded.data);
-        actor.revision = event.revision;
+      for (const recorded of page) {
+        const event = decodeEvent<DagRunEvent>(recorded);
+        actor ??= newRunActor(
+          dagId,
+          runId,
+          event.type === 'RunStarted' ? this.plans.choose(version, event.data.only) : whole,
+        );
+        evolveRun(actor.state, event);
+        if (event.type === 'TaskSucceeded' && event.data.assets !== undefined) actor.updates.push(event.data);
+        actor.revision = recorded.revision;
       }
-    return actor;
+    return actor ?? newRunActor(dagId, runId, this.plans.choose(version, only));
   }
 
   async plan(version: string): Promise<RunPlan> {

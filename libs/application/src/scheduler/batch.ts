@@ -4,8 +4,10 @@ import {
   advance,
   closeRun,
   DagDecision,
+  decideBackfill,
   Decision,
   DEFAULT_WINDOW,
+  onlyOf,
   pastOf,
   requestAssetRuns,
   reviseSummary,
@@ -13,6 +15,7 @@ import {
   tasksThatPassed,
   tick,
   wakeForPast,
+  type BackfillRef,
   type DagEvent,
   type DagRunEvent,
   type DecisionContext,
@@ -27,6 +30,9 @@ import { awaitedInQueue, byDate, waitingAfter, waitingRuns } from './followers.t
 
 /** Data and metadata of one request together stay under this (I7); what is more goes on in the next request of the chain. */
 const REQUEST_BYTES = 900_000;
+
+/** Gives the actor of a run that was admitted just now; `only`: the tasks that it consists of. */
+export type StartRun = (runId: string, version: string, only: readonly string[] | undefined) => RunActor;
 
 export interface RunWork {
   readonly actor: RunActor;
@@ -126,11 +132,12 @@ export class DagBatch {
 
   /**
    * Carries the DAG and its touched runs as far as they go: due runs, admissions, starts, attempts, ends, and what the place of
-   * an ended run lets in. `start` gives the actor of a run that was admitted just now.
+   * an ended run lets in.
    */
-  settle(start: (runId: string, version: string) => RunActor): void {
+  settle(start: StartRun, isQuarantined: (runId: string) => boolean = () => false): void {
     this.onPauseChange();
-    tick(this.decision);
+    tick(this.decision, (runId) => this.clearable(runId, isQuarantined));
+    this.reprocess();
     this.followDag();
     for (;;) {
       this.startAdmitted(start);
@@ -155,6 +162,26 @@ export class DagBatch {
   private onPauseChange(): void {
     if (!this.decision.events.some((e) => e.type === 'DagPaused' || e.type === 'DagUnpaused')) return;
     for (const run of this.actor.runs.values()) this.work(run, this.dagCause);
+  }
+
+  private clearable(runId: string, isQuarantined: (runId: string) => boolean): 'now' | 'later' | 'never' {
+    if (isQuarantined(runId)) return 'never';
+    const neverStarted = this.actor.state.closed.get(runId)?.requested !== undefined;
+    return neverStarted || this.actor.runs.has(runId) ? 'now' : 'later';
+  }
+
+  /** Clears the runs that a backfill has taken just now. */
+  private reprocess(): void {
+    for (const event of this.decision.events.slice(this.followed))
+      if (event.type === 'RunReopened' && event.data.backfill !== undefined) {
+        const run = this.actor.runs.get(event.data.runId);
+        if (run?.state.started !== undefined) this.clearForBackfill(run, event.data.backfill);
+      }
+  }
+
+  private clearForBackfill(run: RunActor, backfill: BackfillRef): void {
+    const { only } = this.actor.state.backfills.get(backfill.backfillId)!.spec;
+    decideBackfill(this.work(run, this.dagCause).decision, backfill, only);
   }
 
   private startedAdmissions = 0;
@@ -205,13 +232,13 @@ export class DagBatch {
     return this.runs.get(run.runId) ?? this.work(run, { causationId, actor: 'service:scheduler' });
   }
 
-  private startAdmitted(start: (runId: string, version: string) => RunActor): void {
+  private startAdmitted(start: StartRun): void {
     const { events } = this.decision;
     for (; this.startedAdmissions < events.length; this.startedAdmissions++) {
       const event = events[this.startedAdmissions]!;
       if (event.type !== 'RunAdmitted') continue;
       const { runId, version } = event.data;
-      const actor = this.actor.runs.get(runId) ?? start(runId, version);
+      const actor = this.actor.runs.get(runId) ?? start(runId, version, onlyOf(this.actor.state, runId));
       this.actor.runs.set(runId, actor);
       this.begin(actor);
     }
@@ -222,15 +249,17 @@ export class DagBatch {
     const work = this.work(actor, { causationId: this.dagCause.causationId, actor: this.dagCause.actor });
     const timeout = actor.version.plan.definition.dagrunTimeoutMs;
     const deadline = timeout === undefined ? {} : { deadline: this.now + timeout };
+    const { requested, backfill } = this.actor.state.active.get(actor.runId) ?? {};
     if (actor.state.started !== undefined) {
+      if (backfill !== undefined) this.clearForBackfill(actor, backfill);
       work.decision.emit({ type: 'RunResumed', data: { at: this.now, ...deadline } });
       return;
     }
-    const requested = this.actor.state.active.get(actor.runId)?.requested;
     if (requested === undefined)
       throw new Error(`run '${actor.runId}' of DAG '${this.actor.dagId}' was admitted without having been requested`);
     const { runId, runType, logicalDate, dataInterval, runAfter, conf, triggeredBy, partitionKey } = requested;
     const { dagId } = this.actor;
+    const only = onlyOf(this.actor.state, runId);
     work.decision.emit({
       type: 'RunStarted',
       data: {
@@ -245,6 +274,8 @@ export class DagBatch {
         at: this.now,
         ...(conf === undefined ? {} : { conf }),
         ...(partitionKey === undefined ? {} : { partitionKey }),
+        ...(backfill === undefined ? {} : { backfill, runType: 'backfill', triggeredBy: 'backfill' }),
+        ...(only === undefined ? {} : { only }),
         ...deadline,
       },
     });

@@ -20,7 +20,7 @@ export function awaitedInQueue(dag: DagActor): string[] {
   if (queued.size === 0) return [];
   return waitingRuns(dag)
     .filter((run) => active.has(run.runId))
-    .flatMap((run) => line.previousOf(run.runId, catchupOf(dag))?.runId ?? [])
+    .flatMap((run) => line.allPreviousOf(run.runId, catchupOf(dag)).map((previous) => previous.runId))
     .filter((runId) => queued.has(runId));
 }
 

@@ -1,3 +1,4 @@
+import { onlyOf, runsToClear } from '@rondo/domain';
 import type { SchedulerMessage } from '@rondo/contracts';
 import type { BlobStore, EventStore } from '@rondo/ports';
 import { assetLeaves, assetsOf, type AssetLeaf } from '@rondo/domain';
@@ -58,6 +59,7 @@ export class ShardMemory {
       }
       if (isRunCommand(command)) await this.bringBack(actor, command.runId, blame);
     }
+    for (const runId of runsToClear(actor.state)) await this.bringBack(actor, runId, blame);
     for (const run of actor.state.queued.values()) if (run.version !== undefined) versions.add(run.version);
     for (const version of versions) if (this.plans.peek(version) === undefined) await this.plans.load(version);
     this.assets.listen(actor.state);
@@ -83,7 +85,7 @@ export class ShardMemory {
   private async loadRun(actor: DagActor, runId: string, version: string, blame: Blame): Promise<void> {
     if (this.quarantineOf(actor.dagId, runId) !== undefined) return;
     blame.runId = runId;
-    actor.runs.set(runId, await this.loader.run(actor.dagId, runId, version));
+    actor.runs.set(runId, await this.loader.run(actor.dagId, runId, version, onlyOf(actor.state, runId)));
     delete blame.runId;
   }
 }

@@ -1,4 +1,4 @@
-import { compilePlan, type DagVersion, type RunPlan } from '@rondo/domain';
+import { compilePlan, onlyTasks, type DagVersion, type RunPlan } from '@rondo/domain';
 import type { BlobStore } from '@rondo/ports';
 
 export interface VersionPlan {
@@ -6,11 +6,14 @@ export interface VersionPlan {
   readonly version: DagVersion;
 }
 
+const MAX_CHOSEN = 100;
+
 /** Compiled plans by version hash: read once, kept while used lately. */
 export class PlanCache {
   private readonly blobs: BlobStore;
   private readonly limit: number;
   private readonly plans = new Map<string, VersionPlan>();
+  private readonly chosen = new Map<string, VersionPlan>();
   private readonly loading = new Map<string, Promise<VersionPlan>>();
 
   constructor(blobs: BlobStore, limit = 500) {
@@ -21,6 +24,21 @@ export class PlanCache {
   /** The plan if it is in memory. */
   peek(version: string): VersionPlan | undefined {
     return this.plans.get(version);
+  }
+
+  /** The plan of a run that consists of these tasks; `only` undefined: of all. The version must be in memory. */
+  choose(version: string, only: readonly string[] | undefined): VersionPlan {
+    const whole = this.plans.get(version);
+    if (whole === undefined) throw new Error(`DAG version ${version} is not in memory`);
+    if (only === undefined) return whole;
+    const key = `${version} ${only.join(' ')}`;
+    const known = this.chosen.get(key);
+    if (known !== undefined) return known;
+    const definition = onlyTasks(whole.version.definition, only);
+    const entry = { plan: compilePlan(version, definition), version: { ...whole.version, definition } };
+    if (this.chosen.size >= MAX_CHOSEN) this.chosen.delete(this.chosen.keys().next().value!);
+    this.chosen.set(key, entry);
+    return entry;
   }
 
   async load(version: string): Promise<VersionPlan> {

@@ -6,6 +6,7 @@ import {
   nextDagWake,
   nextWake,
   parseAttemptId,
+  runsToClear,
   runStandOf,
   watchResolved,
   type TriggerAnswer,
@@ -40,7 +41,7 @@ export class Turn {
   private readonly actor: DagActor;
   private readonly options: TurnOptions;
   private readonly answers: { readonly message: CommandMessage; readonly draft: Draft }[] = [];
-  /** Runs that commands speak of: they may have been brought back for this turn alone. */
+  /** Runs that commands speak of, or that a backfill may run again: they may have been brought back for this turn alone. */
   private readonly visited = new Set<string>();
 
   constructor(actor: DagActor, options: TurnOptions) {
@@ -56,10 +57,14 @@ export class Turn {
     if (fresh) this.recover();
     watchResolved(this.batch.decision, news.directory);
     hearAssets(this.batch.decision, news.arrivals);
+    for (const runId of runsToClear(this.actor.state)) this.visited.add(runId);
     for (const message of messages) this.apply(message);
     delete blame.runId;
     const { dagId } = this.actor;
-    this.batch.settle((runId, version) => newRunActor(dagId, runId, memory.plans.peek(version)!));
+    this.batch.settle(
+      (runId, version, only) => newRunActor(dagId, runId, memory.plans.choose(version, only)),
+      (runId) => memory.quarantineOf(dagId, runId) !== undefined,
+    );
   }
 
   /** To be called when the chain is durable. Answers when the DAG wants to be looked at again. */

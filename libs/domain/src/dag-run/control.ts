@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '@rondo/kernel';
+import type { BackfillRef } from '../backfill/events.ts';
 import { clearSelection, closure, type ClearScope, type TaskGraph } from '../graph/index.ts';
 import type { InstanceRange } from '../task-instance/index.ts';
 import { isDone, rangeOf } from './advance.ts';
@@ -77,6 +78,20 @@ export function decideClear(d: Decision, selection: Selection): Result<readonly 
   d.emit({ type: 'TaskCleared', data: { at: d.now, instances } });
   if (d.run.state === 'success' || d.run.state === 'failed') d.emit({ type: 'RunReopened', data: { at: d.now } });
   return ok(instances);
+}
+
+/**
+ * A backfill runs an ended run again: its tasks, or those of them that are named, are cleared. Nothing where the run's history
+ * says so already (I4).
+ */
+export function decideBackfill(d: Decision, backfill: BackfillRef, only: readonly string[] | undefined): void {
+  const known = d.run.started?.backfill;
+  if (known?.backfillId === backfill.backfillId && known.ordinal === backfill.ordinal) return;
+  const taskIds = only?.filter((id) => d.run.plan.indexOf.has(id));
+  const chosen = choose(d.run, taskIds === undefined ? {} : { taskIds }, markSelection);
+  const instances = chosen.ok ? chosen.value.filter((i) => i.state !== 'none' && i.state !== 'restarting') : [];
+  if (instances.length > 0) d.emit({ type: 'TaskCleared', data: { at: d.now, instances: instances.map(rangeOf) } });
+  d.emit({ type: 'RunReopened', data: { at: d.now, backfill } });
 }
 
 /** Sets a state by hand. An attempt that is open is cancelled; its report will change nothing. */

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { AssetUpdate } from '../asset/events.ts';
+import type { BackfillRef } from '../backfill/events.ts';
 import type { Interval, RunType } from '../dag/events.ts';
 import type { PastReliance } from '../past/index.ts';
 import type { AttemptOverrides, DecidingRule } from '../retry/index.ts';
@@ -38,6 +39,9 @@ export interface RunStartedData {
   readonly partitionKey?: string;
   /** Epoch milliseconds when the run times out. */
   readonly deadline?: number;
+  readonly backfill?: BackfillRef;
+  /** It consists of these tasks: the others of its version are not there. */
+  readonly only?: readonly string[];
 }
 
 /** Events of `dagRun-{dagId}:{runId}`. `at` is epoch milliseconds on the reporting service's clock. */
@@ -225,7 +229,14 @@ export type DagRunEvent =
   /** The attempt of an instance that was cleared or marked meanwhile has ended: it holds nothing any more (I3). */
   | { readonly type: 'TaskAttemptClosed'; readonly data: AttemptKey & { readonly at: number; readonly reason: string } }
   /** A finished run was cleared: queued until its DAG admits it again (I4). */
-  | { readonly type: 'RunReopened'; readonly data: { readonly at: number } }
+  | {
+      readonly type: 'RunReopened';
+      readonly data: {
+        readonly at: number;
+        /** A backfill runs it again: it is one of its runs from now on. */
+        readonly backfill?: BackfillRef;
+      };
+    }
   | { readonly type: 'RunResumed'; readonly data: { readonly at: number; readonly deadline?: number } }
   | { readonly type: 'RunSucceeded'; readonly data: { readonly at: number; readonly reason: string } }
   | { readonly type: 'RunFailed'; readonly data: { readonly at: number; readonly reason: string } };

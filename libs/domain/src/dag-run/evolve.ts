@@ -24,6 +24,8 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       return;
     case 'RunReopened':
       reopen(run, 'queued');
+      if (event.data.backfill !== undefined && run.started !== undefined)
+        run.started = { ...run.started, runType: 'backfill', triggeredBy: 'backfill', backfill: event.data.backfill };
       return;
     case 'RunResumed':
       // Also where its end is the last that was written: the DAG's stream says that it goes on (I4).

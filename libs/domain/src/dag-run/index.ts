@@ -1,6 +1,6 @@
 export { decideHold, decideNote, decidePriority, decideRetries } from './adjust.ts';
 export { advance, isDone, nextWake } from './advance.ts';
-export { decideClear, decideMark, decideMarkRun, select, type Selection } from './control.ts';
+export { decideBackfill, decideClear, decideMark, decideMarkRun, select, type Selection } from './control.ts';
 export { Decision, DEFAULT_WINDOW, type DecisionContext } from './decision.ts';
 export * from './events.ts';
 export { evolveRun } from './evolve.ts';

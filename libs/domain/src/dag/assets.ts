@@ -11,7 +11,7 @@ import {
 } from '../asset/index.ts';
 import { sha1Hex } from '../retry/sha1.ts';
 import { mapPartitionKey, runIdFor, type TimetableSpec } from '../schedule/index.ts';
-import type { DagDecision } from './decide.ts';
+import type { DagDecision } from './decision.ts';
 import type { DagState } from './state.ts';
 
 /** What is known of assets and aliases outside of the DAG. */

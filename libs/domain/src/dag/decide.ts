@@ -2,35 +2,14 @@ import { err, ok, type Json, type Result } from '@rondo/kernel';
 import { manualInterval, nextRun, runIdFor, validateRunId, type NextRun } from '../schedule/index.ts';
 import type { DagDefinition } from './definition.ts';
 import { NO_ASSETS, requestAssetRuns, watchedFrom, type AssetDirectory } from './assets.ts';
-import { RUN_TYPES, type DagEvent, type DagScheduling, type Interval, type RunType, type RunWaiter } from './events.ts';
+import { RUN_TYPES, type DagScheduling, type Interval, type RunType, type RunWaiter } from './events.ts';
+import { closeCancelled, completeBackfill, takeDates, wantsDates, type Clearable } from '../backfill/index.ts';
+import type { DagDecision, DagRefusal } from './decision.ts';
 import { isSameSummary, type RunSummary } from '../past/index.ts';
-import { evolveDag, runStandOf, type DagState } from './state.ts';
-
-/** Expected refusals, with what is allowed in the message. */
-export interface DagRefusal {
-  readonly code: 'not_found' | 'conflict' | 'invalid' | 'retired';
-  readonly message: string;
-}
+import { runStandOf, type DagState, type OpenRun } from './state.ts';
 
 /** Runs that one decision of the timetable asks for at most: catch-up goes on with the next decision. */
 const RUNS_PER_TICK = 10;
-
-/** A decision in the making: each event moves the state as it is emitted. */
-export class DagDecision {
-  readonly dag: DagState;
-  readonly now: number;
-  readonly events: DagEvent[] = [];
-
-  constructor(dag: DagState, now: number) {
-    this.dag = dag;
-    this.now = now;
-  }
-
-  emit(event: DagEvent): void {
-    this.events.push(event);
-    evolveDag(this.dag, event);
-  }
-}
 
 export function schedulingOf(definition: DagDefinition): DagScheduling {
   const {
@@ -166,8 +145,10 @@ export function triggerRun(
   return ok({ runId, existed: false });
 }
 
-/** Runs that the timetable makes due now, then the admission of what waits. */
-export function tick(d: DagDecision): void {
+const ALWAYS: Clearable = () => 'now';
+
+/** Runs that the timetable makes due now, and the next of a backfill; then the admission of what waits. */
+export function tick(d: DagDecision, clearable: Clearable = ALWAYS): void {
   for (let made = 0; made < RUNS_PER_TICK; made++) {
     const next = dueRun(d.dag, d.now);
     if (next === undefined || next.runAfter > d.now) break;
@@ -184,19 +165,41 @@ export function tick(d: DagDecision): void {
     });
   }
   requestAssetRuns(d);
+  closeCancelled(d);
+  takeDates(d, clearable);
   admit(d);
 }
 
-/** Lets waiting runs start while the DAG is on and `maxActiveRuns` allows it. */
+/**
+ * Lets waiting runs start while the DAG is on and `maxActiveRuns` allows it. Those of backfills come after all others, in the
+ * order of their dates, each backfill with a limit of its own.
+ */
 export function admit(d: DagDecision): void {
   const { dag } = d;
   if (dag.paused || dag.version === undefined || dag.scheduling === undefined) return;
-  if (dag.active.size >= dag.scheduling.maxActiveRuns) return;
-  for (const run of dag.queued.values()) {
-    if (dag.active.size >= dag.scheduling.maxActiveRuns) return;
-    if (run.requested !== undefined && run.requested.runAfter > d.now) continue;
-    d.emit({ type: 'RunAdmitted', data: { runId: run.runId, version: run.version ?? dag.version } });
+  const { backfills } = dag;
+  let room = dag.scheduling.maxActiveRuns - (dag.active.size - backfills.activeRuns);
+  if (room > 0 && dag.queued.size > backfills.queuedRuns)
+    for (const run of dag.queued.values()) {
+      if (room <= 0) break;
+      if (run.backfill !== undefined || (run.requested !== undefined && run.requested.runAfter > d.now)) continue;
+      start(d, run);
+      room--;
+    }
+  if (backfills.queuedRuns > 0) admitBackfills(d);
+}
+
+function admitBackfills(d: DagDecision): void {
+  const { backfills, queued } = d.dag;
+  const waiting = Array.from(queued.values()).filter((run) => run.backfill !== undefined);
+  for (const run of waiting.sort((a, b) => a.backfill!.ordinal - b.backfill!.ordinal)) {
+    const { stand, active, spec } = backfills.get(run.backfill!.backfillId)!;
+    if (stand !== 'paused' && active.size < spec.maxActiveRuns) start(d, run);
   }
+}
+
+function start(d: DagDecision, run: OpenRun): void {
+  d.emit({ type: 'RunAdmitted', data: { runId: run.runId, version: run.version ?? d.dag.version! } });
 }
 
 /** A run that an admitted one waits for starts even where `maxActiveRuns` leaves no room: neither would end otherwise. */
@@ -205,7 +208,10 @@ export function admitAwaited(d: DagDecision, runId: string): void {
   const run = dag.queued.get(runId);
   if (run === undefined || dag.paused || dag.version === undefined) return;
   if (run.requested !== undefined && run.requested.runAfter > d.now) return;
-  d.emit({ type: 'RunAdmitted', data: { runId, version: run.version ?? dag.version } });
+  // A backfill comes to its next date in its own time: only what was cleared behind it may be in its way.
+  if (run.backfill !== undefined && run.version === undefined) return;
+  if (run.backfill !== undefined && dag.backfills.get(run.backfill.backfillId)?.stand === 'paused') return;
+  start(d, run);
 }
 
 /** `reason`: why a run that never started has ended. `past`: what the next run may want to know. */
@@ -218,6 +224,7 @@ export function closeRun(
   if (!d.dag.active.has(runId) && !d.dag.queued.has(runId)) return;
   const data = { runId, state, ...(reason === undefined ? {} : { reason }), ...(past === undefined ? {} : { past }) };
   d.emit({ type: 'RunClosed', data });
+  completeBackfill(d);
   const limit = d.dag.scheduling?.maxConsecutiveFailedDagRuns ?? 0;
   if (limit > 0 && d.dag.failedInARow >= limit && !d.dag.paused)
     d.emit({
@@ -242,6 +249,7 @@ export function reopenRun(d: DagDecision, runId: string): void {
 export function nextDagWake(dag: DagState, now: number): number | undefined {
   const times: number[] = [];
   const next = dueRun(dag, now);
+  if (wantsDates(dag)) times.push(now);
   if (next !== undefined) times.push(Math.max(next.runAfter, now));
   if (!dag.paused)
     for (const run of dag.queued.values())
@@ -253,7 +261,8 @@ export function nextDagWake(dag: DagState, now: number): number | undefined {
 function dueRun(dag: DagState, now: number): NextRun | undefined {
   const { scheduling } = dag;
   if (scheduling === undefined || dag.paused || dag.retired) return undefined;
-  if (dag.active.size + dag.queued.size >= scheduling.maxActiveRuns) return undefined;
+  const { activeRuns, queuedRuns } = dag.backfills;
+  if (dag.active.size + dag.queued.size - activeRuns - queuedRuns >= scheduling.maxActiveRuns) return undefined;
   const restriction = {
     earliest: scheduling.startDate ?? null,
     latest: scheduling.endDate ?? null,

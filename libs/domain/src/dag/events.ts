@@ -2,6 +2,7 @@ import type { Json } from '@rondo/kernel';
 import type { RunState } from '../task-instance/index.ts';
 import type { TimetableSpec } from '../schedule/index.ts';
 import type { AssetEventRange, AssetsWatched } from '../asset/index.ts';
+import type { BackfillEvent, BackfillRef } from '../backfill/events.ts';
 import type { RunSummary } from '../past/index.ts';
 
 export const RUN_TYPES = ['scheduled', 'manual', 'backfill', 'asset_triggered', 'asset_materialization'] as const;
@@ -44,7 +45,18 @@ export type DagEvent =
   | { readonly type: 'DagUnpaused'; readonly data: Record<string, never> }
   | { readonly type: 'RunRequested'; readonly data: RunRequestedData }
   | { readonly type: 'RunAdmitted'; readonly data: { readonly runId: string; readonly version: string } }
-  | { readonly type: 'RunReopened'; readonly data: { readonly runId: string } }
+  | {
+      readonly type: 'RunReopened';
+      readonly data: {
+        readonly runId: string;
+        /** A backfill runs it again: it is one of its runs from now on. */
+        readonly backfill?: BackfillRef;
+        /** The date that the backfill takes. */
+        readonly logicalDate?: number;
+        /** It goes on with the DAG's newest version. Absent: with its own. */
+        readonly latest?: true;
+      };
+    }
   | {
       readonly type: 'RunClosed';
       readonly data: {
@@ -77,7 +89,8 @@ export type DagEvent =
   | { readonly type: 'RunPastIgnored'; readonly data: { readonly runId: string } }
   /** Tasks of a closed run were marked. */
   | { readonly type: 'RunSummaryRevised'; readonly data: { readonly runId: string; readonly past: RunSummary } }
-  | DagAssetsEvent;
+  | DagAssetsEvent
+  | BackfillEvent;
 
 /** What a DAG hears of the assets that it waits for. */
 export type DagAssetsEvent =
@@ -118,4 +131,5 @@ export interface RunRequestedData {
   readonly assetEvents?: { readonly count: number; readonly through: number };
   /** In place of its DAG's priority. */
   readonly priority?: number;
+  readonly backfill?: BackfillRef;
 }

@@ -1,5 +1,6 @@
 export * from './assets.ts';
 export * from './decide.ts';
+export * from './decision.ts';
 export * from './definition.ts';
 export * from './events.ts';
 export * from './state.ts';

@@ -9,6 +9,8 @@ import {
   watch,
   type AssetQueue,
 } from '../asset/index.ts';
+import { Backfills, evolveBackfill } from '../backfill/state.ts';
+import type { BackfillRef } from '../backfill/events.ts';
 import { RunLine } from '../past/line.ts';
 import type { DagAssetsEvent, DagEvent, DagScheduling, Interval, RunRequestedData, RunWaiter } from './events.ts';
 
@@ -19,6 +21,17 @@ export interface OpenRun {
   readonly requested?: RunRequestedData;
   /** The version it executes; set when it is first admitted. */
   readonly version?: string;
+  readonly backfill?: BackfillRef;
+  /** Somebody cleared it after its end: it runs again whatever became of its backfill. */
+  readonly cameBack?: true;
+}
+
+export interface ClosedRun {
+  readonly state: 'success' | 'failed';
+  readonly version: string;
+  readonly backfill?: BackfillRef;
+  /** Of a run that never started. */
+  readonly requested?: RunRequestedData;
 }
 
 /** The timetable's cursor, the limits on runs and what exists: folded from `dag-{dagId}`, in place. */
@@ -34,7 +47,7 @@ export interface DagState {
   readonly queued: Map<string, OpenRun>;
   /** Admitted, not closed. */
   readonly active: Map<string, OpenRun>;
-  readonly closed: Map<string, { readonly state: 'success' | 'failed'; readonly version: string }>;
+  readonly closed: Map<string, ClosedRun>;
   /** Logical date → run id: unique in a DAG. */
   readonly logicalDates: Map<number, string>;
   /** Idempotency-Key → run id. */
@@ -46,7 +59,8 @@ export interface DagState {
   readonly held: Set<string>;
   /** Priorities of runs that have one of their own. */
   readonly priorities: Map<string, number>;
-  /** Data interval of the last scheduled run: the timetable goes on from there. */
+  readonly backfills: Backfills;
+  /** Data interval of the last scheduled run, or of a later one of a backfill: the timetable goes on from there. */
   last: Interval | null;
   failedInARow: number;
   readonly assets: AssetQueue;
@@ -70,11 +84,14 @@ export function initialDag(dagId: string): DagState {
     waiters: new Map(),
     held: new Set(),
     priorities: new Map(),
+    backfills: new Backfills(),
     last: null,
     failedInARow: 0,
     assets: newAssetQueue(),
   };
 }
+
+type DataOf<Type extends DagEvent['type']> = Extract<DagEvent, { readonly type: Type }>['data'];
 
 /** Folds one event into the state, in place. */
 export function evolveDag(dag: DagState, event: DagEvent): void {
@@ -101,32 +118,18 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       requested(dag, event.data);
       return;
     case 'RunAdmitted': {
-      const run = dag.queued.get(event.data.runId);
-      dag.queued.delete(event.data.runId);
-      dag.active.set(event.data.runId, { ...run, runId: event.data.runId, version: event.data.version });
+      const run = { ...dag.queued.get(event.data.runId), runId: event.data.runId, version: event.data.version };
+      dag.queued.delete(run.runId);
+      dag.active.set(run.runId, run);
+      dag.backfills.place(run, 'active');
       return;
     }
-    case 'RunReopened': {
-      const closed = dag.closed.get(event.data.runId);
-      dag.closed.delete(event.data.runId);
-      dag.line.summarise(event.data.runId, undefined);
-      if (closed?.state === 'failed' && dag.failedInARow > 0) dag.failedInARow--;
-      dag.queued.set(event.data.runId, {
-        runId: event.data.runId,
-        ...(closed === undefined ? {} : { version: closed.version }),
-      });
+    case 'RunReopened':
+      reopened(dag, event.data);
       return;
-    }
-    case 'RunClosed': {
-      const { runId, state } = event.data;
-      const version = dag.active.get(runId)?.version ?? dag.queued.get(runId)?.version ?? dag.version ?? '';
-      dag.active.delete(runId);
-      dag.queued.delete(runId);
-      dag.closed.set(runId, { state, version });
-      dag.line.summarise(runId, event.data.past);
-      dag.failedInARow = state === 'failed' ? dag.failedInARow + 1 : 0;
+    case 'RunClosed':
+      closed(dag, event.data);
       return;
-    }
     case 'RunSummaryRevised':
       dag.line.summarise(event.data.runId, event.data.past);
       return;
@@ -153,6 +156,14 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       return;
     case 'RunPastIgnored':
       dag.line.ignorePast(event.data.runId);
+      return;
+    case 'BackfillCreated':
+    case 'BackfillDatesPassed':
+    case 'BackfillPaused':
+    case 'BackfillResumed':
+    case 'BackfillCancelled':
+    case 'BackfillCompleted':
+      evolveBackfill(dag, event);
       return;
     default:
       assertNever(event, 'event of a DAG');
@@ -188,17 +199,72 @@ function changeVersion(dag: DagState, runId: string, version: string): void {
 }
 
 function requested(dag: DagState, run: RunRequestedData): void {
-  dag.queued.set(run.runId, { runId: run.runId, requested: run });
+  queue(dag, {
+    runId: run.runId,
+    requested: run,
+    ...(run.backfill === undefined ? {} : { backfill: run.backfill }),
+  });
   if (run.logicalDate !== null) {
     dag.logicalDates.set(run.logicalDate, run.runId);
     const { runId, runType, ignoreDependsOnPast = false } = run;
     dag.line.add({ runId, date: run.logicalDate, runType, ignoresPast: ignoreDependsOnPast, summary: undefined });
+    if (run.backfill !== undefined) join(dag, runId, run.backfill, false);
   }
   if (run.key !== undefined) dag.keys.set(run.key, run.runId);
   if (run.assetEvents !== undefined) dag.assets.waiting.delete(run.partitionKey ?? '');
   if (run.priority !== undefined) dag.priorities.set(run.runId, run.priority);
   if (run.waiter !== undefined) dag.waiters.set(run.runId, run.waiter);
-  if (run.runType === 'scheduled' && run.dataInterval !== null) dag.last = run.dataInterval;
+  const isLast =
+    run.runType === 'scheduled' ||
+    (run.runType === 'backfill' && (dag.last === null || (run.dataInterval?.[0] ?? 0) > dag.last[0]));
+  if (isLast && run.dataInterval !== null) dag.last = run.dataInterval;
+}
+
+/** The run is one of the backfill's now. One that has started keeps the tasks that it has. */
+function join({ line, backfills }: DagState, runId: string, ref: BackfillRef, hasStarted: boolean): void {
+  line.join(runId, ref.ordinal);
+  if (!hasStarted) line.consist(runId, backfills.get(ref.backfillId)?.spec.only);
+}
+
+function queue(dag: DagState, run: OpenRun): void {
+  dag.queued.set(run.runId, run);
+  if (run.backfill === undefined) return;
+  dag.backfills.take(run.backfill);
+  dag.backfills.place(run, 'queued');
+}
+
+function reopened(dag: DagState, { runId, backfill }: DataOf<'RunReopened'>): void {
+  const before = dag.closed.get(runId);
+  dag.closed.delete(runId);
+  dag.line.summarise(runId, undefined);
+  if (backfill !== undefined) join(dag, runId, backfill, before?.requested === undefined);
+  if (before?.state === 'failed' && dag.failedInARow > 0) dag.failedInARow--;
+  const ref = backfill ?? before?.backfill;
+  queue(dag, {
+    runId,
+    ...(before === undefined || before.requested !== undefined ? {} : { version: before.version }),
+    ...(before?.requested === undefined ? {} : { requested: before.requested }),
+    ...(ref === undefined ? {} : { backfill: ref }),
+    ...(backfill === undefined ? { cameBack: true as const } : {}),
+  });
+}
+
+/** Reason of a run that never started because its backfill was cancelled. */
+export const BACKFILL_CANCELLED = 'backfill_cancelled';
+
+function closed(dag: DagState, { runId, state, reason, past }: DataOf<'RunClosed'>): void {
+  const run = dag.active.get(runId) ?? dag.queued.get(runId);
+  dag.active.delete(runId);
+  dag.queued.delete(runId);
+  dag.backfills.place({ ...run, runId }, undefined);
+  dag.closed.set(runId, {
+    state,
+    version: run?.version ?? dag.version ?? '',
+    ...(run?.backfill === undefined ? {} : { backfill: run.backfill }),
+    ...(run?.version !== undefined || run?.requested === undefined ? {} : { requested: run.requested }),
+  });
+  dag.line.summarise(runId, past);
+  if (reason !== BACKFILL_CANCELLED) dag.failedInARow = state === 'failed' ? dag.failedInARow + 1 : 0;
 }
 
 /** Where a run stands as its DAG knows it. */
@@ -206,4 +272,10 @@ export function runStandOf(dag: DagState, runId: string): 'queued' | 'active' | 
   if (dag.queued.has(runId)) return 'queued';
   if (dag.active.has(runId)) return 'active';
   return dag.closed.get(runId)?.state;
+}
+
+/** The tasks that a run which has not started will consist of; undefined: all. */
+export function onlyOf(dag: DagState, runId: string): readonly string[] | undefined {
+  const ref = (dag.active.get(runId) ?? dag.queued.get(runId))?.backfill;
+  return ref === undefined ? undefined : dag.backfills.get(ref.backfillId)?.spec.only;
 }

@@ -8,7 +8,11 @@ export const SUMMARIES_KEPT = 1_000;
 export interface DatedRun {
   readonly runId: string;
   readonly date: number;
-  readonly runType: RunType;
+  runType: RunType;
+  /** Its place in the backfill that it is a run of, from 1. */
+  ordinal?: number;
+  /** The tasks that it consists of, where it is not all of its DAG's. */
+  only?: ReadonlySet<string> | undefined;
   ignoresPast: boolean;
   /** How its tasks ended; undefined while it is open, and where nothing was recorded or kept. */
   summary: RunSummary | undefined;
@@ -34,6 +38,20 @@ export class RunLine {
     if (run !== undefined) run.ignoresPast = true;
   }
 
+  /** It is a run of a backfill from now on. */
+  join(runId: string, ordinal: number): void {
+    const run = this.byId.get(runId);
+    if (run === undefined) return;
+    run.runType = 'backfill';
+    run.ordinal = ordinal;
+  }
+
+  /** It has not started, and will consist of these tasks; undefined: of all. */
+  consist(runId: string, only: readonly string[] | undefined): void {
+    const run = this.byId.get(runId);
+    if (run !== undefined) run.only = only === undefined ? undefined : new Set(only);
+  }
+
   /** Keeps what the next run needs to know; undefined forgets it. */
   summarise(runId: string, summary: RunSummary | undefined): void {
     const run = this.byId.get(runId);
@@ -48,9 +66,21 @@ export class RunLine {
     this.byId.get(oldest!)!.summary = undefined;
   }
 
-  /** With catch-up the last run before it that was not made by hand, else the last run before it. */
-  previousOf(runId: string, catchup: boolean): DatedRun | undefined {
-    return this.before(runId, (run) => !catchup || run.runType !== 'manual');
+  /** With catch-up the last run before it that was not made by hand, else the last run before it. One without the task is none. */
+  previousOf(runId: string, catchup: boolean, taskId?: string): DatedRun | undefined {
+    const has = ({ only }: DatedRun): boolean => only === undefined || taskId === undefined || only.has(taskId);
+    return this.before(runId, (run) => (!catchup || run.runType !== 'manual') && has(run));
+  }
+
+  /** Every run that is the previous one for some task. */
+  allPreviousOf(runId: string, catchup: boolean): DatedRun[] {
+    const found: DatedRun[] = [];
+    this.before(runId, (run) => {
+      if (catchup && run.runType === 'manual') return false;
+      found.push(run);
+      return run.only === undefined;
+    });
+    return found;
   }
 
   /** The last run before it for which `wanted` holds. */
@@ -61,7 +91,7 @@ export class RunLine {
     return undefined;
   }
 
-  /** The runs for which it is the previous one, or would be were it not made by hand. */
+  /** The runs for which it is the previous one of some task, or would be were it not made by hand. */
   followersOf(runId: string, catchup: boolean): DatedRun[] {
     const run = this.byId.get(runId);
     if (run === undefined) return [];
@@ -69,7 +99,7 @@ export class RunLine {
     for (let at = this.placeOf(run.date) + 1; at < this.runs.length; at++) {
       const next = this.runs[at]!;
       followers.push(next);
-      if (!catchup || next.runType !== 'manual') break;
+      if ((!catchup || next.runType !== 'manual') && next.only === undefined) break;
     }
     return followers;
   }

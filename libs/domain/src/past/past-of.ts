@@ -20,7 +20,7 @@ export type OpenRuns = (runId: string) => OpenPast | undefined;
 export function pastOf(dag: DagState, runId: string, plan: RunPlan, task: TaskPlan, openRun: OpenRuns): PastVerdict {
   const { def } = task;
   const catchup = dag.scheduling?.catchup ?? plan.definition.catchup;
-  const previous = task.asksPast ? dag.line.previousOf(runId, catchup) : undefined;
+  const previous = task.asksPast ? dag.line.previousOf(runId, catchup, def.taskId) : undefined;
   const unrecorded = previous !== undefined && dag.closed.has(previous.runId) && previous.summary === undefined;
   const verdict = evaluatePast({
     taskId: def.taskId,
@@ -28,7 +28,7 @@ export function pastOf(dag: DagState, runId: string, plan: RunPlan, task: TaskPl
     waitForDownstream: def.waitForDownstream,
     ignoreFirst: def.ignoreFirstDependsOnPast ?? true,
     isIgnored: dag.line.find(runId)?.ignoresPast ?? false,
-    isFirstOfBackfill: false,
+    isFirstOfBackfill: dag.line.find(runId)?.ordinal === 1,
     catchup,
     startDate: plan.definition.startDate,
     previous: previous === undefined || unrecorded ? undefined : view(dag, runId, plan, task, previous, openRun),
