@@ -45,6 +45,8 @@ export interface QueryOptions {
   readonly adminCommands?: AdminCommands;
   readonly door?: DoorOptions;
   readonly authorize?: Authorize;
+  /** False: a run's conf changes no params, and is not checked against them. Default true. */
+  readonly confOverridesParams?: boolean;
   /** The release's version. */
   readonly version: string;
 }
@@ -63,4 +65,5 @@ export const HEALTH = Symbol('health');
 export const ADMIN_COMMANDS = Symbol('administrative commands');
 export const DOOR = Symbol('door');
 export const AUTHORIZE = Symbol('authorize');
+export const CONF_OVERRIDES_PARAMS = Symbol('conf overrides params');
 export const VERSION = Symbol('version');

@@ -106,6 +106,7 @@ function provided(given: options.QueryOptions): Provider[] {
     [options.DOOR, given.door ?? {}],
     [options.AUTHORIZE, given.authorize ?? authorize],
     [options.VERSION, given.version],
+    [options.CONF_OVERRIDES_PARAMS, given.confOverridesParams ?? true],
   ];
   return values.map(([provide, useValue]) => ({ provide, useValue }));
 }

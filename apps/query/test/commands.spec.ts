@@ -71,7 +71,7 @@ describe('commands over HTTP, and what is refused', () => {
       const { status, body } = await api.call('POST', '/dags/strict/runs', { body: { conf: { n: 'many' } } });
       expect(status).toBe(400);
       expect(body).toMatchObject({
-        errors: [{ in: 'body', name: 'conf', message: expect.stringContaining("param 'n'") }],
+        errors: [{ in: 'body', name: 'conf.n', message: expect.stringContaining("param 'n'") }],
       });
       expect(api.sent).toEqual([]);
     });

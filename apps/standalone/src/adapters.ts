@@ -28,7 +28,7 @@ import {
   type SecretBox,
 } from '@rondo/ports';
 import { PROJECTION_MODULE } from '@rondo/projections';
-import { connectionFromEnv, variableFromEnv } from '@rondo/sdk';
+import { connectionFromEnv, variableFromEnv, type AttemptSettings } from '@rondo/sdk';
 import type { StoreFolders } from './worker-stores.ts';
 
 const checkout = join(import.meta.dirname, '../../..');
@@ -41,6 +41,7 @@ export interface AdapterOptions {
   readonly parseTimeoutMs?: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly failPoint?: { readonly point: FailPoint; readonly hit: number } | undefined;
+  readonly settings?: AttemptSettings;
   readonly isFresh: boolean;
   readonly notice: (text: string) => void;
 }
@@ -61,7 +62,18 @@ export interface Adapters {
 }
 
 export async function openAdapters(options: AdapterOptions): Promise<Adapters> {
-  const { paths, dags, workers, queues = [ALL_QUEUES], parseTimeoutMs, env, failPoint, isFresh, notice } = options;
+  const {
+    paths,
+    dags,
+    workers,
+    queues = [ALL_QUEUES],
+    parseTimeoutMs,
+    settings,
+    env,
+    failPoint,
+    isFresh,
+    notice,
+  } = options;
   const store = await openEmbeddedEventStore({
     folder: paths.folder,
     ...(failPoint === undefined ? {} : { failPoint }),
@@ -103,6 +115,7 @@ export async function openAdapters(options: AdapterOptions): Promise<Adapters> {
       services: attemptServices({ lookup, readModels, store, blobs }),
       limits: { slots: workers },
       queues,
+      ...(settings === undefined ? {} : { settings }),
       ...(parseTimeoutMs === undefined ? {} : { parse: { timeoutMs: parseTimeoutMs } }),
       passEnv: ['RONDO_EXAMPLE_*'],
       onNotice: notice,

@@ -26,6 +26,7 @@ export interface ApiOptions extends Adapters {
   /** The data folder. */
   readonly folder: string;
   readonly version: string;
+  readonly confOverridesParams: boolean;
 }
 
 const FIRST_PORT = 8080;
@@ -85,10 +86,12 @@ function isFree(host: string, port: number): Promise<boolean> {
 
 function queryOptions(options: ApiOptions): Parameters<typeof serve>[0] {
   const { store, readModels, commands, logs, blobs, bundles, secrets, clock, ids, version, folder } = options;
+  const { confOverridesParams } = options;
   const { token, host, hosts } = options.http;
   return {
     admission: options.gateway,
     ...{ readModels, eventStore: store, commands, logs, blobs, bundles, secrets, clock, version },
+    confOverridesParams,
     admin: new AdminService({ eventStore: store, secrets, clock, ids }),
     adminCommands: { backup: (path) => backupDataFolder(folder, path) },
     health: () => health(options),

@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FAIL_POINTS, type FailPoint } from '@rondo/kernel';
+import type { AttemptSettings } from '@rondo/sdk';
 import { z } from 'zod';
+import { TaskSettings, taskSettings } from './task-settings.ts';
 
 const OPTIONS = {
   data: { type: 'string' },
@@ -13,6 +15,11 @@ const OPTIONS = {
   executor: { type: 'string' },
   queues: { type: 'string' },
   'parse-timeout': { type: 'string' },
+  'max-xcom-bytes': { type: 'string' },
+  'xcom-backend': { type: 'string' },
+  'xcom-threshold': { type: 'string' },
+  'xcom-types': { type: 'string' },
+  'conf-overrides-params': { type: 'string' },
   run: { type: 'string' },
   'no-run': { type: 'boolean' },
   once: { type: 'boolean' },
@@ -33,6 +40,18 @@ Starts the platform with every service in one process, runs the example once and
   --executor NAME   local, or sequential: one attempt at a time (default local; RONDO_EXECUTOR)
   --queues NAMES    queues whose tasks are run, separated by commas (default: all; RONDO_QUEUES)
   --parse-timeout N seconds that a DAG file may take to load (default 30; RONDO_PARSE_TIMEOUT)
+  --max-xcom-bytes N
+                    bytes that one XCom may have as JSON (default 67108864; RONDO_MAX_XCOM_BYTES)
+  --xcom-backend SPEC
+                    where large XComs are kept: blobs, folder:PATH or the path of a module (default blobs;
+                    RONDO_XCOM_BACKEND)
+  --xcom-threshold N
+                    XComs of more bytes are large (default, and at most, 32768; RONDO_XCOM_THRESHOLD)
+  --xcom-types NAMES
+                    registered types that XComs may have, such as acme.*, separated by commas (default: all;
+                    RONDO_XCOM_TYPES)
+  --conf-overrides-params yes|no
+                    whether a run's conf changes its params (default yes; RONDO_CONF_OVERRIDES_PARAMS)
   --run DAG         run this DAG once after the start (default monitor_errors where the folder has it)
   --no-run          run nothing
   --once            stop when that run has ended; the exit status is 0 only if it succeeded
@@ -56,6 +75,11 @@ const SOURCES: readonly {
   { name: 'executor', flag: 'executor', variable: 'RONDO_EXECUTOR' },
   { name: 'queues', flag: 'queues', variable: 'RONDO_QUEUES' },
   { name: 'parseTimeout', flag: 'parse-timeout', variable: 'RONDO_PARSE_TIMEOUT' },
+  { name: 'maxXComBytes', flag: 'max-xcom-bytes', variable: 'RONDO_MAX_XCOM_BYTES' },
+  { name: 'xcomBackend', flag: 'xcom-backend', variable: 'RONDO_XCOM_BACKEND' },
+  { name: 'xcomThreshold', flag: 'xcom-threshold', variable: 'RONDO_XCOM_THRESHOLD' },
+  { name: 'xcomTypes', flag: 'xcom-types', variable: 'RONDO_XCOM_TYPES' },
+  { name: 'confOverridesParams', flag: 'conf-overrides-params', variable: 'RONDO_CONF_OVERRIDES_PARAMS' },
   { name: 'run', flag: 'run' },
   { name: 'token', variable: 'RONDO_API_TOKEN' },
   { name: 'hosts', variable: 'RONDO_API_HOSTS' },
@@ -109,6 +133,7 @@ const Settings = z.object({
     .pipe(z.array(z.string().min(1, 'names of queues, separated by commas, are allowed')))
     .optional(),
   parseTimeout: whole(1, 3_600).default(30),
+  ...TaskSettings,
   run: z.string().min(1).optional(),
   hosts: z
     .string()
@@ -130,6 +155,7 @@ export interface StandaloneConfig {
   /** Undefined: all. */
   readonly queues: readonly string[] | undefined;
   readonly parseTimeoutMs: number;
+  readonly settings: AttemptSettings;
   /** The DAG to run once after the start. */
   readonly run: string | undefined;
   /** The DAG was named by the user, so that a missing one is an error. */
@@ -162,6 +188,8 @@ export function readConfig(args: readonly string[], env: Environment, base: stri
   const s = parsed.data;
   if (flags['no-run'] === true && flags.once === true)
     return { kind: 'bad', problems: ['--once runs a DAG and --no-run runs none: only one of them is allowed'] };
+  const settings = taskSettings(s, base, resolve(base, s.data));
+  if (typeof settings === 'string') return { kind: 'bad', problems: [settings] };
   return {
     kind: 'run',
     config: {
@@ -173,6 +201,7 @@ export function readConfig(args: readonly string[], env: Environment, base: stri
       executor: s.executor,
       queues: s.queues,
       parseTimeoutMs: s.parseTimeout * 1_000,
+      settings,
       run: flags['no-run'] === true ? undefined : (s.run ?? 'monitor_errors'),
       runIsWanted: s.run !== undefined || flags.once === true,
       once: flags.once === true,

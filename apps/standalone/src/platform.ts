@@ -17,6 +17,7 @@ import type { WorkerSession } from '@rondo/ports';
 import { openAdapters, type Adapters } from './adapters.ts';
 import { checkDoor, serveApi, type ApiServer, type HttpOptions } from './api.ts';
 import { StandaloneModule } from './standalone.module.ts';
+import type { AttemptSettings } from '@rondo/sdk';
 import { VERSION } from './version.ts';
 
 export interface PlatformOptions {
@@ -29,6 +30,8 @@ export interface PlatformOptions {
   readonly executor: 'local' | 'sequential';
   /** Milliseconds that a DAG file may take to load. Default 30 s. */
   readonly parseTimeoutMs?: number;
+  /** What is configured of attempts. Default: all defaults. */
+  readonly settings?: AttemptSettings;
   /** Undefined: no API. */
   readonly http: HttpOptions | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -196,6 +199,7 @@ class StandalonePlatform implements Platform {
           http,
           folder: folder.paths.folder,
           version: VERSION,
+          confOverridesParams: options.settings?.confOverridesParams ?? true,
         }),
       );
   }

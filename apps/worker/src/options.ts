@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { AttemptServices } from '@rondo/ports';
+import type { AttemptSettings } from '@rondo/sdk';
 import { childEnvironment } from './pool/environment.ts';
 import { DEFAULT_LIMITS, defaultMaxChildren, type PoolLimits } from './pool/limits.ts';
 import type { ThreadOptions } from './thread/messages.ts';
@@ -42,6 +43,8 @@ export interface WorkerOptions {
   readonly permissions?: boolean;
   /** Texts to mask in logs, errors and rendered fields, beside what attempts look up. Default: none. */
   readonly secrets?: readonly string[];
+  /** What is configured of attempts. Default: all defaults. */
+  readonly settings?: AttemptSettings;
   /** Default 30 s, 512 MiB of heap, as many at once as there are cores. */
   readonly parse?: Partial<ThreadOptions['parse']>;
   /** What whoever runs the platform should know. Default: lines on stderr. */
@@ -69,6 +72,7 @@ export function threadOptions(options: WorkerOptions): ThreadOptions {
       moduleRoots: (options.moduleRoots ?? [cwd]).map((folder) => resolve(folder)),
       env: childEnvironment(process.env, options.passEnv ?? [], options.env ?? {}),
       permissions: options.permissions ?? true,
+      settings: options.settings ?? {},
       ...(runAsUser === undefined ? {} : { runAsUser }),
     },
     folder: resolve(options.folder ?? join(data, 'worker')),

@@ -9,7 +9,7 @@ import { RunHistory } from '../history/run-history.ts';
 import { Snapshots } from '../history/snapshots.ts';
 import { Positioned } from '../http/position.ts';
 import { invalid, notFound } from '../http/problem.ts';
-import { READ_MODELS } from '../options.ts';
+import { CONF_OVERRIDES_PARAMS, READ_MODELS } from '../options.ts';
 
 export interface TriggerInput {
   readonly runId?: string;
@@ -27,6 +27,7 @@ export class RunsService {
     @Inject(Snapshots) private readonly snapshots: Snapshots,
     @Inject(RunHistory) private readonly history: RunHistory,
     @Inject(Definitions) private readonly definitions: Definitions,
+    @Inject(CONF_OVERRIDES_PARAMS) private readonly confOverridesParams: boolean,
   ) {}
 
   async list(filter: RunFilter, page: Page): Promise<Positioned<Paged<DagRunRow>>> {
@@ -91,8 +92,15 @@ export class RunsService {
     const dag = await this.readModels.dag(dagId);
     const version = dag === undefined ? undefined : await this.definitions.get(dag.version);
     if (version === undefined) return;
-    const resolved = resolveParams(version.definition.params, conf);
-    if (!resolved.ok) throw invalid([{ in: 'body', name: 'conf', message: resolved.error }]);
+    const resolved = resolveParams(version.definition.params, this.confOverridesParams ? conf : null);
+    if (resolved.ok) return;
+    throw invalid(
+      resolved.error.map(({ param, at, message }) => ({
+        in: 'body',
+        name: `conf.${param}${at.replaceAll('/', '.')}`,
+        message,
+      })),
+    );
   }
 
   clear(

@@ -2,6 +2,7 @@
  * What passes over file descriptor 3 between a child and its worker: lines of UTF-8, each one character that names the
  * frame and then JSON (which never holds a raw line break).
  */
+import type { AttemptSettings } from '@rondo/sdk';
 
 /** Worker to child. */
 export const TO_CHILD = { bind: 'L', attempt: 'R', callback: 'K', abort: 'A', answer: 'V', parse: 'P' } as const;
@@ -66,6 +67,7 @@ export interface ChildConfig {
   readonly moduleRoots: readonly string[];
   /** The folder that is user code's own, with `scratch` (`TMPDIR`) and `cache` in it. */
   readonly files: string;
+  readonly settings: AttemptSettings;
   /** User code is kept out of this one; absent: no permissions are set. */
   readonly dataFolder?: string;
   /** Folders above the data folder, and the names under which a child sees them (see `FsView`). */

@@ -132,6 +132,7 @@ export class Runner {
       log: (level, text) => this.#channel.send(FROM_CHILD.log, JSON.stringify({ at: Date.now(), level, text })),
       env: process.env as Record<string, string>,
       root: bundle.root,
+      settings: this.#config.settings,
       cacheFolder: join(this.#config.files, 'cache'),
       mask: (text) => this.#masker.mask(text),
     };

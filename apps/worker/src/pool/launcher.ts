@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { AttemptSettings } from '@rondo/sdk';
 import type { ChildConfig } from '../child/frames.ts';
 import { grantsFor, type Grants } from './permissions.ts';
 
@@ -20,6 +21,7 @@ export interface LaunchOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Children run as this user; needs root. */
   readonly runAsUser?: { readonly uid: number; readonly gid: number };
+  readonly settings: AttemptSettings;
   /** False: no permission model, for DAGs whose packages do not bear it. */
   readonly permissions: boolean;
   /** Of this start of the worker: in the environment of every process that descends from it, whatever group it is in. */
@@ -71,12 +73,13 @@ export class Launcher {
 
   /** `heapMiB` limits the child's JavaScript heap. */
   launch(heapMiB?: number): Launched {
-    const { cwd, runAsUser, dataFolder, moduleRoots } = this.#options;
+    const { cwd, runAsUser, dataFolder, moduleRoots, settings } = this.#options;
     const folder = join(this.#own, String(++this.#count));
     const aliases = (this.#grants?.ancestors ?? []).map((path, i) => [path, join(folder, String(i))] as const);
     const config: ChildConfig = {
       moduleRoots,
       files: this.#files,
+      settings,
       aliases,
       ...(this.#grants === undefined ? {} : { dataFolder: resolve(dataFolder) }),
     };

@@ -293,7 +293,10 @@ describe('attributes', () => {
     [{ email: 'nobody' }, "email is 'nobody'; allowed: an address such as team@example.org, or a list of them"],
     [{ onFailure: 'me' }, "onFailure is 'me'; allowed: a function, or a list of functions"],
     [{ id: 'a b' }, "id is 'a b'; allowed: 1 to 250 letters, digits, '_', '-' and '.'"],
-    [{ params: { n: param(0, { type: 'integer', minimum: 1 }) } }, 'params.n is 0 by default; allowed: must be >= 1'],
+    [
+      { schedule: '@daily', params: { n: param(0, { type: 'integer', minimum: 1 }) } },
+      'params.n is 0 by default; allowed: must be >= 1',
+    ],
     [
       { params: { n: new Date(0) } },
       'params.n: a Date at $ is not JSON; use .toISOString(); allowed: a JSON value or param({ … })',
@@ -374,7 +377,7 @@ describe('a DAG', () => {
     [{ defaultArgs: { retrys: 1 } }, 'defaultArgs.retrys is not an attribute; did you mean retries?'],
     [{ defaultArgs: { retries: 'x' } }, "defaultArgs.retries is 'x'; allowed: a whole number of at least 0"],
     [{ catchUp: true }, 'catchUp is not an attribute; did you mean catchup?'],
-    [{ params: { n: param({ type: 'nope' }) } }, 'params.n has a schema that is none'],
+    [{ params: { n: param({ type: 'nope' as never }) } }, 'params.n has a schema that is none'],
     [
       { schedule: '@daily', params: { n: param({ type: 'integer' }) } },
       'params.n has no default and the DAG has a schedule',

@@ -155,7 +155,7 @@ export class Dag {
     this.endDate = this.#date('endDate', options.endDate);
     if (this.startDate !== undefined && this.endDate !== undefined && this.endDate < this.startDate)
       throw this.error(`endDate is ${show(options.endDate)}; allowed: a date that is not before startDate`);
-    const params = paramDefinitions(options.params ?? {});
+    const params = paramDefinitions(options.params ?? {}, this.timetable.kind !== 'none');
     if (!params.ok) throw this.error(params.error);
     this.params = params.value;
     const open = Object.entries(params.value).find(([, { default: fallback }]) => fallback === undefined);

@@ -12,7 +12,7 @@ export {
   type TaskFunction,
 } from './function-task.ts';
 export { jsonOf } from './json.ts';
-export { Param, param, resolveParams, type ParamOptions, type ParamsInput } from './params.ts';
+export { Param, param, resolveParams, type ParamFault, type ParamOptions, type ParamsInput } from './params.ts';
 export { chain, Chain, crossDownstream, type Linkable } from './relations.ts';
 export {
   continuous,

@@ -45,7 +45,7 @@ export function openSession(host: AttemptHost, input: AttemptInput | CallbackInp
       ? { dagId: input.dagId, runId: input.runId, taskId: '', mapIndex: UNMAPPED, tryNumber: 0, leg: 0 }
       : undefined;
   const attempt = input.attempt ?? nobody!;
-  const lookups = new Lookups(host.services, input.id, host.xcoms);
+  const lookups = new Lookups(host.services, input.id, host.settings?.xcoms);
   return {
     host,
     task,
@@ -128,8 +128,9 @@ export function loggerOf({ log }: AttemptHost): TaskLogger {
 }
 
 function paramsOf({ host, task, input }: Session): JsonObject {
-  const resolved = resolveParams({ ...host.dag.params, ...task?.params }, input.run.conf);
-  if (!resolved.ok) throw new TypeError(resolved.error);
+  const conf = host.settings?.confOverridesParams === false ? null : input.run.conf;
+  const resolved = resolveParams({ ...host.dag.params, ...task?.params }, conf);
+  if (!resolved.ok) throw new TypeError(resolved.error.map(({ message }) => message).join('; '));
   return resolved.value;
 }
 

@@ -37,6 +37,14 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** Takes one entry of the attempt's log; a text with line breaks is one entry. */
 export type LogSink = (level: LogLevel, message: string) => void;
 
+/** What the platform's configuration says of attempts. Plain data. */
+export interface AttemptSettings {
+  /** How XComs are written and read. */
+  readonly xcoms?: XComSettings;
+  /** False: a run's conf changes no params. Default true. */
+  readonly confOverridesParams?: boolean;
+}
+
 /** Where user code runs. */
 export interface AttemptHost {
   readonly dag: Dag;
@@ -50,8 +58,8 @@ export interface AttemptHost {
   readonly root: string;
   /** Absolute path of a folder for what is worth keeping between attempts (virtual environments). Default: `rondo-cache` in the system's temporary folder. */
   readonly cacheFolder?: string;
-  /** How XComs are written and read. Default: all defaults. */
-  readonly xcoms?: XComSettings;
+  /** Default: all defaults. */
+  readonly settings?: AttemptSettings;
   /** Hides secrets in error texts and rendered fields. Default: changes nothing. */
   readonly mask?: (text: string) => string;
 }

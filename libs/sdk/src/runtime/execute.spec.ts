@@ -271,7 +271,7 @@ describe('XComs', () => {
     const { outcome } = await run(
       one(() => 'x'.repeat(100)),
       't',
-      { options: { xcoms: { maxBytes: 64 } } },
+      { options: { settings: { xcoms: { maxBytes: 64 } } } },
     );
     expect(outcome).toMatchObject({
       kind: 'failed',
