@@ -6,6 +6,7 @@ import {
   Decision,
   evolveRun,
   initialRun,
+  leavesOf,
   TASK_DEFAULTS,
   UNMAPPED,
   type AttemptOutcome,
@@ -63,7 +64,7 @@ export class Play {
   }
 
   instance(id: string): InstanceState {
-    return this.run.tasks[indexOf(this.dag.graph, id)]!.instances[0]!;
+    return leavesOf(this.run.tasks[indexOf(this.dag.graph, id)]!)[Symbol.iterator]().next().value!;
   }
 
   /** Brings an instance to a state by the events that lead there. */
@@ -138,7 +139,9 @@ export class Play {
   }
 
   scheduled(): string[] {
-    return this.run.tasks.flatMap((task) => (task.instances[0]!.state === 'scheduled' ? [task.plan.def.taskId] : []));
+    return this.run.tasks.flatMap((task) =>
+      [...leavesOf(task)].flatMap((i) => (i.state === 'scheduled' ? [task.plan.def.taskId] : [])),
+    );
   }
 
   private fold(event: DagRunEvent): void {

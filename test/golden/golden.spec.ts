@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import {
   evolveDag,
   initialDag,
+  instanceKey,
   isTerminal,
+  leavesOf,
   nextWake,
   type DagDefinition,
   type DagEvent,
@@ -47,10 +49,11 @@ describe('golden histories of runs', () => {
     back.decide(() => undefined);
     expect(back.last).toEqual([]);
     for (const task of back.run.tasks)
-      if (task.instances[0]!.state === 'deferred') {
-        const { taskId } = task.plan.def;
-        if (task.instances[0]!.waitFor?.kind === 'dagRun') back.answer(taskId, { kind: 'ended', state: 'success' });
-        else back.waited(taskId, { kind: 'met' });
+      for (const inst of leavesOf(task)) {
+        if (inst.state !== 'deferred') continue;
+        const name = instanceKey(task.plan.def.taskId, inst.mapIndex);
+        if (inst.waitFor?.kind === 'dagRun') back.answer(name, { kind: 'ended', state: 'success' });
+        else back.waited(name, { kind: 'met' });
       }
     back.work();
     expect(back.hasEnded).toBe(true);
@@ -75,6 +78,7 @@ describe('golden histories of runs', () => {
       TaskLost: true,
       TaskSkipped: true,
       TaskUpstreamFailed: true,
+      TaskMapped: true,
       TaskCleared: true,
       TaskMarked: true,
       CallbackReported: true,

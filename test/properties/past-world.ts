@@ -5,7 +5,9 @@ import {
   decideReport,
   evolveDag,
   evolveRun,
+  findInstance,
   initialDag,
+  leavesOf,
   type DagDefinition,
   type DagEvent,
   type DagRunEvent,
@@ -104,13 +106,15 @@ export class PastWorld {
   /** Attempts that run, by run and task. */
   get open(): { readonly run: RunActor; readonly taskId: string }[] {
     return [...this.actor.runs.values()].flatMap((run) =>
-      run.state.tasks.flatMap((task) => (task.instances[0]!.open ? { run, taskId: task.plan.def.taskId } : [])),
+      run.state.tasks.flatMap((task) =>
+        [...leavesOf(task)].flatMap((i) => (i.open ? { run, taskId: task.plan.def.taskId } : [])),
+      ),
     );
   }
 
   finish(batch: DagBatch, { runId }: RunActor, taskId: string, outcome: Exclude<Outcome, 'lost'>): void {
     const run = this.actor.runs.get(runId)!;
-    const inst = run.state.tasks[this.version.plan.indexOf.get(taskId)!]!.instances[0]!;
+    const inst = findInstance(run.state, taskId, [])!;
     const attempt = { dagId: 'd', runId, taskId, mapIndex: [], tryNumber: inst.tryNumber, leg: inst.leg };
     const times = { queuedAt: this.now, startedAt: this.now, at: this.now };
     const place = { executor: 'local', worker: 'w' };

@@ -1,5 +1,6 @@
 import {
   decideReport,
+  leavesOf,
   nextWake,
   type AttemptRef,
   type InstanceState,
@@ -76,9 +77,9 @@ export class World {
     expect(harness.states).toEqual(Object.fromEntries([...naive.instances].map(([id, inst]) => [id, inst.state])));
     const { unfinished, active, scheduled, open, waiting, failedLeaves } = run;
     expect({ unfinished, active, scheduled, open, waiting, failedLeaves }).toEqual(naive.count());
-    for (const { counts, plan } of run.tasks) {
+    for (const { plan } of run.tasks) {
       const naiveCounts = naive.countsOf(plan.def.taskId);
-      const { success, failed, upstreamFailed, skipped } = counts;
+      const { success, failed, upstreamFailed, skipped } = harness.instance(plan.def.taskId).gate.counts;
       expect([success, failed, upstreamFailed, skipped]).toEqual(
         ['success', 'failed', 'upstream_failed', 'skipped'].map((state) => naiveCounts[state] ?? 0),
       );
@@ -109,7 +110,7 @@ export class World {
   }
 
   private deferred(): readonly InstanceState[] {
-    return this.harness.run.tasks.flatMap((task) => task.instances.filter((i) => i.state === 'deferred'));
+    return this.harness.run.tasks.flatMap((task) => [...leavesOf(task)].filter((i) => i.state === 'deferred'));
   }
 
   private attemptOf(inst: InstanceState): AttemptRef {
@@ -174,7 +175,7 @@ export class World {
 
   private callback(pick: number): void {
     const { harness } = this;
-    const asked = harness.run.tasks.flatMap((task) => task.instances.filter((i) => i.callback !== undefined));
+    const asked = harness.run.tasks.flatMap((task) => [...leavesOf(task)].filter((i) => i.callback !== undefined));
     const inst = asked[pick % Math.max(1, asked.length)];
     if (inst === undefined) return;
     const data = { at: harness.now, callback: inst.callback!, taskId: inst.task.def.taskId, mapIndex: [] };

@@ -34,11 +34,15 @@ export interface InstanceRecord extends TaskInstanceRow {
 }
 
 /** What a batch changed in one run. `forgotten` goes first: XComs that a new try starts without, or the one of that key. */
+/** What a batch changed in one run. `dropped` and `forgotten` go first. */
 export interface RunChanges {
   readonly runNo: Position;
   readonly run: RunRecord | undefined;
+  /** Rows that stood for instances which were not mapped yet. */
+  readonly dropped: readonly { readonly taskId: string; readonly mapIndex: string }[];
   readonly tasks: readonly InstanceRecord[];
   readonly tries: readonly TaskTryRow[];
+  /** XComs that a new try starts without, or that were deleted by key. */
   readonly forgotten: readonly { readonly taskId: string; readonly mapIndex: string; readonly key?: string }[];
   readonly xcoms: readonly XComRow[];
   readonly rendered: readonly RenderedFieldsRow[];

@@ -33,8 +33,9 @@ class Rows implements RowSource {
   write(changes: RowChanges): void {
     for (const dag of changes.dags) this.dagRows.set(dag.dagId, dag);
     for (const version of changes.dagVersions) this.versionRows.set(version.version, version);
-    for (const { runNo, run, tasks, tries, forgotten, xcoms, rendered } of changes.runs) {
+    for (const { runNo, run, dropped, tasks, tries, forgotten, xcoms, rendered } of changes.runs) {
       if (run !== undefined) this.runs.set(runNo, structuredClone(run));
+      for (const { taskId, mapIndex } of dropped) this.tasks.delete(`${runNo}/${taskId}/${mapIndex}`);
       for (const { ...row } of tasks) {
         delete (row as { dirty?: boolean }).dirty;
         this.tasks.set(`${runNo}/${row.taskId}/${row.mapIndex}`, structuredClone(row));

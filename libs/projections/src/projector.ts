@@ -20,7 +20,7 @@ import { RunPending } from './run-pending.ts';
 import type { RunModel } from './run-model.ts';
 
 /** Grows when the same history gives other rows. */
-export const PROJECTION_VERSION = 2;
+export const PROJECTION_VERSION = 3;
 
 export function createProjector(source: RowSource): Projector {
   return new BatchProjector(source);
@@ -62,10 +62,16 @@ class BatchProjector implements Projector {
     await this.runs.load(batch);
     await this.backfills.load(batch);
     for (const each of batch) {
-      const version = versionNamedBy(each);
+      const version = versionNamedBy(each) ?? this.versionMappedBy(each);
       if (version !== undefined && !this.definitions.has(version))
         this.definitions.set(version, await this.source.definition(version));
     }
+  }
+
+  /** The version of a run that was let go since it started, where its fold needs more than rows. */
+  private versionMappedBy(each: DecodedEvent): string | undefined {
+    if (each.kind !== 'run' || each.event.type !== 'TaskMapped') return undefined;
+    return this.runs.find(each.dagId, each.runId)?.run.version ?? undefined;
   }
 
   private async allDags(): Promise<Map<string, DagRows>> {
@@ -87,8 +93,8 @@ class BatchProjector implements Projector {
       switch (each.kind) {
         case 'run': {
           const model = this.runs.get(each.dagId, each.runId);
-          const version = versionNamedBy(each);
-          const definition = version === undefined ? undefined : this.definitions.get(version);
+          const version = each.event.type === 'RunStarted' ? each.event.data.version : model.run.version;
+          const definition = version === null ? undefined : this.definitions.get(version);
           applyRunEvent(model, each.event, definition, pendingOf(pending, model));
           break;
         }

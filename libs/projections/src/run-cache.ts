@@ -91,9 +91,13 @@ export class RunCache {
   }
 
   get(dagId: string, runId: string): RunModel {
-    const entry = this.entries.get(`${dagId}:${runId}`);
-    if (entry === undefined) throw new Error(`run '${runId}' of DAG '${dagId}' was not loaded before its events`);
-    return entry.model;
+    const model = this.find(dagId, runId);
+    if (model === undefined) throw new Error(`run '${runId}' of DAG '${dagId}' was not loaded before its events`);
+    return model;
+  }
+
+  find(dagId: string, runId: string): RunModel | undefined {
+    return this.entries.get(`${dagId}:${runId}`)?.model;
   }
 
   add(dagId: string, data: RunRequestedData, at: number, runNo: number): RunModel {

@@ -1,6 +1,7 @@
 import { onlyTasks, type DagDefinition, type DagEvent, type DagRunEvent, type RunRequestedData } from '@rondo/domain';
 import { assertNever } from '@rondo/kernel';
 import { applyAttemptEvent, applyBulkEvent, applyVersion, applyXComEvent } from './instance-fold.ts';
+import { applyMapped } from './mapping-fold.ts';
 import type { RunFoldRow, RunModel, RunSink } from './run-model.ts';
 
 export type DagRunsEvent = Extract<DagEvent, { data: { readonly runId: string } }>;
@@ -134,6 +135,9 @@ export function applyRunEvent(
     case 'XComSet':
     case 'XComDeleted':
       applyXComEvent(model, event, sink);
+      return;
+    case 'TaskMapped':
+      applyMapped(model, definition, event.data, sink);
       return;
     case 'TaskSkipped':
     case 'TaskUpstreamFailed':

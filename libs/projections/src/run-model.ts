@@ -18,6 +18,8 @@ export interface RunSink {
   setRendered(row: RenderedFieldsRow): void;
   touchRun(run: RunFoldRow): void;
   touch(instance: InstanceFoldRow): void;
+  /** The row stood for instances that have rows of their own now. */
+  drop(instance: InstanceFoldRow): void;
 }
 
 /** One run while it is folded. */
@@ -25,6 +27,8 @@ export class RunModel {
   readonly run: RunFoldRow;
   /** By `instanceKey`, in order of declaration. */
   readonly instances = new Map<string, InstanceFoldRow>();
+  /** What the run executes; unknown for one that was let go since its start, until something asks for it. */
+  definition: DagDefinition | undefined;
 
   constructor(run: RunFoldRow) {
     this.run = run;
@@ -37,6 +41,7 @@ export class RunModel {
 
   /** One row without a status for each task of the definition. */
   expand(definition: DagDefinition): void {
+    this.definition = definition;
     for (const [ordinal, task] of definition.tasks.entries())
       this.instances.set(task.taskId, newInstance(this.run, task.taskId, '', ordinal, task));
   }
@@ -89,7 +94,7 @@ export function keyOf(taskId: string, mapIndex: string): string {
 
 type TaskFacts = Pick<TaskDefinition, 'operator' | 'pool' | 'queue' | 'retries'>;
 
-function newInstance(
+export function newInstance(
   run: RunRecord,
   taskId: string,
   mapIndex: string,

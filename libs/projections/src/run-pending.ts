@@ -5,6 +5,7 @@ import { keyOf, type InstanceFoldRow, type RunFoldRow, type RunSink } from './ru
 export class RunPending implements RunSink {
   private run: RunFoldRow | undefined;
   private tasks: InstanceFoldRow[] = [];
+  private readonly dropped: InstanceFoldRow[] = [];
   private readonly tries: TaskTryRow[] = [];
   private readonly forgotten = new Map<string, RunChanges['forgotten'][number]>();
   private readonly xcoms = new Map<string, Map<string, XComRow>>();
@@ -18,6 +19,10 @@ export class RunPending implements RunSink {
     if (instance.dirty) return;
     instance.dirty = true;
     this.tasks.push(instance);
+  }
+
+  drop(instance: InstanceFoldRow): void {
+    this.dropped.push(instance);
   }
 
   keepTry(row: TaskTryRow): void {
@@ -50,10 +55,12 @@ export class RunPending implements RunSink {
   /** The rows as they are now. They stay the fold's own: to be written before it goes on. */
   changes(runNo: number): RunChanges {
     for (const task of this.tasks) task.dirty = false;
-    const tasks: readonly InstanceRecord[] = this.tasks;
+    const gone = new Set(this.dropped);
+    const tasks: readonly InstanceRecord[] = gone.size === 0 ? this.tasks : this.tasks.filter((row) => !gone.has(row));
     return {
       runNo,
       run: this.run,
+      dropped: this.dropped.map(({ taskId, mapIndex }) => ({ taskId, mapIndex })),
       tasks,
       tries: this.tries,
       forgotten: [...this.forgotten.values()],

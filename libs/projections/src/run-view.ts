@@ -19,6 +19,8 @@ export interface RunView {
 export interface RunDelta {
   readonly run: RunRecord | undefined;
   readonly tasks: readonly InstanceRecord[];
+  /** Rows that are no more: their instances were mapped. */
+  readonly dropped: readonly { readonly taskId: string; readonly mapIndex: string }[];
 }
 
 /**
@@ -32,6 +34,7 @@ export class RunFold implements RunSink {
   private readonly xcoms = new Map<string, Map<string, XComRow>>();
   private readonly rendered = new Map<string, RenderedFieldsRow>();
   private moved = new Set<InstanceFoldRow>();
+  private dropped: InstanceFoldRow[] = [];
   private runMoved = false;
   private readonly dagId: string;
   private readonly runId: string;
@@ -44,6 +47,7 @@ export class RunFold implements RunSink {
   /** `definition` is that of the version which the event names (the run's start, a change of version); else it is not looked at. */
   apply(recorded: RecordedEvent, definition: DagDefinition | undefined): RunDelta {
     this.moved = new Set();
+    this.dropped = [];
     this.runMoved = false;
     const decoded = decodeEvent(recorded);
     if (decoded?.kind === 'run' && decoded.dagId === this.dagId && decoded.runId === this.runId)
@@ -59,7 +63,7 @@ export class RunFold implements RunSink {
         this.model = new RunModel(requestedRun(this.dagId, decoded.event.data, at, recorded.position));
       applyDagEvent(this.need(recorded), decoded.event, at, recorded.revision, this);
     }
-    return { run: this.runMoved ? this.model?.run : undefined, tasks: [...this.moved] };
+    return { run: this.runMoved ? this.model?.run : undefined, tasks: [...this.moved], dropped: this.dropped };
   }
 
   /** A copy of what has been folded so far; undefined before the run was asked for. */
@@ -88,6 +92,11 @@ export class RunFold implements RunSink {
 
   touch(instance: InstanceFoldRow): void {
     this.moved.add(instance);
+  }
+
+  drop(instance: InstanceFoldRow): void {
+    this.moved.delete(instance);
+    this.dropped.push(instance);
   }
 
   keepTry(row: TaskTryRow): void {

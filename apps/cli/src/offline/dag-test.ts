@@ -3,6 +3,7 @@ import { runCallback } from '@rondo/sdk';
 import {
   findInstance,
   grantedTo,
+  leavesOf,
   manualInterval,
   runIdFor,
   type AttemptRunContext,
@@ -149,8 +150,9 @@ class TaskTimes {
   follow(state: DagRunState): readonly ProgressTask[] {
     const now = Date.now();
     const changed: ProgressTask[] = [];
-    for (const { plan, instances } of state.tasks) {
-      for (const instance of instances) {
+    for (const runtime of state.tasks) {
+      const { plan } = runtime;
+      for (const instance of leavesOf(runtime)) {
         const mapIndex = instance.mapIndex.join('.');
         const key = `${plan.def.taskId}[${mapIndex}]`;
         const before = this.#known.get(key);

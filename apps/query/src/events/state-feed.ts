@@ -69,16 +69,18 @@ function eventOf(
   { position, type }: RecordedEvent,
   dagId: string,
   runId: string,
-  { run, tasks }: RunDelta,
+  { run, tasks, dropped }: RunDelta,
 ): string | undefined {
-  const started = type === 'RunStarted';
+  // Instances that are new have no status: there may be very many, and each is told of when it moves.
+  const isNew = type === 'RunStarted' || type === 'TaskMapped';
   const changed = tasks
-    .filter((row) => !started || row.state !== 'none')
+    .filter((row) => !isNew || row.state !== 'none')
     .map(({ taskId, mapIndex, state, tryNumber }) => ({ taskId, mapIndex, state, tryNumber }));
-  if (run === undefined && changed.length === 0) return undefined;
+  if (run === undefined && changed.length === 0 && dropped.length === 0) return undefined;
   const shown =
     run === undefined
       ? {}
       : { run: { state: run.state, reason: run.reason, startedAt: run.startedAt, endedAt: run.endedAt } };
-  return serverEvent('state', { position, type, dagId, runId, ...shown, tasks: changed }, position);
+  const gone = dropped.length === 0 ? {} : { dropped: dropped.map(({ taskId, mapIndex }) => ({ taskId, mapIndex })) };
+  return serverEvent('state', { position, type, dagId, runId, ...shown, tasks: changed, ...gone }, position);
 }

@@ -18,6 +18,7 @@ export class RowWriter {
   private readonly deletes = new Map<TableName, StatementSync>();
   private readonly forgetXComs: StatementSync;
   private readonly forgetXCom: StatementSync;
+  private readonly dropInstance: StatementSync;
   private readonly forgetTags: StatementSync;
   private readonly projectionVersion: number;
 
@@ -28,6 +29,8 @@ export class RowWriter {
     const xcoms = db.deleteFrom('xcoms').where('run_no', '=', 0).where('task_id', '=', '').where('map_index', '=', '');
     this.forgetXComs = database.prepare(xcoms.compile().sql);
     this.forgetXCom = database.prepare(xcoms.where('key', '=', '').compile().sql);
+    const instance = db.deleteFrom('task_instances').where('run_no', '=', 0).where('task_id', '=', '');
+    this.dropInstance = database.prepare(instance.where('map_index', '=', '').compile().sql);
     this.forgetTags = database.prepare(db.deleteFrom('dag_tags').where('dag_id', '=', '').compile().sql);
   }
 
@@ -74,8 +77,9 @@ export class RowWriter {
     for (const tag of new Set(tags)) this.put('dag_tags', dagId, tag);
   }
 
-  private writeRun({ runNo, run, tasks, tries, forgotten, xcoms, rendered }: RunChanges): void {
+  private writeRun({ runNo, run, dropped, tasks, tries, forgotten, xcoms, rendered }: RunChanges): void {
     if (run !== undefined) this.upsert('runs').run(...runValues(run));
+    for (const { taskId, mapIndex } of dropped) this.dropInstance.run(runNo, taskId, mapIndex);
     if (tasks.length > 0) {
       const upsert = this.upsert('task_instances');
       for (const row of tasks) upsert.run(...instanceValues(runNo, row));

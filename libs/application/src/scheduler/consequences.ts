@@ -1,4 +1,13 @@
-import { findInstance, pathsOf, type DagRunEvent, type InstanceRange, type InstanceState } from '@rondo/domain';
+import {
+  findInstance,
+  leavesAt,
+  leavesOf,
+  pathsOf,
+  type DagRunEvent,
+  type InstanceRange,
+  type InstanceState,
+  type MapIndex,
+} from '@rondo/domain';
 import type { Position } from '@rondo/ports';
 import type { DagActor, RunActor } from './actors.ts';
 import type { DagBatch } from './batch.ts';
@@ -23,6 +32,9 @@ function followRun(run: RunActor, event: DagRunEvent, position: Position, effect
     }
     case 'TaskMarked':
       cancelOpen(run, event.data.instances, event.data.reason ?? `marked ${event.data.state}`, effects);
+      return;
+    case 'TaskMapped':
+      cancelRemoved(run, event.data.scope, event.data.mapIndex, effects);
       return;
     case 'TaskCleared':
       cancelOpen(run, event.data.instances, 'cleared', effects);
@@ -56,6 +68,14 @@ function cancelOpen(run: RunActor, ranges: readonly InstanceRange[], reason: str
     }
 }
 
+/** Attempts of instances that a shorter mapping took away. */
+function cancelRemoved(run: RunActor, scopeId: string, path: MapIndex, effects: Effects): void {
+  const { plan, tasks } = run.state;
+  for (const index of plan.scopes.find((scope) => scope.id === scopeId)?.tasks ?? [])
+    for (const inst of leavesAt(tasks[index]!, path))
+      if (inst.open && inst.state === 'removed') effects.ready.push(cancelOf(run, inst, 'removed'));
+}
+
 function outstandingOf(run: RunActor, inst: InstanceState | undefined, position: Position, effects: Effects): void {
   if (inst === undefined) return;
   if (inst.state === 'deferred' && inst.waitFor?.kind === 'dagRun')
@@ -69,7 +89,7 @@ export function restate(dag: DagActor, position: Position, effects: Effects): vo
   const open: { readonly run: RunActor; readonly inst: InstanceState }[] = [];
   for (const run of dag.runs.values()) {
     for (const task of run.state.tasks)
-      for (const inst of task.instances) {
+      for (const inst of leavesOf(task)) {
         if (inst.open) open.push({ run, inst });
         outstandingOf(run, inst, position, effects);
       }

@@ -1,6 +1,7 @@
 import {
   attemptId,
   grantedTo,
+  inputOf,
   type Assignment,
   type AttemptRunContext,
   type CallbackAssignment,
@@ -105,9 +106,8 @@ function inputsOf(run: RunActor, inst: InstanceState): Assignment['inputs'] {
   if (inst.task.def.inputs.length === 0) return NO_INPUTS;
   const inputs: Record<string, Assignment['inputs'][string]> = {};
   for (const taskId of inst.task.def.inputs) {
-    const index = run.state.plan.indexOf.get(taskId);
-    const output = index === undefined ? undefined : run.state.tasks[index]!.instances[0]?.output;
-    if (output !== undefined) inputs[taskId] = output;
+    const input = inputOf(run.state, inst, taskId);
+    if (input !== undefined) inputs[taskId] = input;
   }
   return inputs;
 }

@@ -5,13 +5,15 @@ import {
   type Verdict as UpstreamVerdict,
 } from '../trigger-rule/index.ts';
 import { isLatest } from '../schedule/index.ts';
-import type { InstanceRange } from '../task-instance/index.ts';
+import { rangesOf, type InstanceRange } from '../task-instance/index.ts';
 import type { PastReliance } from '../past/index.ts';
 import { pastOfTask, type Decision } from './decision.ts';
+import { DEFAULT_MAX_MAP_LENGTH, emptied, isMappedOtherwise, lengthOf, scopeOf, sourceVerdict } from './mapping.ts';
 import { keyOf } from './report.ts';
-import { isSchedulable, look, type DagRunState, type InstanceState } from './state.ts';
+import { isPlaceholder, isSchedulable, leavesOf, look, type DagRunState, type InstanceState } from './state.ts';
 import { transition } from './transitions.ts';
 import { wakeWait } from './waits.ts';
+import { leavesUnder, type Gate } from './tree.ts';
 
 /**
  * Carries the run as far as it can go now: states that rules write, attempts that may be published, the run's end. It
@@ -53,16 +55,22 @@ class Bulk {
   add(type: 'TaskSkipped' | 'TaskUpstreamFailed' | 'TaskRemoved', reason: string, inst: InstanceState): void {
     const key = `${type} ${reason}`;
     const list = this.ranges.get(key);
-    const range = { taskId: inst.task.def.taskId, mapIndex: inst.mapIndex };
-    if (list === undefined) this.ranges.set(key, [range]);
-    else list.push(range);
+    const one = { taskId: inst.task.def.taskId, mapIndex: inst.mapIndex };
+    if (list === undefined) this.ranges.set(key, [one]);
+    else list.push(one);
+  }
+
+  /** Writes the state where the rule that says so has nothing more to look at. */
+  write(run: DagRunState, inst: InstanceState, state: keyof typeof WRITES, reason: string): void {
+    this.add(WRITES[state], reason, inst);
+    transition(run, inst, state);
   }
 
   flush(d: Decision): void {
     for (const [key, instances] of this.ranges) {
       const at = key.indexOf(' ');
       const type = key.slice(0, at) as 'TaskSkipped' | 'TaskUpstreamFailed' | 'TaskRemoved';
-      d.record({ type, data: { at: d.now, instances, reason: key.slice(at + 1) } });
+      d.record({ type, data: { at: d.now, instances: rangesOf(instances), reason: key.slice(at + 1) } });
     }
     this.ranges.clear();
   }
@@ -75,21 +83,70 @@ function settle(d: Decision): void {
   const { run } = d;
   const bulk = new Bulk();
   // The list grows while it is worked: a state that is written makes the instances below it be looked at.
-  for (let inst = run.dirty.pop(); inst !== undefined; inst = run.dirty.pop()) {
-    inst.dirty = false;
-    if (!isSchedulable(inst.state)) continue;
-    const verdict = judge(d, inst);
-    if (verdict === 'wait') run.ready.drop(inst);
-    else if (verdict === 'run') {
-      if (inst.task.def.runs === 'child') run.ready.push(inst);
-      else if (d.context.paused) run.held.push(inst);
-      else decideInline(d, inst, bulk);
-    } else {
-      bulk.add(WRITES[verdict.state], verdict.reason, inst);
-      transition(run, inst, verdict.state);
-    }
+  for (;;) {
+    if (run.remap.length > 0) remap(d, bulk);
+    const item = run.dirty.pop();
+    if (item === undefined) break;
+    item.dirty = false;
+    if ('node' in item) passOn(run, item);
+    else if (!item.gone && isSchedulable(item.state)) settleOne(d, item, bulk);
   }
   bulk.flush(d);
+}
+
+function settleOne(d: Decision, inst: InstanceState, bulk: Bulk): void {
+  const { run } = d;
+  if (isPlaceholder(inst) && mapNow(d, inst, bulk)) return;
+  const verdict = judge(d, inst);
+  if (verdict === 'wait') run.ready.drop(inst);
+  else if (verdict === 'run') {
+    if (inst.task.def.runs === 'child') run.ready.push(inst);
+    else if (d.context.paused) run.held.push(inst);
+    else decideInline(d, inst, bulk);
+  } else bulk.write(run, inst, verdict.state, verdict.reason);
+}
+
+/** Instances with the same upstream are looked at when its verdict changes, not whenever one of it moves. */
+function passOn(run: DagRunState, gate: Gate): void {
+  const verdict = evaluateUpstream(upstreamOfGate(gate, -1));
+  // What was removed counts by the map index of who looks (§2).
+  const isCommon = gate.counts.removed === 0 && gate.setups.removed === 0;
+  if (isCommon && verdict === gate.verdict) return;
+  gate.verdict = isCommon ? verdict : undefined;
+  for (const inst of leavesUnder(gate.node)) look(run, inst);
+}
+
+/** Maps the scope that a placeholder waits for, if it is known how often. True when that was decided. */
+function mapNow(d: Decision, inst: InstanceState, bulk: Bulk): boolean {
+  const scope = scopeOf(d.run, inst);
+  const length = lengthOf(d.run, scope, inst.mapIndex);
+  if (length === undefined) return false;
+  bulk.flush(d);
+  const limit = d.context.maxMapLength ?? DEFAULT_MAX_MAP_LENGTH;
+  const mark = (state: 'skipped' | 'failed', reason: string): void =>
+    d.emit({ type: 'TaskMarked', data: { at: d.now, instances: rangesFor([inst]), state, reason } });
+  if (length > limit) mark('failed', `mapped ${length} times; allowed are ${limit} (maxMapLength)`);
+  else if (length === 0) bulk.write(d.run, inst, 'skipped', MAPPED_OVER_NOTHING);
+  else d.emit({ type: 'TaskMapped', data: { at: d.now, scope: scope.id, mapIndex: inst.mapIndex, length } });
+  return true;
+}
+
+const MAPPED_OVER_NOTHING = 'mapped_over_nothing';
+
+/** Sources have succeeded again: scopes that were mapped by them get the length of now. */
+function remap(d: Decision, bulk: Bulk): void {
+  const { run } = d;
+  for (const { scope: index, path } of run.remap.splice(0)) {
+    const scope = run.plan.scopes[index]!;
+    const length = lengthOf(run, scope, path);
+    if (length === undefined || !isMappedOtherwise(run, scope, path, length)) continue;
+    bulk.flush(d);
+    const again = emptied(run, scope, path).filter((inst) => inst.state === 'skipped');
+    if (again.length > 0) d.emit({ type: 'TaskCleared', data: { at: d.now, instances: rangesFor(again) } });
+    d.emit({ type: 'TaskMapped', data: { at: d.now, scope: scope.id, mapIndex: path, length } });
+    for (const inst of emptied(run, scope, path))
+      if (inst.state === 'none') bulk.write(run, inst, 'skipped', MAPPED_OVER_NOTHING);
+  }
 }
 
 type Verdict = 'wait' | 'run' | { readonly state: 'skipped' | 'upstream_failed' | 'removed'; readonly reason: string };
@@ -99,13 +156,17 @@ const BRANCH_SKIP: UpstreamVerdict = { state: 'skipped', met: false };
 function judge(d: Decision, inst: InstanceState): Verdict {
   const { def } = inst.task;
   d.run.past.drop(inst);
-  const upstream = upstreamOf(d.run, inst);
+  const upstream = upstreamOf(inst);
   const verdict = inst.skipVotes > 0 ? BRANCH_SKIP : evaluateUpstream(upstream);
   if (verdict.state !== null) {
     const past = def.waitForPastDependsBeforeSkipping === true ? pastOfTask(d.context, inst.task) : undefined;
     const held = holdSkipForPast(verdict, past !== undefined, past?.allowsSkip ?? false);
     if (held.state === null) return byPast(d, inst);
     return { state: held.state, reason: inst.skipVotes > 0 ? 'branch' : `trigger_rule:${upstream.rule}` };
+  }
+  if (isPlaceholder(inst)) {
+    const state = sourceVerdict(d.run, inst);
+    return state === undefined ? 'wait' : { state, reason: 'mapped_source' };
   }
   if (!verdict.met) return 'wait';
   if (inst.onHold) return 'wait';
@@ -128,14 +189,17 @@ function byPast(d: Decision, inst: InstanceState): Verdict {
 }
 
 /** The counters that an instance's rule looks at. */
-export function upstreamOf(run: DagRunState, inst: InstanceState): Upstream {
-  const task = run.tasks[inst.task.index]!;
-  const { def } = inst.task;
+export function upstreamOf({ gate, mapIndex }: InstanceState): Upstream {
+  return upstreamOfGate(gate, mapIndex.at(-1) ?? -1);
+}
+
+function upstreamOfGate({ task, counts, setups }: Gate, mapIndex: number): Upstream {
+  const { def } = task;
   return {
     rule: def.triggerRule,
-    direct: task.counts,
-    indirectSetups: def.teardown === true || task.setups.total === 0 ? undefined : task.setups,
-    mapIndex: inst.mapIndex.length === 0 ? -1 : inst.slot,
+    direct: counts,
+    indirectSetups: def.teardown === true || setups.total === 0 ? undefined : setups,
+    mapIndex,
   };
 }
 
@@ -213,11 +277,11 @@ function end(d: Decision): void {
 
 /** dagrunTimeout: what is unfinished is skipped, then the run has failed. */
 function timeOut(d: Decision): void {
-  const instances = d.run.tasks.flatMap((t) => t.instances.filter((i) => !isDone(i)));
+  const instances = d.run.tasks.flatMap((t) => Array.from(leavesOf(t)).filter((i) => !isDone(i)));
   if (instances.length > 0)
     d.emit({
       type: 'TaskMarked',
-      data: { at: d.now, instances: instances.map(rangeOf), state: 'skipped', reason: 'dagrun_timeout' },
+      data: { at: d.now, instances: rangesFor(instances), state: 'skipped', reason: 'dagrun_timeout' },
     });
   d.emit({ type: 'RunFailed', data: { at: d.now, reason: 'timed_out' } });
 }
@@ -226,18 +290,18 @@ function timeOut(d: Decision): void {
 function failFast(d: Decision): void {
   const rest = d.run.tasks
     .filter((t) => t.plan.def.teardown !== true)
-    .flatMap((t) => t.instances.filter((i) => !isDone(i)));
+    .flatMap((t) => Array.from(leavesOf(t)).filter((i) => !isDone(i)));
   const running = rest.filter((i) => i.state === 'running');
   const waiting = rest.filter((i) => i.state !== 'running');
   if (running.length > 0)
     d.emit({
       type: 'TaskMarked',
-      data: { at: d.now, instances: running.map(rangeOf), state: 'failed', reason: 'fail_fast' },
+      data: { at: d.now, instances: rangesFor(running), state: 'failed', reason: 'fail_fast' },
     });
   if (waiting.length > 0)
     d.emit({
       type: 'TaskMarked',
-      data: { at: d.now, instances: waiting.map(rangeOf), state: 'skipped', reason: 'fail_fast' },
+      data: { at: d.now, instances: rangesFor(waiting), state: 'skipped', reason: 'fail_fast' },
     });
   if (rest.length > 0) settle(d);
 }
@@ -253,7 +317,6 @@ export function isDone(inst: InstanceState): boolean {
   );
 }
 
-export const rangeOf = (inst: InstanceState): InstanceRange => ({
-  taskId: inst.task.def.taskId,
-  mapIndex: inst.mapIndex,
-});
+export function rangesFor(instances: readonly InstanceState[]): readonly InstanceRange[] {
+  return rangesOf(instances.map(({ task, mapIndex }) => ({ taskId: task.def.taskId, mapIndex })));
+}

@@ -2,14 +2,16 @@ import { err, ok, type Result } from '@rondo/kernel';
 import type { BackfillRef } from '../backfill/events.ts';
 import { clearSelection, closure, type ClearScope, type TaskGraph } from '../graph/index.ts';
 import type { InstanceRange } from '../task-instance/index.ts';
-import { isDone, rangeOf } from './advance.ts';
+import { isDone, rangesFor } from './advance.ts';
 import type { Decision } from './decision.ts';
-import type { DagRunState, InstanceState } from './state.ts';
+import { sharedLevels } from './map-plan.ts';
+import { leavesOf, type DagRunState, type InstanceState } from './state.ts';
+import { leavesAt } from './tree.ts';
 
 /** A choice of task instances of a run. No `taskIds`: all tasks. */
 export interface Selection {
   readonly taskIds?: readonly string[];
-  /** `''`, `3`, `2.5`; only with one task id. */
+  /** `''`, `3`, `2.5`; only with one task id. `2` of a task with two levels: all instances under it. */
   readonly mapIndex?: string;
   readonly includeUpstream?: boolean;
   readonly includeDownstream?: boolean;
@@ -50,14 +52,22 @@ function choose(run: DagRunState, selection: Selection, spread: Spread): Result<
             downstream: selection.includeDownstream ?? false,
           },
         );
-  const named = new Set(selection.taskIds);
-  let chosen = [...tasks].flatMap((index) => run.tasks[index]!.instances);
-  if (selection.mapIndex !== undefined)
-    chosen = chosen.filter((i) => !named.has(i.task.def.taskId) || i.mapIndex.join('.') === selection.mapIndex);
+  let chosen = [...tasks].flatMap((index) => instancesOf(run, index, selection));
   if (selection.onlyFailed === true)
     chosen = chosen.filter((i) => i.state === 'failed' || i.state === 'upstream_failed');
   if (selection.onlyRunning === true) chosen = chosen.filter((i) => i.state === 'running');
   return ok(chosen);
+}
+
+/** Of the named task those under the map index; of others those that have part in the same instances of mapped groups. */
+function instancesOf(run: DagRunState, index: number, { taskIds = [], mapIndex = '' }: Selection): InstanceState[] {
+  const task = run.tasks[index]!;
+  const named = mapIndex === '' ? undefined : run.plan.indexOf.get(taskIds[0] ?? '');
+  if (named === undefined) return [...leavesOf(task)];
+  const path = mapIndex.split('.').map(Number);
+  const shared = sharedLevels(run.plan.tasks[named]!.levels, task.plan.levels);
+  if (named !== index) return [...leavesAt(task, path.slice(0, shared))];
+  return [...leavesAt(task, path)].filter((inst) => inst.mapIndex.length >= path.length);
 }
 
 function list(ids: readonly string[]): string {
@@ -73,8 +83,9 @@ export function selectNamed(run: DagRunState, selection: Selection): Result<Inst
 export function decideClear(d: Decision, selection: Selection): Result<readonly InstanceRange[]> {
   const chosen = select(d.run, selection);
   if (!chosen.ok) return chosen;
-  const instances = chosen.value.filter((i) => i.state !== 'none' && i.state !== 'restarting').map(rangeOf);
-  if (instances.length === 0) return ok([]);
+  const waiting = chosen.value.filter((i) => i.state !== 'none' && i.state !== 'restarting');
+  if (waiting.length === 0) return ok([]);
+  const instances = rangesFor(waiting);
   d.emit({ type: 'TaskCleared', data: { at: d.now, instances } });
   if (d.run.state === 'success' || d.run.state === 'failed') d.emit({ type: 'RunReopened', data: { at: d.now } });
   return ok(instances);
@@ -102,7 +113,7 @@ export function decideMark(
 ): Result<readonly InstanceRange[]> {
   const chosen = selectNamed(d.run, selection);
   if (!chosen.ok) return chosen;
-  const instances = chosen.value.filter((i) => i.state !== state).map(rangeOf);
+  const instances = rangesFor(chosen.value.filter((i) => i.state !== state));
   if (instances.length > 0) d.emit({ type: 'TaskMarked', data: { at: d.now, instances, state } });
   return ok(instances);
 }
@@ -115,7 +126,7 @@ export function decideMarkRun(
 ): Result<readonly InstanceRange[]> {
   const { run, now } = d;
   if (run.state === state) return err(`the run is ${state} already`);
-  const rest = run.tasks.flatMap((t) => t.instances.filter((i) => !isDone(i)));
+  const rest = run.tasks.flatMap((t) => Array.from(leavesOf(t)).filter((i) => !isDone(i)));
   const groups =
     state === 'success'
       ? ([['success', rest]] as const)
@@ -125,7 +136,7 @@ export function decideMarkRun(
         ] as const);
   for (const [to, instances] of groups)
     if (instances.length > 0)
-      d.emit({ type: 'TaskMarked', data: { at: now, instances: instances.map(rangeOf), state: to, reason } });
+      d.emit({ type: 'TaskMarked', data: { at: now, instances: rangesFor(instances), state: to, reason } });
   d.emit({ type: state === 'success' ? 'RunSucceeded' : 'RunFailed', data: { at: now, reason } });
-  return ok(rest.map(rangeOf));
+  return ok(rangesFor(rest));
 }

@@ -12,6 +12,8 @@ export interface DecisionContext {
   readonly paused: boolean;
   /** Most attempts of this run that are published and not yet acknowledged (I5). */
   readonly window: number;
+  /** Most instances that one mapping makes. Default 100,000. */
+  readonly maxMapLength?: number;
   /** Whether the past of a task lets it start. Absent: there is no other run. */
   readonly pastOf?: (task: TaskPlan) => PastVerdict;
 }

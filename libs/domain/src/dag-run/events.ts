@@ -68,6 +68,8 @@ export type DagRunEvent =
         readonly skip?: SkipDecision;
         /** Position of the event that ended its wait (I6). */
         readonly consumed?: number;
+        /** Of what something is mapped over, by `JSON.stringify` of its path in the return value. */
+        readonly lengths?: Readonly<Record<string, number>>;
         /** The worker must run it apart: no child of the attempt is left (a task that waited for a run it triggered). */
         readonly callback?: 'onSuccess';
         readonly rendered?: JsonObject;
@@ -145,6 +147,18 @@ export type DagRunEvent =
   | {
       readonly type: 'TaskRemoved';
       readonly data: { readonly at: number; readonly instances: readonly InstanceRange[]; readonly reason: string };
+    }
+  /** A task or a group was mapped: under the path there are `length` instances now of each task that it maps. */
+  | {
+      readonly type: 'TaskMapped';
+      readonly data: {
+        readonly at: number;
+        /** The task or group with the expansion. */
+        readonly scope: string;
+        /** The instance of the groups around it. */
+        readonly mapIndex: MapIndex;
+        readonly length: number;
+      };
     }
   | {
       readonly type: 'TaskCleared';

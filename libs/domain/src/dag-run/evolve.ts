@@ -3,10 +3,13 @@ import { pathsOf, type InstanceRange, type SkipDecision } from '../task-instance
 import { skipsOf } from '../graph/index.ts';
 import type { AttemptKey, DagRunEvent } from './events.ts';
 import { grant } from './retry-policy.ts';
-import { findInstance, look, type DagRunState, type InstanceState } from './state.ts';
 import { retriesOf, setHold, setPriority, setRetries } from './hold.ts';
-import { setCallback, setOpen, transition } from './transitions.ts';
 import { foldDeferred, foldRescheduled, foldResponse, foldResumed } from './waits-fold.ts';
+import { sharedLevels } from './map-plan.ts';
+import { evolveMapped } from './mapping.ts';
+import { findInstance, leavesOf, look, type DagRunState, type InstanceState } from './state.ts';
+import { setCallback, setOpen, transition } from './transitions.ts';
+import { isNode, placeAt, type MapNode } from './tree.ts';
 
 /**
  * Folds one event into the state, in place: the same function builds the state from history and moves it after a
@@ -65,6 +68,9 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
     case 'TaskRemoved':
       bulk(run, event.data.instances, (inst) => transition(run, inst, 'removed'));
       return;
+    case 'TaskMapped':
+      evolveMapped(run, event.data.scope, event.data.mapIndex, event.data.length);
+      return;
     case 'TaskCleared':
       bulk(run, event.data.instances, (inst) => clear(run, inst));
       run.failing = false;
@@ -122,7 +128,7 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
       return;
     case 'TaskSucceeded':
       setOpen(run, inst, false);
-      if (inst.task.feeds) inst.output = event.data.xcoms?.['return_value'];
+      keepOutput(inst, event.data);
       setCallback(run, inst, event.data.callback);
       forgetSkips(run, inst);
       if (event.data.skip !== undefined) rememberSkips(run, inst, event.data.skip);
@@ -213,6 +219,16 @@ function clear(run: DagRunState, inst: InstanceState): void {
   forgetSkips(run, inst);
   // I3: an instance whose attempt is still open waits for its end.
   transition(run, inst, inst.open ? 'restarting' : 'none');
+  inst.pushed = false;
+  inst.lengths = undefined;
+}
+
+/** What of a success others go on with: the value, if it is one that an assignment carries, and how long it is. */
+function keepOutput(inst: InstanceState, data: Extract<AttemptEvent, { type: 'TaskSucceeded' }>['data']): void {
+  const value = data.xcoms?.['return_value'];
+  inst.pushed = value !== undefined;
+  inst.lengths = data.lengths;
+  if (inst.task.feeds) inst.output = value;
 }
 
 function restart(run: DagRunState, inst: InstanceState): void {
@@ -223,26 +239,32 @@ function restart(run: DagRunState, inst: InstanceState): void {
 /** The decision of a branch or short-circuit holds until the task that made it is cleared. */
 function rememberSkips(run: DagRunState, inst: InstanceState, skip: SkipDecision): void {
   inst.skips = skipsOf(run.plan.graph, inst.task.index, skip);
-  vote(run, inst.skips, 1);
+  vote(run, inst, inst.skips, 1);
 }
 
 function forgetSkips(run: DagRunState, inst: InstanceState): void {
   if (inst.skips === undefined) return;
-  vote(run, inst.skips, -1);
+  vote(run, inst, inst.skips, -1);
   inst.skips = undefined;
 }
 
-function vote(run: DagRunState, tasks: readonly number[], by: 1 | -1): void {
-  for (const index of tasks)
-    for (const below of run.tasks[index]!.instances) {
-      below.skipVotes += by;
-      look(run, below);
-    }
+/** Of a mapped group, only what has the index of the instance that decided. */
+function vote(run: DagRunState, by: InstanceState, tasks: readonly number[], vote: 1 | -1): void {
+  const count = (at: MapNode | InstanceState): void => {
+    at.skipVotes += vote;
+    if (isNode(at)) at.children.forEach(count);
+    else look(run, at);
+  };
+  for (const index of tasks) {
+    const shared = sharedLevels(by.task.levels, run.plan.tasks[index]!.levels);
+    const place = placeAt(run.tasks[index]!, by.mapIndex, Math.min(shared, by.mapIndex.length));
+    if (place !== undefined) count(place);
+  }
 }
 
 /** After a pause of the whole run everything without a status is looked at again. */
 function relook(run: DagRunState): void {
-  for (const task of run.tasks) for (const inst of task.instances) look(run, inst);
+  for (const task of run.tasks) for (const inst of leavesOf(task)) look(run, inst);
 }
 
 function bulk(run: DagRunState, ranges: readonly InstanceRange[], each: (inst: InstanceState) => void): void {

@@ -25,7 +25,7 @@ export interface Reason {
 /** Every rule between an instance and its next attempt, from the predicates that decide. */
 export function explain(run: DagRunState, inst: InstanceState, context: DecisionContext): readonly Reason[] {
   const limit = run.plan.definition.maxActiveTasks;
-  const upstream = upstreamOf(run, inst);
+  const upstream = upstreamOf(inst);
   const verdict = evaluateUpstream(upstream);
   const due = inst.wakeAt === undefined || inst.wakeAt <= context.now;
   const reasons: Reason[] = [

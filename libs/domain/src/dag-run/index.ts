@@ -11,5 +11,16 @@ export { compilePlan, type RunPlan, type TaskPlan } from './plan.ts';
 export { grantedTo } from './retry-policy.ts';
 export { decideReport, decideTriggered, keyOf, type RunReport, type TriggerAnswer } from './report.ts';
 export { decideXCom, type XComChange } from './xcom.ts';
-export { findInstance, initialRun, leavesOf, type DagRunState, type InstanceState, type TaskRuntime } from './state.ts';
 export { decideWaited } from './waits.ts';
+export { compileMapping, type MapScope } from './map-plan.ts';
+export { DEFAULT_MAX_MAP_LENGTH, inputOf } from './mapping.ts';
+export { leavesAt } from './tree.ts';
+export {
+  findInstance,
+  initialRun,
+  isPlaceholder,
+  leavesOf,
+  type DagRunState,
+  type InstanceState,
+  type TaskRuntime,
+} from './state.ts';

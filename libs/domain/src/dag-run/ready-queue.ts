@@ -1,5 +1,6 @@
 import { Heap } from './heap.ts';
 import type { InstanceState } from './state.ts';
+import { isBefore } from './tree.ts';
 
 /**
  * Instances whose rules are met, best first: effective priority weight, then the order of declaration, then the map index.
@@ -63,5 +64,5 @@ function before(a: InstanceState, b: InstanceState): boolean {
   const [priorityOfA, priorityOfB] = [priorityOf(a), priorityOf(b)];
   if (priorityOfA !== priorityOfB) return priorityOfA > priorityOfB;
   if (a.task.index !== b.task.index) return a.task.index < b.task.index;
-  return a.slot < b.slot;
+  return isBefore(a, b);
 }

@@ -7,6 +7,7 @@ import type { Decision } from './decision.ts';
 import { deferred } from './defer.ts';
 import type { AttemptKey } from './events.ts';
 import { grantOf, judgeTry } from './retry-policy.ts';
+import { DEFAULT_MAX_MAP_LENGTH } from './mapping.ts';
 import { findInstance, type InstanceState } from './state.ts';
 
 /** What a gateway or worker says of an attempt; each is complete in itself, so that one may stand for the earlier ones. */
@@ -124,7 +125,13 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
         fail(d, inst, at, { kind: 'branch', message: skip.error }, { retryable: true, rendered, callbacksRan: false });
         return;
       }
+      const tooLong = overLimit(d, outcome.lengths);
+      if (tooLong !== undefined) {
+        fail(d, inst, at, { kind: 'mapping', message: tooLong }, { retryable: true, rendered, callbacksRan: false });
+        return;
+      }
       const decided = skip.value === undefined ? {} : { skip: skip.value };
+      const lengths = outcome.lengths === undefined ? {} : { lengths: outcome.lengths };
       d.emit({
         type: 'TaskSucceeded',
         data: {
@@ -132,6 +139,7 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
           at,
           ...xcomsOf(outcome.xcoms),
           ...decided,
+          ...lengths,
           ...rendered,
           ...updatesOf(d, outcome.assets),
         },
@@ -180,6 +188,15 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
     default:
       assertNever(outcome, 'outcome');
   }
+}
+
+/** A value that is too long to be mapped over is the fault of the task that returned it (§7). */
+function overLimit({ context }: Decision, lengths: Readonly<Record<string, number>> | undefined): string | undefined {
+  const limit = context.maxMapLength ?? DEFAULT_MAX_MAP_LENGTH;
+  for (const [path, length] of Object.entries(lengths ?? {}))
+    if (length > limit)
+      return `the task returned ${length} elements to be mapped over${path === '[]' ? '' : ` at ${path}`}; allowed are ${limit} (maxMapLength)`;
+  return undefined;
 }
 
 /** Groups become their roots; an id that the DAG does not have is a failure of the task. */

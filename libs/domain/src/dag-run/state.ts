@@ -4,7 +4,6 @@ import { Heap } from './heap.ts';
 import { PastWaits } from './past-waits.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { WakeQueue } from './wake-queue.ts';
-import { newUpstreamCounts, type UpstreamCounts } from '../trigger-rule/index.ts';
 import type { AttemptOverrides } from '../retry/index.ts';
 import {
   UNMAPPED,
@@ -31,13 +30,16 @@ export interface Deferral {
   /** Position of the last event that ended a wait of this try (I6): later waits of the try go on after it. */
   readonly consumed?: number;
 }
+import { recount } from './gates.ts';
+import { isNode, leavesUnder, newGate, placeAt, type Gate, type MapNode } from './tree.ts';
 
 /** One task instance of the run. What is marked derived can be told from the rest and from the plan. */
 export interface InstanceState {
   readonly task: TaskPlan;
+  /** Shorter than the task has levels: it stands for instances that are not mapped yet, and never runs. */
   readonly mapIndex: MapIndex;
-  /** Place among the task's instances; 0 for one that is not mapped. */
-  readonly slot: number;
+  readonly parent: MapNode | undefined;
+  gate: Gate;
   state: TaskState;
   /** 0 before the first try; grows when the instance is scheduled. */
   tryNumber: number;
@@ -69,6 +71,10 @@ export interface InstanceState {
   ruleUses: ReadonlyMap<number, number> | undefined;
   /** What a rule of the retry policy gives the next tries. */
   overrides: AttemptOverrides | undefined;
+  /** Its last success returned a value. */
+  pushed: boolean;
+  /** Of what is mapped over in its return value. */
+  lengths: Readonly<Record<string, number>> | undefined;
   /** A callback that the worker must run apart, because its attempt's child is gone. */
   callback: 'onFailure' | 'onRetry' | 'onSuccess' | 'onSkipped' | undefined;
   /** Not to be published until it is released. */
@@ -82,16 +88,16 @@ export interface InstanceState {
   inHeap: boolean;
   /** Derived: in the list of instances to look at again. */
   dirty: boolean;
+  /** It was mapped: its instances stand in its place. */
+  gone: boolean;
 }
 
-/** A task in the run: its instances, and what is counted once for all of them. */
+/** A task in the run: its instances as a tree by map index, and what is counted once for all of them. */
 export interface TaskRuntime {
   readonly plan: TaskPlan;
-  readonly instances: InstanceState[];
-  /** Derived: direct upstream instances by state; kept up to date edge by edge, never recounted. */
-  readonly counts: UpstreamCounts;
-  /** Derived: the same over the setups further up that must have succeeded. */
-  readonly setups: UpstreamCounts;
+  root: MapNode | InstanceState;
+  /** Derived: how many instances it has. */
+  size: number;
   /** Derived: its own instances that are success or skipped. */
   passed: number;
 }
@@ -127,7 +133,9 @@ export interface DagRunState {
   holds: number;
   /** A task that is no teardown has failed since the last clear (fail-fast looks at it). */
   failing: boolean;
-  readonly dirty: Heap<InstanceState>;
+  readonly dirty: Heap<InstanceState | Gate>;
+  /** Places whose sources have come to another length, perhaps. */
+  remap: { readonly scope: number; readonly path: MapIndex }[];
   /** Instances that need no child, held back by a pause; looked at again when it is over. */
   held: InstanceState[];
   readonly ready: ReadyQueue;
@@ -139,14 +147,8 @@ export interface DagRunState {
 /** The state before the first event: every instance without a status, every one to be looked at. */
 export function initialRun(plan: RunPlan): DagRunState {
   const tasks = plan.tasks.map((task): TaskRuntime => {
-    const directSetups = task.upstream.reduce((n, up) => n + (plan.tasks[up]!.def.setup === true ? 1 : 0), 0);
-    return {
-      plan: task,
-      instances: [newInstance(task, UNMAPPED, 0)],
-      counts: newUpstreamCounts(task.upstream.length, directSetups),
-      setups: newUpstreamCounts(task.indirectSetups.length),
-      passed: 0,
-    };
+    const root = newInstance(task, UNMAPPED, undefined);
+    return { plan: task, root, size: 1, passed: 0 };
   });
   const state: DagRunState = {
     plan,
@@ -168,14 +170,18 @@ export function initialRun(plan: RunPlan): DagRunState {
     callbacks: 0,
     holds: 0,
     failing: false,
-    dirty: new Heap<InstanceState>(isHigher),
+    dirty: new Heap<InstanceState | Gate>(isHigher),
+    remap: [],
     held: [],
     ready: new ReadyQueue(),
     wake: new WakeQueue(),
     past: new PastWaits(),
   };
-  for (const task of tasks)
-    if (task.plan.upstream.length === 0 || canFireEarly(task.plan)) look(state, task.instances[0]!);
+  for (const { plan: task, root } of tasks) {
+    if (isNode(root)) continue;
+    recount(tasks, root.gate);
+    if (task.upstream.length === 0 || task.levels.length > 0 || canFireEarly(task)) look(state, root);
+  }
   return state;
 }
 
@@ -183,18 +189,25 @@ export function initialRun(plan: RunPlan): DagRunState {
  * A rule is checked when everything above has settled: what a decision comes to is the same in whatever order its instances
  * were put on the list, also after a restart in the middle.
  */
-const isHigher = (a: InstanceState, b: InstanceState): boolean => a.task.rank < b.task.rank;
+const isHigher = (a: InstanceState | Gate, b: InstanceState | Gate): boolean => a.task.rank < b.task.rank;
 
 /** A task with upstreams is looked at when one of them changes; `always` waits for none. */
 function canFireEarly(task: TaskPlan): boolean {
   return task.def.triggerRule === 'always';
 }
 
-function newInstance(task: TaskPlan, mapIndex: MapIndex, slot: number): InstanceState {
-  return {
+/** An instance without a status. `gate`: that of the instances around it; default one of its own, not counted yet. */
+export function newInstance(
+  task: TaskPlan,
+  mapIndex: MapIndex,
+  parent: MapNode | undefined,
+  gate?: Gate,
+): InstanceState {
+  const inst: Omit<InstanceState, 'gate'> & { gate: Gate | undefined } = {
     task,
     mapIndex,
-    slot,
+    parent,
+    gate,
     state: 'none',
     tryNumber: 0,
     maxTries: task.def.retries,
@@ -212,6 +225,8 @@ function newInstance(task: TaskPlan, mapIndex: MapIndex, slot: number): Instance
     output: undefined,
     ruleUses: undefined,
     overrides: undefined,
+    pushed: false,
+    lengths: undefined,
     callback: undefined,
     onHold: false,
     priority: undefined,
@@ -219,7 +234,10 @@ function newInstance(task: TaskPlan, mapIndex: MapIndex, slot: number): Instance
     ready: false,
     inHeap: false,
     dirty: false,
+    gone: false,
   };
+  inst.gate ??= newGate(task, inst as InstanceState);
+  return inst as InstanceState;
 }
 
 export function isSchedulable(state: TaskState): boolean {
@@ -233,18 +251,29 @@ export function look(state: DagRunState, inst: InstanceState): void {
   state.dirty.push(inst);
 }
 
+/** The upstream of the gate's instances has changed: they are looked at if that makes a difference. */
+export function lookGate(state: DagRunState, gate: Gate): void {
+  if (!isNode(gate.node)) {
+    look(state, gate.node);
+    return;
+  }
+  if (gate.dirty) return;
+  gate.dirty = true;
+  state.dirty.push(gate);
+}
+
 /** The task's instances, in the order of their map indexes. */
 export function leavesOf(task: TaskRuntime): Iterable<InstanceState> {
-  return task.instances;
+  return isNode(task.root) ? leavesUnder(task.root) : [task.root];
 }
+
+/** The task stands for its instances that are not mapped yet. */
+export const isPlaceholder = (inst: InstanceState): boolean => inst.mapIndex.length < inst.task.levels.length;
 
 /** The instance with this task id and map index; undefined when the run has none. */
 export function findInstance(state: DagRunState, taskId: string, mapIndex: MapIndex): InstanceState | undefined {
   const index = state.plan.indexOf.get(taskId);
   if (index === undefined) return undefined;
-  const { instances } = state.tasks[index]!;
-  if (mapIndex.length === 0) return instances[0]?.mapIndex.length === 0 ? instances[0] : undefined;
-  return instances.find(
-    (i) => i.mapIndex.length === mapIndex.length && i.mapIndex.every((n, at) => n === mapIndex[at]),
-  );
+  const at = placeAt(state.tasks[index]!, mapIndex);
+  return at === undefined || isNode(at) || at.mapIndex.length !== mapIndex.length ? undefined : at;
 }

@@ -1,6 +1,8 @@
-import { countUpstream } from '../trigger-rule/index.ts';
+import { countUpstream, type UpstreamCounts } from '../trigger-rule/index.ts';
 import { hasOpenAttempt, isTerminal, type TaskState } from '../task-instance/index.ts';
-import { look, type DagRunState, type InstanceState } from './state.ts';
+import { sourceMoved } from './mapping.ts';
+import { look, lookGate, type DagRunState, type InstanceState } from './state.ts';
+import { gatesAt } from './tree.ts';
 
 /**
  * Moves an instance to a state and every derived counter with it. The work is proportional to the edges of the instance:
@@ -23,8 +25,22 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
     inst.waitFor = undefined;
     inst.deferral = undefined;
   }
-  if (was || is) tellNeighbours(run, inst, was ? from : undefined, is ? to : undefined);
+  if (was || is) {
+    tallyUp(inst, was ? from : undefined, is ? to : undefined);
+    tellNeighbours(run, inst, was ? from : undefined, is ? to : undefined);
+    if (inst.task.mapsInto.length > 0) sourceMoved(run, inst);
+  }
   look(run, inst);
+}
+
+/** The places above the instance count it, so that whatever is mapped later can be counted without a walk. */
+function tallyUp(inst: InstanceState, from: TaskState | undefined, to: TaskState | undefined): void {
+  const outputs = inst.pushed ? (to === 'success' ? 1 : 0) - (from === 'success' ? 1 : 0) : 0;
+  for (let at = inst.parent; at !== undefined; at = at.parent) {
+    if (from !== undefined) countUpstream(at.tally, from, false, -1);
+    if (to !== undefined) countUpstream(at.tally, to, false, 1);
+    at.outputs += outputs;
+  }
 }
 
 /** What the next run's past counts as done well. */
@@ -47,19 +63,21 @@ function tellNeighbours(
   from: TaskState | undefined,
   to: TaskState | undefined,
 ): void {
-  const setup = inst.task.def.setup === true;
-  for (const down of inst.task.downstream) {
-    const task = run.tasks[down]!;
-    if (from !== undefined) countUpstream(task.counts, from, setup, -1);
-    if (to !== undefined) countUpstream(task.counts, to, setup, 1);
-    for (const below of task.instances) look(run, below);
-  }
-  for (const work of inst.task.indirectWork) {
-    const task = run.tasks[work]!;
-    if (from !== undefined) countUpstream(task.setups, from, false, -1);
-    if (to !== undefined) countUpstream(task.setups, to, false, 1);
-    for (const below of task.instances) look(run, below);
-  }
+  const { task, mapIndex } = inst;
+  const setup = task.def.setup === true;
+  const tell = (index: number, shared: number, counts: 'counts' | 'setups'): void => {
+    for (const gate of gatesAt(run.tasks[index]!, mapIndex, Math.min(shared, mapIndex.length))) {
+      move(gate[counts], counts === 'counts' && setup, from, to);
+      lookGate(run, gate);
+    }
+  };
+  for (const [at, down] of task.downstream.entries()) tell(down, task.shared.downstream[at]!, 'counts');
+  for (const [at, work] of task.indirectWork.entries()) tell(work, task.shared.work[at]!, 'setups');
+}
+
+function move(counts: UpstreamCounts, setup: boolean, from: TaskState | undefined, to: TaskState | undefined): void {
+  if (from !== undefined) countUpstream(counts, from, setup, -1);
+  if (to !== undefined) countUpstream(counts, to, setup, 1);
 }
 
 /** An attempt was published for the instance, or its attempt has ended. */

@@ -77,6 +77,6 @@ function taskIn(dag: DagState, run: DatedRun, taskId: string, openRun: OpenRuns)
   if (open === undefined) return 'unmet';
   const index = open.plan.indexOf.get(taskId);
   const found = index === undefined ? undefined : open.tasks[index]!;
-  if (found === undefined || found.instances.length === 0) return 'absent';
-  return found.passed === found.instances.length ? 'passed' : 'unmet';
+  if (found === undefined) return 'absent';
+  return found.passed === found.size ? 'passed' : 'unmet';
 }

@@ -24,7 +24,7 @@ export function summarise(run: DagRunState, revision: number, newest: RunPlan | 
   const { plan } = run;
   if (!plan.asksPast && newest?.asksPast !== true) return undefined;
   const asked = new Set([...askedOf(plan), ...(newest === undefined ? [] : askedOf(newest))]);
-  const unmet = run.tasks.filter((task) => task.passed < task.instances.length).map((task) => task.plan.def.taskId);
+  const unmet = run.tasks.filter((task) => task.passed < task.size).map((task) => task.plan.def.taskId);
   const absent =
     newest === undefined || newest === plan
       ? []

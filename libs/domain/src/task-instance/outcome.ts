@@ -16,6 +16,7 @@ export interface TaskError {
     | 'lost'
     | 'branch'
     | 'trigger'
+    | 'mapping'
     | 'marked';
   /** The class of the thrown error, e.g. `TypeError`. */
   readonly type?: string;

@@ -13,7 +13,9 @@ import {
   explain,
   findInstance,
   initialRun,
+  instanceKey,
   isTerminal,
+  leavesOf,
   nextWake,
   type AttemptRef,
   type DagDefinition,
@@ -121,9 +123,11 @@ export class RunHarness {
     return timeout === undefined ? {} : { deadline: this.now + timeout };
   }
 
-  instance(taskId: string): InstanceState {
-    const found = findInstance(this.run, taskId, []);
-    if (found === undefined) throw new Error(`no task '${taskId}'`);
+  /** By name: `a`, `a[2]`, `a[2.5]`. */
+  instance(name: string): InstanceState {
+    const [, taskId, path] = /^([^[]+)(?:\[([\d.]+)\])?$/.exec(name)!;
+    const found = findInstance(this.run, taskId!, path === undefined ? [] : path.split('.').map(Number));
+    if (found === undefined) throw new Error(`no task instance '${name}'`);
     return found;
   }
 
@@ -150,10 +154,11 @@ export class RunHarness {
   }
 
   /** The attempt that the instance is at. */
-  attempt(taskId: string): AttemptRef {
-    const { mapIndex, tryNumber, leg } = this.instance(taskId);
+  attempt(name: string): AttemptRef {
+    const { task, mapIndex, tryNumber, leg } = this.instance(name);
     const { dagId } = this.plan.definition;
-    return { dagId, runId: this.run.started?.runId ?? 'run', taskId, mapIndex, tryNumber, leg };
+    const runId = this.run.started?.runId ?? 'run';
+    return { dagId, runId, taskId: task.def.taskId, mapIndex, tryNumber, leg };
   }
 
   report(report: RunReport): boolean {
@@ -221,7 +226,7 @@ export class RunHarness {
 
   /** Instances whose attempt is open, in the order of their tasks. */
   get openInstances(): readonly InstanceState[] {
-    return this.run.tasks.flatMap((task) => task.instances.filter((i) => i.open));
+    return this.run.tasks.flatMap((task) => [...leavesOf(task)].filter((i) => i.open));
   }
 
   /**
@@ -232,8 +237,8 @@ export class RunHarness {
     for (let steps = 0; steps < 100_000; steps++) {
       const open = this.openInstances[0];
       if (open !== undefined) {
-        const { taskId } = open.task.def;
-        this.finish(taskId, typeof outcome === 'function' ? outcome(taskId, this.attempt(taskId)) : outcome);
+        const name = instanceKey(open.task.def.taskId, open.mapIndex);
+        this.finish(name, typeof outcome === 'function' ? outcome(name, this.attempt(name)) : outcome);
         continue;
       }
       const wake = nextWake({ run: this.run });
@@ -250,7 +255,7 @@ export class RunHarness {
   /** Instances in no terminal state, by task id. */
   get unfinished(): readonly string[] {
     return this.run.tasks.flatMap((task) =>
-      task.instances.filter((i) => !isTerminal(i.state)).map(() => task.plan.def.taskId),
+      [...leavesOf(task)].filter((i) => !isTerminal(i.state)).map(() => task.plan.def.taskId),
     );
   }
 

@@ -1,4 +1,4 @@
-import type { DagRunState, InstanceState } from '@rondo/domain';
+import { leavesOf, type DagRunState, type InstanceState } from '@rondo/domain';
 
 const nameOf = (inst: InstanceState): string =>
   inst.mapIndex.length === 0 ? inst.task.def.taskId : `${inst.task.def.taskId}[${inst.mapIndex.join('.')}]`;
@@ -7,7 +7,9 @@ function instanceView(inst: InstanceState) {
   const {
     task: _task,
     mapIndex: _mapIndex,
-    slot: _slot,
+    parent: _parent,
+    gate: _gate,
+    gone: _gone,
     ready: _ready,
     inHeap: _inHeap,
     dirty: _dirty,
@@ -22,13 +24,25 @@ function instanceView(inst: InstanceState) {
  * instances to look at, and the queues.
  */
 export function viewOf(run: DagRunState) {
-  const { plan: _plan, tasks, dirty: _dirty, held: _held, ready: _ready, wake: _wake, past: _past, ...fields } = run;
+  const {
+    plan: _plan,
+    tasks,
+    dirty: _dirty,
+    held: _held,
+    ready: _ready,
+    wake: _wake,
+    past: _past,
+    remap: _remap,
+    ...fields
+  } = run;
+  const instances = tasks.flatMap((task) => [...leavesOf(task)]);
   return {
     ...fields,
     counts: Object.fromEntries(
-      tasks.map((task) => [task.plan.def.taskId, { direct: { ...task.counts }, setups: { ...task.setups } }]),
+      instances.map((i) => [nameOf(i), { direct: { ...i.gate.counts }, setups: { ...i.gate.setups } }]),
     ),
-    instances: Object.fromEntries(tasks.flatMap((task) => task.instances.map((i) => [nameOf(i), instanceView(i)]))),
+    sizes: Object.fromEntries(tasks.map((task) => [task.plan.def.taskId, [task.size, task.passed]])),
+    instances: Object.fromEntries(instances.map((i) => [nameOf(i), instanceView(i)])),
   };
 }
 
@@ -37,12 +51,12 @@ export type RunView = ReturnType<typeof viewOf>;
 /** Task instances that wait for nothing but a slot, by name, sorted. */
 export function readyOf(run: DagRunState): string[] {
   return run.tasks
-    .flatMap((task) => task.instances.filter((i) => i.ready))
+    .flatMap((task) => [...leavesOf(task)].filter((i) => i.ready))
     .map(nameOf)
     .sort();
 }
 
 /** State of each instance by name: what most tests ask for. */
 export function statesOf(run: DagRunState): Record<string, string> {
-  return Object.fromEntries(run.tasks.flatMap((task) => task.instances.map((i) => [nameOf(i), i.state])));
+  return Object.fromEntries(run.tasks.flatMap((task) => [...leavesOf(task)].map((i) => [nameOf(i), i.state])));
 }
