@@ -52,7 +52,8 @@ function choose(run: DagRunState, selection: Selection, spread: Spread): Result<
             downstream: selection.includeDownstream ?? false,
           },
         );
-  let chosen = [...tasks].flatMap((index) => instancesOf(run, index, selection));
+  // What was removed is no instance of the run any more.
+  let chosen = [...tasks].flatMap((index) => instancesOf(run, index, selection)).filter((i) => i.state !== 'removed');
   if (selection.onlyFailed === true)
     chosen = chosen.filter((i) => i.state === 'failed' || i.state === 'upstream_failed');
   if (selection.onlyRunning === true) chosen = chosen.filter((i) => i.state === 'running');

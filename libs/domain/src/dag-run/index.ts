@@ -13,7 +13,7 @@ export { decideReport, decideTriggered, keyOf, type RunReport, type TriggerAnswe
 export { decideXCom, type XComChange } from './xcom.ts';
 export { decideWaited } from './waits.ts';
 export { compileMapping, type MapScope } from './map-plan.ts';
-export { DEFAULT_MAX_MAP_LENGTH, inputOf } from './mapping.ts';
+export { DEFAULT_MAX_MAP_LENGTH, inputOf } from './lengths.ts';
 export { leavesAt } from './tree.ts';
 export {
   findInstance,

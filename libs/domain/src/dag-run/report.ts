@@ -7,7 +7,7 @@ import type { Decision } from './decision.ts';
 import { deferred } from './defer.ts';
 import type { AttemptKey } from './events.ts';
 import { grantOf, judgeTry } from './retry-policy.ts';
-import { DEFAULT_MAX_MAP_LENGTH } from './mapping.ts';
+import { DEFAULT_MAX_MAP_LENGTH } from './lengths.ts';
 import { findInstance, type InstanceState } from './state.ts';
 
 /** What a gateway or worker says of an attempt; each is complete in itself, so that one may stand for the earlier ones. */

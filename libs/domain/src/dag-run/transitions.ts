@@ -1,6 +1,6 @@
 import { countUpstream, type UpstreamCounts } from '../trigger-rule/index.ts';
 import { hasOpenAttempt, isTerminal, type TaskState } from '../task-instance/index.ts';
-import { sourceMoved } from './mapping.ts';
+import { sourceMoved } from './lengths.ts';
 import { look, lookGate, type DagRunState, type InstanceState } from './state.ts';
 import { gatesAt } from './tree.ts';
 
