@@ -1,3 +1,4 @@
+import { findInstance } from '../index.ts';
 import { dagDefinition, HARNESS_START, RunHarness, type Outcome, type TaskSpec } from '@rondo/testing';
 
 const task = (change: Partial<TaskSpec> = {}) =>
@@ -69,7 +70,7 @@ describe('a retry policy', () => {
     run.finish('a', killed);
     const expected = { pool: 'large', resources: { memory: '16g' } };
     expect(run.instance('a').overrides).toEqual(expected);
-    expect(run.replay().tasks[0]!.instances[0]).toMatchObject({ overrides: expected, ruleUses: new Map([[0, 2]]) });
+    expect(findInstance(run.replay(), 'a', [])).toMatchObject({ overrides: expected, ruleUses: new Map([[0, 2]]) });
     run.clear('a');
     expect(run.instance('a').overrides).toBeUndefined();
   });
