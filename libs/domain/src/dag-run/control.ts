@@ -102,7 +102,7 @@ export function decideBackfill(d: Decision, backfill: BackfillRef, only: readonl
   const taskIds = only?.filter((id) => d.run.plan.indexOf.has(id));
   const chosen = choose(d.run, taskIds === undefined ? {} : { taskIds }, markSelection);
   const instances = chosen.ok ? chosen.value.filter((i) => i.state !== 'none' && i.state !== 'restarting') : [];
-  if (instances.length > 0) d.emit({ type: 'TaskCleared', data: { at: d.now, instances: instances.map(rangeOf) } });
+  if (instances.length > 0) d.emit({ type: 'TaskCleared', data: { at: d.now, instances: rangesFor(instances) } });
   d.emit({ type: 'RunReopened', data: { at: d.now, backfill } });
 }
 
