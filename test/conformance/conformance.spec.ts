@@ -19,6 +19,7 @@ const GROUPS = [
   'template',
   'clear',
   'pool_selection',
+  'asset_expression',
 ];
 
 const casesOf = (file: string): readonly Case[] => readCases(readFileSync(file, 'utf8'));

@@ -94,6 +94,31 @@ const MUTATIONS: readonly Mutation[] = [
     fails: 'pool_selection/a smaller one',
   },
   { file: 'schedule/parse.ts', from: "'0 0 1 */3 *'", to: "'0 0 1 */4 *'", fails: 'cron_presets/quarterly' },
+  {
+    file: 'asset/condition.ts',
+    from: 'left.kind === kind ? [...left.of, right]',
+    to: 'right.kind === kind ? [left, ...right.of]',
+    fails: 'asset_expression/the right operand',
+  },
+  {
+    file: 'asset/condition.ts',
+    from: 'expression.of.every',
+    to: 'expression.of.some',
+    fails: 'asset_expression/all of',
+  },
+  {
+    file: 'asset/condition.ts',
+    from: 'expression.of.some',
+    to: 'expression.of.every',
+    fails: 'asset_expression/any of',
+  },
+  { file: 'asset/asset.ts', from: "path[end - 1] === '/'", to: 'end < 0', fails: 'asset_expression/a URI has' },
+  {
+    file: 'asset/asset.ts',
+    from: 'const hadPassword = at >= 0 &&',
+    to: 'const hadPassword = false &&',
+    fails: 'asset_expression/a password',
+  },
 ];
 
 describe('a change to the domain that is wrong makes a case fail', () => {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Inexpressible, type Case, type GroupMapping } from './case.ts';
+import { assetExpression } from './groups/asset-expression.ts';
 import { backoff } from './groups/backoff.ts';
 import { branchSkip } from './groups/branch-skip.ts';
 import { clear } from './groups/clear.ts';
@@ -24,6 +25,7 @@ const GROUPS: Readonly<Record<string, GroupMapping>> = {
   clear,
   weight_rule: weightRule,
   pool_selection: poolSelection,
+  asset_expression: assetExpression,
 };
 
 export type CaseResult =

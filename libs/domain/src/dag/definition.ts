@@ -132,13 +132,16 @@ export interface TaskDefinition {
   readonly inputs: readonly string[];
   readonly templateFields: readonly string[];
   /** What the task updates when it succeeds, and what it reads. */
-  readonly outlets?: readonly AssetLeaf[];
-  readonly inlets?: readonly AssetLeaf[];
+  readonly outlets?: readonly OutletDefinition[];
+  readonly inlets?: readonly OutletDefinition[];
   /** The operator's arguments as far as they are JSON, for people to read; functions appear as `"<function>"`. */
   readonly args: JsonObject;
   /** 1-based line of the task's construction in `file`, where known. */
   readonly line?: number;
 }
+
+/** `extra`: what is to be known about the asset. */
+export type OutletDefinition = AssetLeaf & { readonly extra?: Json };
 
 export type TaskCallback = 'onExecute' | 'onSuccess' | 'onFailure' | 'onRetry' | 'onSkipped';
 

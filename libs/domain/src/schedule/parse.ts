@@ -3,7 +3,8 @@ import { assetLeaves, assetsOf, type AssetExpression } from '../asset/index.ts';
 import { cronTicks } from './cron.ts';
 import { parseCron } from './cron-fields.ts';
 import { describeSchedule } from './describe.ts';
-import type { RunImmediately, TimetableSpec } from './types.ts';
+import { mapPartitionKey, PARTITION_MAPPERS } from './partition.ts';
+import type { PartitionMapperSpec, RunImmediately, TimetableSpec } from './types.ts';
 import { isTimeZone } from './wall-time.ts';
 
 export const CRON_PRESETS: Readonly<Record<string, string>> = {
@@ -177,8 +178,14 @@ export function validateTimetable(spec: TimetableSpec): Result<TimetableSpec> {
       return Number.isFinite(spec.deltaMs) && spec.deltaMs > 0 ? ok(spec) : err(notPositive(`${spec.deltaMs} ms`));
     case 'events':
       return ok(spec);
-    case 'asset':
+    case 'asset': {
+      const { mapping, byAsset = {} } = spec.partitions ?? {};
+      for (const each of [mapping ?? [], Object.values(byAsset)].flat()) {
+        const mapped = validateMapping(each);
+        if (!mapped.ok) return mapped;
+      }
       return validateAssets(spec, spec.assets);
+    }
     case 'asset_or_time': {
       const time = validateTimetable(spec.timetable);
       if (!time.ok) return time;
@@ -215,4 +222,11 @@ function validateAssets(spec: TimetableSpec, condition: AssetExpression): Result
       `the asset condition has ${bytes} bytes of JSON; allowed are ${CONDITION_BYTES}: wait for fewer assets, or for an alias`,
     );
   return ok(spec);
+}
+
+function validateMapping({ mapper, ...mapping }: PartitionMapperSpec): Result<unknown> {
+  if (!PARTITION_MAPPERS.includes(mapper))
+    return err(`partition mapper ${JSON.stringify(mapper)} is not known; allowed: ${PARTITION_MAPPERS.join(', ')}`);
+  const { inputFormat: _, ...rest } = mapping;
+  return mapPartitionKey(mapper, '2000-01-01T00:00:00', rest);
 }

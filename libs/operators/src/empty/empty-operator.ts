@@ -3,12 +3,15 @@ import * as z from 'zod';
 
 const nothing = z.strictObject({});
 
-/** Does nothing: a place for arrows to meet. Without callbacks of its own it is decided without a process. */
+/** Does nothing: a place for arrows to meet. Without callbacks and outlets of its own it is decided without a process. */
 export class EmptyOperator extends Operator<object, void> {
   static override readonly schema = nothing;
 
   override get runs(): 'child' | 'empty' {
-    return this.callbacksOf('onExecute').length > 0 || this.callbacksOf('onSuccess').length > 0 ? 'child' : 'empty';
+    const { outlets = [] } = this.attributes;
+    const needsChild =
+      outlets.length > 0 || this.callbacksOf('onExecute').length > 0 || this.callbacksOf('onSuccess').length > 0;
+    return needsChild ? 'child' : 'empty';
   }
 
   execute(): void {}

@@ -2,6 +2,7 @@ import { TRIGGER_RULES, WEIGHT_RULES, type TriggerRule, type WeightRule } from '
 import { parseDuration, type Duration, type Json } from '@rondo/kernel';
 import * as z from 'zod';
 import type { CallbackContext } from '../runtime/task-context.ts';
+import { AssetCondition, isOutlet, type Outlet } from './asset.ts';
 import type { ParamsInput } from './params.ts';
 import { show } from './error.ts';
 import { retryPolicySchema, type RetryPolicyInput } from './retry-policy.ts';
@@ -76,6 +77,10 @@ export interface TaskAttributes {
   readonly multipleOutputs?: boolean;
   /** Store what the task returns as its XCom. Default true. */
   readonly pushXcom?: boolean;
+  /** Assets that the task updates when it succeeds, and aliases through which it may update others. */
+  readonly outlets?: Outlet | readonly Outlet[];
+  /** Assets that the task reads. */
+  readonly inlets?: AssetCondition | readonly AssetCondition[];
 }
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
@@ -114,6 +119,21 @@ const emails = z
   )
   .refine((list) => list.every((address) => /^[^\s@]+@[^\s@]+$/.test(address)))
   .describe('an address such as team@example.org, or a list of them');
+
+function isLeaf(value: unknown): value is AssetCondition {
+  return AssetCondition.is(value) && value.expression.kind !== 'all' && value.expression.kind !== 'any';
+}
+
+function assets<T extends AssetCondition>(
+  is: (value: unknown) => value is T,
+  allowed: string,
+): z.ZodType<readonly T[]> {
+  return z
+    .unknown()
+    .refine((value) => [value].flat().every(is))
+    .transform((value) => [value].flat() as T[])
+    .describe(allowed);
+}
 
 const NAME = /^[\p{L}\p{N}_.-]+$/u;
 const LONGEST = 250;
@@ -162,6 +182,8 @@ const shape = {
   onSkipped: callbacks(),
   multipleOutputs: flag(),
   pushXcom: flag(),
+  outlets: assets(isOutlet, 'an Asset or AssetAlias, or a list of them'),
+  inlets: assets(isLeaf, 'an Asset, an AssetAlias or Asset.ref(…), or a list of them'),
 } satisfies Record<keyof TaskAttributes, z.ZodType>;
 
 type Shape = typeof shape;

@@ -1,5 +1,6 @@
-import { parseSchedule, type ParamDefinition, type TimetableSpec } from '@rondo/domain';
+import { parseSchedule, validateTimetable, type ParamDefinition, type TimetableSpec } from '@rondo/domain';
 import * as z from 'zod';
+import { assetTimetable, type AssetSchedule } from './asset.ts';
 import {
   attributesSchema,
   callbacks,
@@ -24,7 +25,7 @@ import { isCronInterval, type CronIntervalSchedule, type ScheduleInput } from '.
 import { currentScope, isPromise, within } from './scope.ts';
 import type { Task } from './task.ts';
 import { TaskGroup, type TaskGroupOptions } from './task-group.ts';
-import type { Duration } from '@rondo/kernel';
+import type { Duration, Result } from '@rondo/kernel';
 
 export interface DagOptions {
   /** Unique among all DAGs. */
@@ -32,8 +33,8 @@ export interface DagOptions {
   readonly description?: string;
   /** Markdown. */
   readonly doc?: string;
-  /** A cron expression, a preset, a duration, a list of cron expressions or a timetable; null (default): only when asked to. */
-  readonly schedule?: ScheduleInput | CronIntervalSchedule;
+  /** A cron expression, a preset, a duration, a list of cron expressions, a timetable, or assets to wait for; null (default): only when asked to. */
+  readonly schedule?: ScheduleInput | CronIntervalSchedule | AssetSchedule;
   /** The first logical date, included. Without an offset: on the clocks of `timezone`. */
   readonly startDate?: DateInput;
   /** The last logical date, included. */
@@ -259,13 +260,18 @@ export class Dag {
   }
 
   #timetable(schedule: unknown): TimetableSpec {
+    const ofAssets = assetTimetable(schedule, (time) => this.#timeOf(time));
+    const checked = ofAssets?.ok === true ? validateTimetable(ofAssets.value) : (ofAssets ?? this.#timeOf(schedule));
+    if (!checked.ok) throw this.error(`schedule: ${checked.error}`);
+    return checked.value;
+  }
+
+  #timeOf(schedule: unknown): Result<TimetableSpec> {
     const interval = isCronInterval(schedule);
     const input = interval
       ? { cron: schedule.cron, ...(schedule.timezone === undefined ? {} : { timezone: schedule.timezone }) }
       : schedule;
-    const parsed = parseSchedule(input, this.timezone, { dataIntervals: interval });
-    if (!parsed.ok) throw this.error(`schedule: ${parsed.error}`);
-    return parsed.value;
+    return parseSchedule(input, this.timezone, { dataIntervals: interval });
   }
 
   #date(name: string, input: DateInput | undefined): number | undefined {

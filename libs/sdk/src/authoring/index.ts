@@ -1,3 +1,18 @@
+export {
+  all,
+  any,
+  Asset,
+  AssetAlias,
+  AssetCondition,
+  assetOrTime,
+  partitioned,
+  type AssetOptions,
+  type AssetSchedule,
+  type MapperOption,
+  type Outlet,
+  type PartitionOptions,
+} from './asset.ts';
+export { asset, AssetDag, multiAsset, type AssetDagOptions, type MultiAssetOptions } from './asset-dag.ts';
 export { templatable, type Callback, type Callbacks, type TaskAttributes } from './attributes.ts';
 export { Dag, dag, type DagOptions } from './dag.ts';
 export type { DateInput } from './dates.ts';

@@ -7,6 +7,7 @@ import {
   type TaskDefinition,
 } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
+import { outletLeaf } from '../authoring/asset.ts';
 import type { Dag } from '../authoring/dag.ts';
 import { isPlain, isSource, Output, SOURCE } from '../authoring/source.ts';
 import type { Task } from '../authoring/task.ts';
@@ -91,6 +92,8 @@ function serialiseTask(task: Task, file: string): TaskDefinition {
     callbacks: CALLBACKS.filter((name) => task.callbacksOf(name).length > 0),
     inputs: task.inputs,
     templateFields: task.templateFields,
+    ...(a.outlets === undefined || a.outlets.length === 0 ? {} : { outlets: a.outlets.map(outletLeaf) }),
+    ...(a.inlets === undefined || a.inlets.length === 0 ? {} : { inlets: a.inlets.map(outletLeaf) }),
     args: displayed(task.given) as JsonObject,
     ...(isHere ? { line: task.at!.line } : {}),
   };
