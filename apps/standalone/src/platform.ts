@@ -168,7 +168,9 @@ class StandalonePlatform implements Platform {
         ...{ store, bus, blobs, clock, ids },
         onDurable: (reports) => gateway.durable(reports),
         onProblem: (p) =>
-          this.notice(`${p.kind} DAG '${p.dagId}'${p.runId === undefined ? '' : ` run '${p.runId}'`}: ${p.message}`),
+          this.notice(
+            `${p.kind}${p.dagId === '' ? '' : ` DAG '${p.dagId}'`}${p.runId === undefined ? '' : ` run '${p.runId}'`}: ${p.message}`,
+          ),
       }),
     });
     this.context = await NestFactory.createApplicationContext(module, {

@@ -6,3 +6,4 @@ export { isDagFile, listFolder } from './dag-source/folder.ts';
 export * from './gateway/gateway.ts';
 export * from './scheduler/envelope.ts';
 export * from './scheduler/scheduler.ts';
+export * from './waits/ingest.ts';

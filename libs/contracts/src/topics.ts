@@ -6,6 +6,8 @@ export const TOPICS = {
   tasksReady: 'rondo.tasks.ready',
   /** Answers to commands, keyed by command id; every sender of commands reads all of them. */
   commandAnswers: 'rondo.scheduler.answers',
+  /** Events from outside (CloudEvents), keyed as their sender likes. */
+  sensorEvents: 'rondo.sensor.events',
 } as const;
 
 /** Of every topic, on every bus; a partition of the inbox is a shard. */

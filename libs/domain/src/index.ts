@@ -8,5 +8,6 @@ export * from './past/index.ts';
 export * from './pool/index.ts';
 export * from './retry/index.ts';
 export * from './schedule/index.ts';
+export * from './sensor-event/index.ts';
 export * from './task-instance/index.ts';
 export * from './trigger-rule/index.ts';

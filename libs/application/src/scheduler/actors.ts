@@ -20,14 +20,22 @@ export interface Blame {
   runId?: string;
 }
 
+/** A wait that somebody answers. */
+export interface OpenWait {
+  /** Of the attempt that waits. */
+  readonly id: string;
+  /** By the worker's triggerer; else by the router. */
+  readonly watched: boolean;
+}
+
 /** One run in memory: the fold of its stream, and the revision it stands at (-1: no event yet). */
 export interface RunActor {
   readonly runId: string;
   readonly state: DagRunState;
   readonly version: VersionPlan;
   readonly trace: Trace;
-  /** Waits that have been stated, by instance: the id of each. */
-  readonly waits: Map<InstanceState, string>;
+  /** Waits that have been stated to whoever answers them. */
+  readonly waits: Map<InstanceState, OpenWait>;
   /** Successes that updated assets, as they were found when the run was loaded: their updates are stated again. */
   readonly updates: Success[];
   revision: number;

@@ -11,7 +11,7 @@ import {
 import type { Position } from '@rondo/ports';
 import type { DagActor, RunActor } from './actors.ts';
 import type { DagBatch } from './batch.ts';
-import { cancelOf, dagCallbackOf, endedOf, orderOf, taskCallbackOf, triggerOf, type Effects } from './effects.ts';
+import { cancelOf, dagCallbackOf, endedOf, orderOf, taskCallbackOf, type Effects } from './effects.ts';
 import { endWaits, stateWait } from './waiting.ts';
 
 /** Adds what follows from the events of a batch that is durable now. */
@@ -78,9 +78,7 @@ function cancelRemoved(run: RunActor, scopeId: string, path: MapIndex, effects: 
 
 function outstandingOf(run: RunActor, inst: InstanceState | undefined, position: Position, effects: Effects): void {
   if (inst === undefined) return;
-  if (inst.state === 'deferred' && inst.waitFor?.kind === 'dagRun')
-    effects.inbox.push(triggerOf(run, inst, inst.waitFor));
-  else stateWait(run, inst, position, effects);
+  stateWait(run, inst, position, effects);
   if (inst.callback !== undefined) effects.ready.push(taskCallbackOf(run, inst, position));
 }
 

@@ -12,16 +12,21 @@ import {
 } from '@rondo/domain';
 import type { CommandAnswer, CommandMessage, ReadyMessage, SchedulerMessage } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
+import type { StatedWait } from '../waits/router.ts';
 import { traceparentOf } from './envelope.ts';
+
+/** What the router is told: a wait, or that it is over. */
+export type WaitChange = StatedWait | { readonly ended: string };
 
 /** What must follow from a batch once its events are durable: told from state and events, so that it can be told again. */
 export interface Effects {
   readonly ready: { readonly pool: string; readonly message: ReadyMessage }[];
   readonly inbox: SchedulerMessage[];
+  readonly waits: WaitChange[];
   readonly answers: { readonly commandId: string; readonly answer: CommandAnswer }[];
 }
 
-export const noEffects = (): Effects => ({ ready: [], inbox: [], answers: [] });
+export const noEffects = (): Effects => ({ ready: [], inbox: [], waits: [], answers: [] });
 
 export function runContextOf(run: RunActor): AttemptRunContext {
   const started = run.state.started!;

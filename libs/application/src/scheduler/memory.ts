@@ -17,7 +17,7 @@ export class ShardMemory {
   readonly plans: PlanCache;
   /** Runs (`dagId:runId`) that are out of the shard's work because their decision kept failing, with the reason. */
   readonly quarantined = new Map<string, string>();
-  private readonly loader: ActorLoader;
+  readonly loader: ActorLoader;
   private readonly assets: AssetWatch;
   private readonly dags = new Map<string, DagActor>();
 

@@ -5,6 +5,7 @@ import { appendChain, OwnershipLostError } from './append.ts';
 import { noEffects, type Effects } from './effects.ts';
 import type { Blame } from './actors.ts';
 import { ShardMemory } from './memory.ts';
+import { WaitRouter } from '../waits/router.ts';
 import { Timers } from './timers.ts';
 import { Turn } from './turn.ts';
 
@@ -20,7 +21,8 @@ export interface SchedulerOptions {
 }
 
 export interface SchedulerProblem {
-  readonly kind: 'quarantined' | 'decision-failed' | 'store-unavailable' | 'ownership-lost';
+  readonly kind: 'quarantined' | 'decision-failed' | 'store-unavailable' | 'ownership-lost' | 'wait';
+  /** Empty for a problem with waits of many DAGs. */
   readonly dagId: string;
   readonly runId?: string;
   readonly message: string;
@@ -46,6 +48,7 @@ export class Scheduler {
   private readonly options: SchedulerOptions;
   private readonly memory: ShardMemory;
   private readonly assets: AssetWatch;
+  private readonly router: WaitRouter;
   private readonly timers: Timers;
   private readonly failures = new Map<string, number>();
   private consumer: Consumer | undefined;
@@ -55,6 +58,9 @@ export class Scheduler {
     this.options = options;
     this.assets = new AssetWatch(options.store, (dagIds) => this.look(dagIds));
     this.memory = new ShardMemory(options.store, options.blobs, this.assets);
+    const { loader } = this.memory;
+    const onProblem = (message: string): void => this.problem({ kind: 'wait', dagId: '', message });
+    this.router = new WaitRouter({ ...options, loader, onProblem });
     this.timers = new Timers(options.clock, (dagId) => this.look([dagId]));
   }
 
@@ -62,6 +68,7 @@ export class Scheduler {
   async start(): Promise<void> {
     const { bus } = this.options;
     await this.assets.start();
+    await this.router.start();
     this.consumer = await bus.consume<SchedulerMessage>({
       topic: TOPICS.schedulerInbox,
       group: 'rondo-scheduler',
@@ -75,6 +82,7 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.stopped = true;
     this.timers.clear();
+    await this.router.stop();
     await this.assets.stop();
     await this.consumer?.close();
   }
@@ -100,6 +108,7 @@ export class Scheduler {
 
   private drop(dagId: string): void {
     this.memory.drop(dagId);
+    this.router.drop(dagId);
     this.timers.set(dagId, undefined);
   }
 
@@ -175,6 +184,9 @@ export class Scheduler {
 
   private async release(effects: Effects): Promise<void> {
     const { bus } = this.options;
+    for (const change of effects.waits)
+      if ('ended' in change) this.router.end(change.ended);
+      else this.router.state(change);
     if (effects.ready.length > 0)
       await bus.publish(
         TOPICS.tasksReady,
