@@ -173,11 +173,11 @@ function runValues(run: RunRecord): SQLInputValue[] {
     run.startedAt,
     run.endedAt,
     run.reason,
-    run.backfillId,
     JSON.stringify(run.dagRevisions),
     run.noteBy,
     run.held ? 1 : 0,
     run.priority,
+    run.backfillId,
   ];
 }
 
