@@ -141,7 +141,16 @@ describe('docs/running.md', () => {
 
   it.each(table.map((cell) => [codeIn(cell)[0]!]))('%s is taken', (shown) => {
     const [flag, value] = shown.split(' ');
-    const sample = { DIR: 'x', ADDRESS: '127.0.0.1', N: '1', NAME: 'local', NAMES: 'a,b', DAG: 'x' }[value ?? ''];
+    const sample = {
+      DIR: 'x',
+      ADDRESS: '127.0.0.1',
+      N: '1',
+      NAME: 'local',
+      NAMES: 'a,b',
+      DAG: 'x',
+      SPEC: 'blobs',
+      CHOICE: 'yes',
+    }[value ?? ''];
     expect(startError(sample === undefined ? [flag!] : [flag!, sample])).toBe('');
   });
 

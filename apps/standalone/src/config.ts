@@ -50,8 +50,8 @@ Starts the platform with every service in one process, runs the example once and
   --xcom-types NAMES
                     registered types that XComs may have, such as acme.*, separated by commas (default: all;
                     RONDO_XCOM_TYPES)
-  --conf-overrides-params yes|no
-                    whether a run's conf changes its params (default yes; RONDO_CONF_OVERRIDES_PARAMS)
+  --conf-overrides-params CHOICE
+                    yes or no: whether a run's conf changes its params (default yes; RONDO_CONF_OVERRIDES_PARAMS)
   --run DAG         run this DAG once after the start (default monitor_errors where the folder has it)
   --no-run          run nothing
   --once            stop when that run has ended; the exit status is 0 only if it succeeded

@@ -15,7 +15,7 @@ const bytes = (least: number, most: number) =>
 
 /** What is configured of attempts; `maxXComBytes` and the others as in `XComSettings`. */
 export const TaskSettings = {
-  maxXComBytes: bytes(1_024, 1_073_741_824).optional(),
+  maxXComBytes: bytes(1, 1_073_741_824).optional(),
   xcomBackend: z.string().min(1).optional(),
   xcomThreshold: bytes(0, MOST_INLINE).optional(),
   xcomTypes: z
