@@ -12,6 +12,7 @@ import { registerStart, start } from './commands/start.ts';
 import { registerStorage } from './commands/storage.ts';
 import { registerTasks } from './commands/tasks.ts';
 import { registerVariables } from './commands/variables.ts';
+import { registerXComs } from './commands/xcoms.ts';
 
 const REGISTER = [
   registerStart,
@@ -19,6 +20,7 @@ const REGISTER = [
   registerRuns,
   registerTasks,
   registerHistory,
+  registerXComs,
   registerVariables,
   registerConnections,
   registerPools,

@@ -32,6 +32,8 @@ import { LogController } from './task-instances/log.controller.ts';
 import { LogService } from './task-instances/log.service.ts';
 import { TasksController } from './task-instances/tasks.controller.ts';
 import { TasksService } from './task-instances/tasks.service.ts';
+import { XComsController } from './xcoms/xcoms.controller.ts';
+import { XComsService } from './xcoms/xcoms.service.ts';
 import { VariablesController } from './variables/variables.controller.ts';
 import { VariablesService } from './variables/variables.service.ts';
 
@@ -43,6 +45,7 @@ const CONTROLLERS = [
   RunsController,
   TasksController,
   LogController,
+  XComsController,
   EventsController,
   VariablesController,
   ConnectionsController,
@@ -59,6 +62,7 @@ const SERVICES = [
   RunsService,
   TasksService,
   LogService,
+  XComsService,
   VariablesService,
   ConnectionsService,
   PoolsService,

@@ -65,6 +65,7 @@ describe('runs and task instances over HTTP', () => {
     expect((await api.get(`${task}/xcoms`)).body).toMatchObject({ items: [{ key: 'return_value', value: 5 }] });
     expect((await api.get(`${task}/xcoms/return_value`)).body).toMatchObject({ value: 5 });
     expect((await api.get('/dags/random/runs/r1/xcoms')).body).toMatchObject({ total: 1 });
+    expect((await api.get('/dags/random/runs/r1/xcoms?taskId=second')).body).toMatchObject({ total: 0 });
     expect((await api.get(`${task}/rendered`)).body).toMatchObject({ tryNumber: 2, fields: { command: 'ls' } });
     expect((await api.get('/task-instances?dagId=random&taskId=second')).body).toMatchObject({
       total: 1,

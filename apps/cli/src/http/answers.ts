@@ -10,6 +10,7 @@ import type {
   PoolRow,
   TaskInstanceRow,
   VariableRow,
+  XComRow,
   LogLine,
 } from '@rondo/ports';
 
@@ -27,6 +28,7 @@ export type PoolAnswer = PoolRow & {
   /** Null: no limit. */
   readonly openSlots: number | null;
 };
+export type XComAnswer = XComRow;
 export type ReasonAnswer = ReasonView;
 export type DagDetail = DagRow & { readonly definition: DagDefinition };
 export interface LogAnswer {

@@ -7,12 +7,14 @@ import { RUN_OPERATIONS } from '../runs/runs.operations.ts';
 import { SYSTEM_OPERATIONS } from '../system/system.operations.ts';
 import { TASK_OPERATIONS } from '../task-instances/tasks.operations.ts';
 import { VARIABLE_OPERATIONS } from '../variables/variables.operations.ts';
+import { XCOM_OPERATIONS } from '../xcoms/xcoms.operations.ts';
 
 /** Every operation of the API, in the order in which the document lists them. */
 export const OPERATIONS: readonly Operation[] = [
   ...DAG_OPERATIONS,
   ...RUN_OPERATIONS,
   ...TASK_OPERATIONS,
+  ...XCOM_OPERATIONS,
   ...EVENT_OPERATIONS,
   ...VARIABLE_OPERATIONS,
   ...CONNECTION_OPERATIONS,

@@ -31,21 +31,6 @@ export class TasksController {
     return this.tasks.tries({ ...params, mapIndex: query.mapIndex }, query.asOf);
   }
 
-  @Route(operations.listXComs)
-  xcoms(@Input() { params, query }: InputOf<typeof operations.listXComs>) {
-    return this.tasks.xcoms({ ...params, mapIndex: query.mapIndex }, query.asOf);
-  }
-
-  @Route(operations.getXCom)
-  xcom(@Input() { params, query }: InputOf<typeof operations.getXCom>) {
-    return this.tasks.xcom({ ...params, mapIndex: query.mapIndex }, params.key, query.asOf);
-  }
-
-  @Route(operations.listRunXComs)
-  runXComs(@Input() { params, query }: InputOf<typeof operations.listRunXComs>) {
-    return this.tasks.runXComs(params.dagId, params.runId, query.asOf, pageOf(query));
-  }
-
   @Route(operations.getRendered)
   rendered(@Input() { params, query }: InputOf<typeof operations.getRendered>) {
     return this.tasks.rendered({ ...params, mapIndex: query.mapIndex }, query.try, query.asOf);

@@ -1,5 +1,5 @@
 import { TASK_STATES, type TaskError } from '@rondo/domain';
-import type { LogLine, RenderedFieldsRow, TaskInstanceRow, TaskTryRow, XComRow } from '@rondo/ports';
+import type { LogLine, RenderedFieldsRow, TaskInstanceRow, TaskTryRow } from '@rondo/ports';
 import { z } from 'zod';
 import type { Operation } from '../http/operation.ts';
 import {
@@ -73,18 +73,6 @@ export const taskInstanceSchema = z
     noteBy: z.string().nullable(),
   })
   .meta({ id: 'TaskInstance' }) satisfies z.ZodType<TaskInstanceRow>;
-
-export const xcomSchema = z
-  .object({
-    dagId: z.string(),
-    runId: z.string(),
-    taskId: z.string(),
-    mapIndex: z.string(),
-    key: z.string(),
-    value: json,
-    blob: z.string().nullable().meta({ description: 'Hash of a large value; `value` is then null.' }),
-  })
-  .meta({ id: 'XCom' }) satisfies z.ZodType<XComRow>;
 
 const renderedSchema = z
   .object({
@@ -165,35 +153,6 @@ export const listTries = {
   answer: pagedOf(trySchema),
 } as const satisfies Operation;
 
-export const listXComs = {
-  ...ofTask,
-  id: 'listXComs',
-  path: `${base}/xcoms`,
-  summary: 'List the XComs of a task instance',
-  query: z.strictObject({ ...instanceFields, ...asOfField, ...afterField }),
-  answer: pagedOf(xcomSchema),
-} as const satisfies Operation;
-
-export const getXCom = {
-  ...ofTask,
-  id: 'getXCom',
-  path: `${base}/xcoms/{key}`,
-  summary: 'Get an XCom, a large one with its value',
-  params: taskParams.extend({ key: z.string().min(1).max(500) }),
-  query: z.strictObject({ ...instanceFields, ...asOfField, ...afterField }),
-  answer: xcomSchema,
-} as const satisfies Operation;
-
-export const listRunXComs = {
-  ...reading,
-  id: 'listRunXComs',
-  path: '/dags/{dagId}/runs/{runId}/xcoms',
-  summary: 'List the XComs of a run',
-  params: runParams,
-  query: z.strictObject({ ...pageFields, ...asOfField, ...afterField }),
-  answer: pagedOf(xcomSchema),
-} as const satisfies Operation;
-
 export const getRendered = {
   ...ofTask,
   id: 'getRenderedFields',
@@ -243,9 +202,6 @@ export const TASK_OPERATIONS: readonly Operation[] = [
   listRunTasks,
   getTaskInstance,
   listTries,
-  listXComs,
-  getXCom,
-  listRunXComs,
   getRendered,
   getReasons,
   getLog,

@@ -1,23 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor, AdmissionQueries } from '@rondo/contracts';
 import { attemptId } from '@rondo/domain';
-import type { Json, JsonObject } from '@rondo/kernel';
-import type {
-  BlobStore,
-  Page,
-  Paged,
-  ReadModels,
-  RenderedFieldsRow,
-  TaskFilter,
-  TaskInstanceRow,
-  TaskTryRow,
-  XComRow,
-} from '@rondo/ports';
+import type { JsonObject } from '@rondo/kernel';
+import type { Page, Paged, ReadModels, RenderedFieldsRow, TaskFilter, TaskInstanceRow, TaskTryRow } from '@rondo/ports';
 import { Commands } from '../commands.ts';
 import { Snapshots, type RunSnapshot } from '../history/snapshots.ts';
 import { Positioned } from '../http/position.ts';
 import { notFound } from '../http/problem.ts';
-import { ADMISSION, BLOBS, READ_MODELS } from '../options.ts';
+import { ADMISSION, READ_MODELS } from '../options.ts';
 import { noRun } from '../runs/runs.service.ts';
 
 export interface InstanceName {
@@ -31,7 +21,6 @@ export interface InstanceName {
 export class TasksService {
   constructor(
     @Inject(READ_MODELS) private readonly readModels: ReadModels,
-    @Inject(BLOBS) private readonly blobs: BlobStore,
     @Inject(Snapshots) private readonly snapshots: Snapshots,
     @Inject(Commands) private readonly commands: Commands,
     @Inject(ADMISSION) private readonly admission: AdmissionQueries,
@@ -77,37 +66,6 @@ export class TasksService {
     return new Positioned(snapshot.position, { items, total: items.length });
   }
 
-  async xcoms(name: InstanceName, asOf: string | undefined): Promise<Positioned<Paged<XComRow>>> {
-    const snapshot = await this.snapshotOf(name.dagId, name.runId, asOf);
-    await this.need(snapshot, name);
-    const items = await snapshot.xcoms(name.taskId, name.mapIndex);
-    return new Positioned(snapshot.position, { items, total: items.length });
-  }
-
-  async runXComs(
-    dagId: string,
-    runId: string,
-    asOf: string | undefined,
-    page: Page,
-  ): Promise<Positioned<Paged<XComRow>>> {
-    const snapshot = await this.snapshotOf(dagId, runId, asOf);
-    const all = await snapshot.xcoms();
-    return new Positioned(snapshot.position, {
-      items: all.slice(page.offset, page.offset + page.limit),
-      total: all.length,
-    });
-  }
-
-  async xcom(name: InstanceName, key: string, asOf: string | undefined): Promise<Positioned<XComRow>> {
-    const { position, body } = await this.xcoms(name, asOf);
-    const row = body.items.find((each) => each.key === key);
-    if (row === undefined) throw notFound(`${labelOf(name)} has no XCom '${key}'`);
-    if (row.blob === null) return new Positioned(position, row);
-    const bytes = await this.blobs.get(row.blob);
-    if (bytes === undefined) throw notFound(`the value of XCom '${key}' of ${labelOf(name)} is no longer stored`);
-    return new Positioned(position, { ...row, value: JSON.parse(Buffer.from(bytes).toString('utf8')) as Json });
-  }
-
   async rendered(
     name: InstanceName,
     tryNumber: number | undefined,
@@ -150,14 +108,16 @@ export class TasksService {
     return answer === undefined ? {} : { passed: answer.admitted, reason: answer.reason };
   }
 
-  private async snapshotOf(dagId: string, runId: string, asOf: string | undefined): Promise<RunSnapshot> {
+  /** Refuses a run that is not there. */
+  async snapshotOf(dagId: string, runId: string, asOf: string | undefined): Promise<RunSnapshot> {
     const snapshot = await this.snapshots.of(dagId, runId, asOf);
     if ((await snapshot.run()) === undefined)
       throw noRun(dagId, runId, asOf === undefined ? undefined : snapshot.position);
     return snapshot;
   }
 
-  private async need(snapshot: RunSnapshot, name: InstanceName): Promise<TaskInstanceRow> {
+  /** Refuses an instance that is not there. */
+  async need(snapshot: RunSnapshot, name: InstanceName): Promise<TaskInstanceRow> {
     const row = await snapshot.task(name.taskId, name.mapIndex);
     if (row === undefined) throw notFound(`there is no ${labelOf(name)}`);
     return row;

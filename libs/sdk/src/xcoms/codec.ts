@@ -195,3 +195,31 @@ function decodeInstance(name: string, value: Json, version: number, allowed: rea
     );
   return serialiser.deserialise(decodeValue(value, allowed), version);
 }
+
+const TAGS = ['date', 'bigint', 'number', 'bytes', 'buffer', 'map', 'set', 'object', 'undefined'];
+
+/** What is wrong with JSON that should be a value as `encodeValue` writes it; undefined: nothing. Classes are not looked up. */
+export function problemOfEncoded(json: Json, path = '$'): string | undefined {
+  if (typeof json !== 'object' || json === null) return undefined;
+  if (Array.isArray(json)) return firstProblem(json.map((item: Json, i) => [item, `${path}[${i}]`]));
+  const object = json as JsonObject;
+  const type = object[TYPE];
+  if (type === undefined) return firstProblem(Object.entries(object).map(([key, item]) => [item, placeOf(path, key)]));
+  const known = typeof type === 'string' && (TAGS.includes(type) || type.includes('.'));
+  if (!known) return `$type at ${path} is ${JSON.stringify(type)}; allowed: ${TAGS.join(', ')}, or the name of a class`;
+  try {
+    if (TAGS.includes(type)) decodeValue(json, []);
+  } catch (error) {
+    // A class inside of it is not known here.
+    if (!(error instanceof TypeError && error.message.startsWith("a value of type '"))) return `${path} is no ${type}`;
+  }
+  return problemOfEncoded(object[VALUE] ?? null, `${path}.${VALUE}`);
+}
+
+function firstProblem(items: readonly (readonly [Json, string])[]): string | undefined {
+  for (const [item, path] of items) {
+    const problem = problemOfEncoded(item, path);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}

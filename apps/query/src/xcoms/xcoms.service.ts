@@ -1,0 +1,74 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Actor } from '@rondo/contracts';
+import type { XComValue } from '@rondo/domain';
+import type { Json } from '@rondo/kernel';
+import type { BlobStore, Page, Paged, XComRow } from '@rondo/ports';
+import { INLINE_BYTES, problemOfEncoded } from '@rondo/sdk';
+import { Commands } from '../commands.ts';
+import { Positioned } from '../http/position.ts';
+import { invalid, notFound } from '../http/problem.ts';
+import { BLOBS } from '../options.ts';
+import { labelOf, TasksService, type InstanceName } from '../task-instances/tasks.service.ts';
+
+@Injectable()
+export class XComsService {
+  constructor(
+    @Inject(TasksService) private readonly tasks: TasksService,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+    @Inject(Commands) private readonly commands: Commands,
+  ) {}
+
+  async listOf(name: InstanceName, asOf: string | undefined): Promise<Positioned<Paged<XComRow>>> {
+    const snapshot = await this.tasks.snapshotOf(name.dagId, name.runId, asOf);
+    await this.tasks.need(snapshot, name);
+    const items = await snapshot.xcoms(name.taskId, name.mapIndex);
+    return new Positioned(snapshot.position, { items, total: items.length });
+  }
+
+  async runXComs(
+    dagId: string,
+    runId: string,
+    asOf: string | undefined,
+    page: Page,
+    taskId: string | undefined,
+  ): Promise<Positioned<Paged<XComRow>>> {
+    const snapshot = await this.tasks.snapshotOf(dagId, runId, asOf);
+    const all = await snapshot.xcoms(taskId);
+    return new Positioned(snapshot.position, {
+      items: all.slice(page.offset, page.offset + page.limit),
+      total: all.length,
+    });
+  }
+
+  async xcom(name: InstanceName, key: string, asOf: string | undefined): Promise<Positioned<XComRow>> {
+    const { position, body } = await this.listOf(name, asOf);
+    const row = body.items.find((each) => each.key === key);
+    if (row === undefined) throw notFound(`${labelOf(name)} has no XCom '${key}'`);
+    if (row.blob === null) return new Positioned(position, row);
+    const bytes = await this.blobs.get(row.blob);
+    if (bytes === undefined) throw notFound(`the value of XCom '${key}' of ${labelOf(name)} is no longer stored`);
+    return new Positioned(position, { ...row, value: JSON.parse(Buffer.from(bytes).toString('utf8')) as Json });
+  }
+
+  async set(name: InstanceName, key: string, value: Json, actor: Actor): Promise<Positioned<XComRow>> {
+    const problem = problemOfEncoded(value);
+    if (problem !== undefined) throw invalid([{ in: 'body', name: 'value', message: problem }]);
+    const { dagId, ...instance } = name;
+    const command = { type: 'changeXCom', ...instance, key, value: await this.stored(value) } as const;
+    const { position } = await this.commands.sendAndSettle(dagId, actor, command);
+    return new Positioned(position, { ...name, key, value, blob: null });
+  }
+
+  async delete(name: InstanceName, key: string, actor: Actor): Promise<Positioned<undefined>> {
+    await this.xcom(name, key, undefined);
+    const { dagId, ...instance } = name;
+    const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'changeXCom', ...instance, key });
+    return new Positioned(position, undefined);
+  }
+
+  /** I7: as a task's own values are stored. */
+  private async stored(value: Json): Promise<XComValue> {
+    const bytes = Buffer.from(JSON.stringify(value));
+    return bytes.length <= INLINE_BYTES ? { value } : { blob: await this.blobs.put(bytes), bytes: bytes.length };
+  }
+}
