@@ -5,6 +5,7 @@ import type { AttemptSettings } from '@rondo/sdk';
 import { childEnvironment } from './pool/environment.ts';
 import { DEFAULT_LIMITS, defaultMaxChildren, type PoolLimits } from './pool/limits.ts';
 import type { ThreadOptions } from './thread/messages.ts';
+import { TRIGGERER_LIMITS, type TriggererLimits } from './triggerer/limits.ts';
 
 export interface WorkerOptions {
   /** Name of the worker, in its reports. Default `local`. */
@@ -31,6 +32,8 @@ export interface WorkerOptions {
   readonly services: AttemptServices;
   /** Default: `slots` is the number of cores, `maxChildren` by `defaultMaxChildren`; see `DEFAULT_LIMITS`. */
   readonly limits?: Partial<PoolLimits>;
+  /** Of the processes that look after waits. Default: `TRIGGERER_LIMITS`. */
+  readonly triggerer?: Partial<TriggererLimits>;
   /** Children started ahead of work. Default: `slots`. */
   readonly prestart?: number;
   /** Names, or `PREFIX_*`, of environment variables that user code sees beside the usual ones. Default: none. */
@@ -64,6 +67,7 @@ export function threadOptions(options: WorkerOptions): ThreadOptions {
     worker: options.worker ?? 'local',
     queues: options.queues ?? ['default'],
     limits: { ...DEFAULT_LIMITS, slots, maxChildren: defaultMaxChildren(slots, totalmem()), ...options.limits },
+    triggerer: { ...TRIGGERER_LIMITS, ...options.triggerer },
     launch: {
       dataFolder: data,
       bundlesFolder: resolve(options.bundlesFolder ?? join(data, 'bundles')),

@@ -67,14 +67,12 @@ class ThreadSession implements WorkerSession {
   }
 
   watch(watches: readonly WatchAssignment[]): void {
-    const error = { kind: 'exception', type: 'Unavailable', message: 'this worker has no triggerer' } as const;
-    const at = Date.now();
-    this.#events?.onReports(
-      watches.map(({ id }) => ({ kind: 'waited', id, at, answer: { kind: 'failed', error, retryable: false } })),
-    );
+    if (watches.length > 0) this.#post({ kind: 'watch', works: linesOf(watches) });
   }
 
-  unwatch(): void {}
+  unwatch(ids: readonly string[]): void {
+    if (ids.length > 0) this.#post({ kind: 'unwatch', ids, reason: 'the task waits no longer' });
+  }
 
   runCallbacks(callbacks: readonly CallbackAssignment[]): void {
     if (callbacks.length > 0) this.#post({ kind: 'callbacks', works: linesOf(callbacks) });

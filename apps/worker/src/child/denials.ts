@@ -1,6 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import type { TaskError } from '@rondo/domain';
 
 interface Denial {
   readonly permission: string;
@@ -43,6 +44,14 @@ export class Denials {
     if (last === undefined || !message.startsWith('Access to this API has been restricted')) return message;
     const verb = VERBS[last.permission] ?? last.permission;
     return this.refusal(last.resource, verb) ?? this.#noWay(resolve(last.resource), verb);
+  }
+
+  /** The same error, its message and stack made clear. */
+  explained(error: TaskError): TaskError {
+    const { message, stack } = error;
+    const text = this.explain(message);
+    if (text === message) return error;
+    return { ...error, message: text, ...(stack === undefined ? {} : { stack: stack.replace(message, text) }) };
   }
 
   #isClosed(path: string): boolean {

@@ -17,12 +17,17 @@ export function leaveWithGroup(): void {
   }
 }
 
-/** User code that calls `process.exit()` is told on: the worker learns where. */
-export function watchExit(channel: Channel): void {
+/** User code that calls `process.exit()` is told on: the worker learns where, and in a child of waits, `whose` it was. */
+export function watchExit(channel: Channel, whose: () => string | undefined): void {
   process.exit = (code) => {
     const { stack } = new Error('exit');
     const where = placeOf(stack);
-    const frame: ExitingFrame = { code, ...(where === undefined ? {} : { where }) };
+    const id = whose();
+    const frame: ExitingFrame = {
+      code,
+      ...(where === undefined ? {} : { where }),
+      ...(id === undefined ? {} : { id }),
+    };
     channel.send(FROM_CHILD.exiting, JSON.stringify(frame));
     return exit(code);
   };

@@ -1,3 +1,5 @@
+import type { WaitAnswer, WatchAssignment } from '@rondo/domain';
+
 /**
  * What passes over file descriptor 3 between a child and its worker: lines of UTF-8, each one character that names the
  * frame and then JSON (which never holds a raw line break).
@@ -5,7 +7,16 @@
 import type { AttemptSettings } from '@rondo/sdk';
 
 /** Worker to child. */
-export const TO_CHILD = { bind: 'L', attempt: 'R', callback: 'K', abort: 'A', answer: 'V', parse: 'P' } as const;
+export const TO_CHILD = {
+  bind: 'L',
+  attempt: 'R',
+  callback: 'K',
+  abort: 'A',
+  answer: 'V',
+  parse: 'P',
+  watch: 'W',
+  unwatch: 'U',
+} as const;
 
 /**
  * Child to worker. `finished` has two characters of its own before the JSON of the report: `q` quiet, `n` not quiet yet,
@@ -20,6 +31,9 @@ export const FROM_CHILD = {
   call: 'S',
   exiting: 'X',
   parsed: 'D',
+  poking: 'O',
+  waited: 'E',
+  beat: 'B',
 } as const;
 
 /** Written to stdout and stderr after an attempt that printed, then the number of the attempt in its child and a line break. */
@@ -29,6 +43,45 @@ export interface BindFrame {
   /** The materialised bundle: absolute path. */
   readonly root: string;
   readonly file: string;
+  /** Set for a child that looks after waits, and runs nothing else. */
+  readonly watches?: WatchLimits;
+}
+
+export interface WatchLimits {
+  /** Pokes in flight at once. */
+  readonly atOnce: number;
+  /** How long one may take. */
+  readonly pokeMs: number;
+}
+
+/** A wait to look after. */
+export interface WatchFrame {
+  /** Its number in this child. */
+  readonly n: number;
+  /** A child has ended, or stood still, while it was poked. */
+  readonly suspect: boolean;
+  readonly input: WatchAssignment;
+}
+
+export interface UnwatchFrame {
+  readonly ids: readonly string[];
+  readonly reason: string;
+}
+
+/** Before a poke begins: whose it is, and which have ended since the last frame that said so. */
+export interface PokingFrame {
+  readonly n: number;
+  readonly ended: readonly number[];
+}
+
+/** Every second while the loop runs. */
+export type BeatFrame = Pick<PokingFrame, 'ended'>;
+
+export interface WaitedFrame {
+  readonly id: string;
+  readonly answer: WaitAnswer;
+  /** The wait has brought its process down, which ends now. */
+  readonly crashed?: true;
 }
 
 export interface AbortFrame {
@@ -41,6 +94,8 @@ export interface CallFrame {
   readonly n: number;
   readonly method: ServiceMethod;
   readonly args: readonly unknown[];
+  /** The attempt that asks. */
+  readonly id: string;
 }
 export type AnswerFrame =
   | { readonly n: number; readonly value?: unknown }
@@ -53,12 +108,16 @@ export interface LogFrame {
   readonly at: number;
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly text: string;
+  /** Whose line it is, in a child that looks after waits. */
+  readonly id?: string;
 }
 
 export interface ExitingFrame {
   readonly code: number | string | null | undefined;
   /** Where `process.exit` was called, `file:line:column`. */
   readonly where?: string;
+  /** The wait that called it. */
+  readonly id?: string;
 }
 
 /** Given to a child as its one argument. */

@@ -11,10 +11,23 @@ import type { ParseRequest } from '@rondo/ports';
 import { Channel } from './channel.ts';
 import { Denials } from './denials.ts';
 import { leave, leaveWithGroup, watchExit } from './exit.ts';
-import { FROM_CHILD, TO_CHILD, type AbortFrame, type AnswerFrame, type BindFrame, type ChildConfig } from './frames.ts';
+import {
+  FROM_CHILD,
+  TO_CHILD,
+  type AbortFrame,
+  type AnswerFrame,
+  type BindFrame,
+  type ChildConfig,
+  type UnwatchFrame,
+  type WatchFrame,
+  type WatchLimits,
+} from './frames.ts';
 import { guardSqlite, installAliases } from './fs-view.ts';
+import { Masker } from './masker.ts';
 import type { Parsed } from './parse.ts';
 import { installResolution } from './resolve.ts';
+import { ServiceClient } from './services.ts';
+import type { Watches } from './watches.ts';
 
 const config = JSON.parse(process.argv[2]!) as ChildConfig;
 process.argv.length = 1;
@@ -28,19 +41,26 @@ const channel = new Channel(onFrame, leaveWithGroup);
 // Output that the worker has not read yet waits in the pipe, not here: memory stays bounded, and marks stay in order.
 for (const stream of [process.stdout, process.stderr])
   (stream as { _handle?: { setBlocking?(on: boolean): void } })._handle?.setBlocking?.(true);
-watchExit(channel);
+watchExit(channel, () => watches?.current);
 let parsing: ParseRequest | undefined;
+let watches: Watches | undefined;
+/** Waits that came before their bundle was loaded. */
+let early: WatchFrame[] = [];
 process.on('uncaughtException', (error: unknown) => {
   if (parsing !== undefined)
     return sendParsed({ dags: [], bundleFiles: [parsing.file], errors: [importFailure(error, parsing)] });
-  runner.crash(crashOf(error));
+  const crash = crashOf(error);
+  if (watches === undefined) runner.crash(crash);
+  else watches.crash(crash);
   console.error(error);
   leave(1);
 });
 
 const { importFailure } = await import('@rondo/sdk');
 const { Runner } = await import('./runner.ts');
-const runner = new Runner(channel, config, resolution, denials);
+const masker = new Masker();
+const services = new ServiceClient(channel, masker);
+const runner = new Runner(channel, config, resolution, denials, services, masker);
 channel.send(FROM_CHILD.ready, '');
 setImmediate(flushCompileCache);
 
@@ -50,18 +70,44 @@ function onFrame(frame: string): void {
     case TO_CHILD.attempt:
       return void runner.attempt(body as Assignment);
     case TO_CHILD.bind:
-      return runner.bind(body as BindFrame);
+      return bind(body as BindFrame);
     case TO_CHILD.answer:
-      return runner.services.onAnswer(body as AnswerFrame);
+      return services.onAnswer(body as AnswerFrame);
     case TO_CHILD.abort:
       return runner.abort(body as AbortFrame);
     case TO_CHILD.callback:
       return void runner.callback(body as CallbackAssignment);
+    case TO_CHILD.watch:
+      return watches === undefined ? void early.push(body as WatchFrame) : watches.add(body as WatchFrame);
+    case TO_CHILD.unwatch:
+      return unwatch(body as UnwatchFrame);
     case TO_CHILD.parse:
       return void parse(body as ParseRequest);
     default:
       throw new Error(`unknown frame ${JSON.stringify(frame.slice(0, 40))}`);
   }
+}
+
+function bind(frame: BindFrame): void {
+  if (frame.watches === undefined) return runner.bind(frame);
+  void watch(frame, frame.watches);
+}
+
+async function watch(frame: BindFrame, limits: WatchLimits): Promise<void> {
+  const [{ Watches }, { loadBundle }] = await Promise.all([import('./watches.ts'), import('./bundle.ts')]);
+  const bundle = await loadBundle(frame, resolution);
+  const cacheFolder = join(config.files, 'cache');
+  watches = new Watches(
+    { channel, services, masker, denials, cacheFolder, settings: config.settings, file: frame.file, limits },
+    bundle,
+  );
+  for (const each of early) watches.add(each);
+  early = [];
+}
+
+function unwatch({ ids, reason }: UnwatchFrame): void {
+  early = early.filter(({ input }) => !ids.includes(input.id));
+  watches?.cancel(ids, reason);
 }
 
 async function parse(request: ParseRequest): Promise<void> {

@@ -10,9 +10,9 @@ import { loadBundle, missingDag, type LoadedBundle } from './bundle.ts';
 import type { Channel } from './channel.ts';
 import type { Denials } from './denials.ts';
 import { END_MARK, FROM_CHILD, type AbortFrame, type BindFrame, type ChildConfig } from './frames.ts';
-import { Masker } from './masker.ts';
+import type { Masker } from './masker.ts';
 import type { Resolution } from './resolve.ts';
-import { ServiceClient } from './services.ts';
+import type { ServiceClient } from './services.ts';
 
 /** How long an attempt's timers and sockets may outlive it before the child is replaced. */
 const SETTLE_MS = 100;
@@ -32,7 +32,7 @@ export class Runner {
   readonly #config: ChildConfig;
   readonly #resolution: Resolution;
   readonly #denials: Denials | undefined;
-  readonly #masker = new Masker();
+  readonly #masker: Masker;
   readonly #env = { ...process.env } as Record<string, string>;
   readonly #cwd = process.cwd();
   readonly services: ServiceClient;
@@ -45,12 +45,20 @@ export class Runner {
   #resources = -1;
   #printed = { stdout: 0, stderr: 0 };
 
-  constructor(channel: Channel, config: ChildConfig, resolution: Resolution, denials: Denials | undefined) {
+  constructor(
+    channel: Channel,
+    config: ChildConfig,
+    resolution: Resolution,
+    denials: Denials | undefined,
+    services: ServiceClient,
+    masker: Masker,
+  ) {
     this.#channel = channel;
     this.#config = config;
     this.#resolution = resolution;
     this.#denials = denials;
-    this.services = new ServiceClient(channel, this.#masker);
+    this.services = services;
+    this.#masker = masker;
   }
 
   get isBusy(): boolean {
@@ -116,7 +124,7 @@ export class Runner {
       this.#resources = process.getActiveResourcesInfo().length;
     }
     this.#served++;
-    this.services.serve(id);
+    this.services.open(id);
     return current;
   }
 
@@ -153,23 +161,13 @@ export class Runner {
 
   #clear(outcome: AttemptOutcome): AttemptOutcome {
     if (outcome.kind !== 'failed' || this.#denials === undefined) return outcome;
-    const { message, stack } = outcome.error;
-    const text = this.#denials.explain(message);
-    if (text === message) return outcome;
-    return {
-      ...outcome,
-      error: {
-        ...outcome.error,
-        message: text,
-        ...(stack === undefined ? {} : { stack: stack.replace(message, text) }),
-      },
-    };
+    return { ...outcome, error: this.#denials.explained(outcome.error) };
   }
 
   #finish(current: Current, report: WorkerReport, ending = false): void {
     if (this.#current !== current) return;
     this.#current = undefined;
-    this.services.serve(undefined);
+    this.services.close(current.id);
     const marks = this.#mark();
     const isQuiet = process.getActiveResourcesInfo().length <= this.#resources;
     this.#channel.send(

@@ -4,29 +4,36 @@ import { FROM_CHILD, type AnswerFrame, type CallFrame, type ServiceMethod } from
 import { secretsOfConnection, secretsOfVariable, type Masker } from './masker.ts';
 
 interface Waiting {
+  readonly id: string;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** The services of an attempt, by way of the worker. What it looks up is told to the masker before it is handed out. */
+/** The services of attempts, by way of the worker. What it looks up is told to the masker before it is handed out. */
 export class ServiceClient {
   readonly #channel: Channel;
   readonly #masker: Masker;
   readonly #waiting = new Map<number, Waiting>();
   #next = 0;
-  #attemptId: string | undefined;
+  readonly #open = new Set<string>();
 
   constructor(channel: Channel, masker: Masker) {
     this.#channel = channel;
     this.#masker = masker;
   }
 
-  /** Calls are the named attempt's from here on; undefined: nobody's, and refused. */
-  serve(attemptId: string | undefined): void {
-    this.#attemptId = attemptId;
-    if (attemptId !== undefined) return;
-    for (const { reject } of this.#waiting.values()) reject(new Error('the attempt has ended'));
-    this.#waiting.clear();
+  /** The attempt may call from here on. */
+  open(attemptId: string): void {
+    this.#open.add(attemptId);
+  }
+
+  close(attemptId: string): void {
+    this.#open.delete(attemptId);
+    for (const [n, { id, reject }] of this.#waiting) {
+      if (id !== attemptId) continue;
+      this.#waiting.delete(n);
+      reject(new Error('the attempt has ended'));
+    }
   }
 
   onAnswer(answer: AnswerFrame): void {
@@ -60,11 +67,11 @@ export class ServiceClient {
   };
 
   #call(attemptId: string, method: ServiceMethod, args: readonly unknown[]): Promise<unknown> {
-    if (attemptId !== this.#attemptId)
+    if (!this.#open.has(attemptId))
       return Promise.reject(new Error(`attempt ${attemptId} has ended: it can look nothing up any more`));
     const n = ++this.#next;
-    const frame: CallFrame = { n, method, args };
-    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(n, { resolve, reject }));
+    const frame: CallFrame = { n, method, args, id: attemptId };
+    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(n, { id: attemptId, resolve, reject }));
     this.#channel.send(FROM_CHILD.call, JSON.stringify(frame));
     return answer;
   }

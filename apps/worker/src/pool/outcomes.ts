@@ -27,6 +27,8 @@ export function reportUnderEnding(running: Running, ending: AbortFrame, report: 
   if (ending.kind === 'stopped') return outcome.kind === 'failed' ? lost(running, ending.reason) : report;
   // What has succeeded before the cancellation reached it has succeeded. A time limit is no request.
   if (ending.kind === 'cancelled' && outcome.kind !== 'failed') return report;
+  // A sensor with softFail.
+  if (ending.kind === 'timeout' && outcome.kind === 'skipped') return report;
   const callbacksRan = outcome.kind === 'failed' && outcome.callbacksRan !== false;
   return {
     ...report,
@@ -65,10 +67,11 @@ function errorOfEnding({ kind, reason }: AbortFrame): TaskError {
   return { kind: kind === 'timeout' ? 'timeout' : 'cancelled', message: reason };
 }
 
-function errorOfEnd({ code, signal, exiting }: ChildEnd, logTail: readonly string[]): TaskError {
+/** `who`: whose process has ended. */
+export function errorOfEnd({ code, signal, exiting }: ChildEnd, logTail: readonly string[], who = 'task'): TaskError {
   return {
     kind: 'exit',
-    message: messageOfEnd(code, signal, exiting, logTail),
+    message: messageOfEnd(code, signal, exiting, logTail, who),
     ...(code === null ? {} : { exitCode: code }),
     ...(signal === null ? {} : { signal }),
     logTail,
@@ -80,15 +83,16 @@ function messageOfEnd(
   signal: NodeJS.Signals | null,
   exiting: ExitingFrame | undefined,
   logTail: readonly string[],
+  who: string,
 ): string {
   if (exiting !== undefined) {
     const call = `process.exit(${exiting.code === undefined ? '' : JSON.stringify(exiting.code)})`;
-    return `the task called ${call}${exiting.where === undefined ? '' : ` at ${exiting.where}`}: a task ends by returning or throwing`;
+    return `the ${who} called ${call}${exiting.where === undefined ? '' : ` at ${exiting.where}`}: a ${who} ends by returning or throwing`;
   }
   if (logTail.some((line) => line.includes('JavaScript heap out of memory')))
-    return "the task's process ran out of memory";
-  if (signal !== null) return `the task's process was ended by ${signal}`;
-  return `the task's process ended with exit code ${code}`;
+    return `the ${who}'s process ran out of memory`;
+  if (signal !== null) return `the ${who}'s process was ended by ${signal}`;
+  return `the ${who}'s process ended with exit code ${code}`;
 }
 
 export function timeoutReason(timeoutMs: number): string {

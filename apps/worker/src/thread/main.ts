@@ -6,8 +6,9 @@ import { Outbox } from '../outbox/outbox.ts';
 import { Launcher, markOf } from '../pool/launcher.ts';
 import { Parser } from '../pool/parser.ts';
 import { ChildPool } from '../pool/pool.ts';
-import { endRecorded } from '../pool/processes.ts';
+import { endRecorded, recordOf } from '../pool/processes.ts';
 import { attemptWork, callbackWork } from '../pool/work.ts';
+import { Triggerer } from '../triggerer/triggerer.ts';
 import type { FromThread, ThreadOptions, ToThread } from './messages.ts';
 import type { OpenWorkerStores } from './stores.ts';
 
@@ -47,6 +48,20 @@ const pool = new ChildPool(
     onNotice: notice,
   },
 );
+const triggerer = new Triggerer({
+  limits: options.triggerer,
+  launcher,
+  logs: stores.logs,
+  secrets: options.secrets,
+  materialise: (hash) => stores.bundles.materialise(hash),
+  onStarted: (pid) => pool.record(() => outbox.childStarted(recordOf(pid))),
+  onEnded: (pid) => pool.record(() => outbox.childEnded(pid)),
+  onReport: (_id, report) => {
+    if (reports.push(report) === 1) schedule();
+  },
+  onCall: (attemptId, child, call) => post({ kind: 'call', attemptId, child, call }),
+  onNotice: notice,
+});
 const parser = new Parser({
   launcher,
   ...options.parse,
@@ -79,12 +94,16 @@ function receive(message: ToThread): void {
       return pool.submit(message.works.split('\n').map(attemptWork));
     case 'callbacks':
       return pool.submit(message.works.split('\n').map(callbackWork));
+    case 'watch':
+      return triggerer.watch(message.works.split('\n'));
+    case 'unwatch':
+      return triggerer.unwatch(message.ids, message.reason);
     case 'acknowledge':
       return outbox.acknowledge(message.ids);
     case 'cancel':
       return pool.cancel(message.ids, message.reason);
     case 'answer':
-      return pool.answer(message.child, message.attemptId, message.method, message.frame);
+      return answer(message);
     case 'parse':
       return void parser.parse(message.request).then((result) => post({ kind: 'parsed', result }));
     case 'stop':
@@ -92,8 +111,12 @@ function receive(message: ToThread): void {
   }
 }
 
+function answer({ child, attemptId, method, frame }: Extract<ToThread, { kind: 'answer' }>): void {
+  if (!triggerer.answer(child, attemptId, method, frame)) pool.answer(child, attemptId, method, frame);
+}
+
 async function stop(graceMs: number): Promise<void> {
-  await Promise.all([parser.stop(), pool.stop(graceMs)]);
+  await Promise.all([parser.stop(), pool.stop(graceMs), triggerer.stop()]);
   outbox.close();
   await stores.logs.close();
   await stores.close?.();

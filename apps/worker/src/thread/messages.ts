@@ -3,12 +3,14 @@ import type { ParseRequest, ParseResult, WorkerHello } from '@rondo/ports';
 import type { AnswerFrame, CallFrame, ServiceMethod } from '../child/frames.ts';
 import type { LaunchOptions } from '../pool/launcher.ts';
 import type { PoolLimits } from '../pool/limits.ts';
+import type { TriggererLimits } from '../triggerer/limits.ts';
 
 /** What the thread is started with: plain data. */
 export interface ThreadOptions {
   readonly worker: string;
   readonly queues: readonly string[];
   readonly limits: PoolLimits;
+  readonly triggerer: TriggererLimits;
   readonly launch: Omit<LaunchOptions, 'token'>;
   /** The worker's own folder: its journal. */
   readonly folder: string;
@@ -25,8 +27,8 @@ export interface ThreadOptions {
 /** What passes between the session and its thread, gathered into one array for each turn of the sender's loop. */
 export type ToThread =
   /** Assignments as JSON, one a line. */
-  | { readonly kind: 'assign' | 'callbacks'; readonly works: string }
-  | { readonly kind: 'cancel'; readonly ids: readonly string[]; readonly reason: string }
+  | { readonly kind: 'assign' | 'callbacks' | 'watch'; readonly works: string }
+  | { readonly kind: 'cancel' | 'unwatch'; readonly ids: readonly string[]; readonly reason: string }
   | { readonly kind: 'acknowledge'; readonly ids: readonly string[] }
   | {
       readonly kind: 'answer';

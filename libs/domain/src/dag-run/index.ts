@@ -24,3 +24,4 @@ export {
   type InstanceState,
   type TaskRuntime,
 } from './state.ts';
+export { Heap } from './heap.ts';

@@ -74,17 +74,18 @@ function answerWait(d: Decision, inst: InstanceState, answer: WaitAnswer): void 
 }
 
 function meet(d: Decision, inst: InstanceState, answer: Extract<WaitAnswer, { kind: 'met' }>): void {
-  const { payload, consumed } = answer;
+  const { payload, consumed, ends = false } = answer;
   const base = { ...keyOf(inst), at: d.now, ...(consumed === undefined ? {} : { consumed }) };
-  if (inst.deferral?.resume !== undefined) {
+  if (inst.deferral?.resume !== undefined && !ends) {
     d.emit({ type: 'TaskResumed', data: { ...base, ...(payload === undefined ? {} : { payload }) } });
     return;
   }
+  const xcoms = { ...answer.xcoms, ...(payload === undefined ? {} : { return_value: payload }) };
   d.emit({
     type: 'TaskSucceeded',
     data: {
       ...base,
-      ...(payload === undefined ? {} : { xcoms: { return_value: payload } }),
+      ...(Object.keys(xcoms).length === 0 ? {} : { xcoms }),
       ...(inst.task.def.callbacks.includes('onSuccess') ? { callback: 'onSuccess' as const } : {}),
     },
   });

@@ -110,6 +110,10 @@ export type WaitAnswer =
   | {
       readonly kind: 'met';
       readonly payload?: XComValue;
+      /** Stored when the task has succeeded with this answer. */
+      readonly xcoms?: Readonly<Record<string, XComValue>>;
+      /** The task has succeeded, although it was to be resumed. */
+      readonly ends?: true;
       /** Position of the event that ended the wait (I6). */
       readonly consumed?: number;
     }

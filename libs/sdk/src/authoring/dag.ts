@@ -23,6 +23,7 @@ import type { Relation } from './relations.ts';
 import { completeDag } from './resolve.ts';
 import { isCronInterval, type CronIntervalSchedule, type ScheduleInput } from './schedule.ts';
 import { currentScope, isPromise, within } from './scope.ts';
+import { sensorSchema, type SensorAttributes } from './sensor-attributes.ts';
 import type { Task } from './task.ts';
 import { TaskGroup, type TaskGroupOptions } from './task-group.ts';
 import type { Duration, Result } from '@rondo/kernel';
@@ -44,8 +45,8 @@ export interface DagOptions {
   /** Make up for the dates between startDate and now. Default false. */
   readonly catchup?: boolean;
   readonly tags?: readonly string[];
-  /** Attributes of all tasks that do not say otherwise. */
-  readonly defaultArgs?: TaskAttributes;
+  /** Attributes of all tasks, and of all sensors, that do not say otherwise. */
+  readonly defaultArgs?: TaskAttributes & SensorAttributes;
   /** Default 16. */
   readonly maxActiveRuns?: number;
   /** Of one run: task instances that are queued or running at once. Default 16. */
@@ -84,7 +85,7 @@ const schema = z.strictObject({
   timezone: text().optional(),
   catchup: flag().optional(),
   tags: texts.optional(),
-  defaultArgs: attributesSchema.strict().optional(),
+  defaultArgs: attributesSchema.extend(sensorSchema.shape).strict().optional(),
   maxActiveRuns: wholeNumber(1).optional(),
   maxActiveTasks: wholeNumber(1).optional(),
   maxActiveTasksPerDag: wholeNumber(1).optional(),
@@ -130,7 +131,7 @@ export class Dag {
   /** Epoch milliseconds. */
   readonly startDate: number | undefined;
   readonly endDate: number | undefined;
-  readonly defaultArgs: TaskAttributes;
+  readonly defaultArgs: TaskAttributes & SensorAttributes;
   readonly params: Readonly<Record<string, ParamDefinition>>;
   readonly options: z.output<typeof schema>;
   readonly tasks: readonly Task[] = [];

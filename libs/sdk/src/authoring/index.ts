@@ -28,6 +28,7 @@ export {
 } from './function-task.ts';
 export { jsonOf } from './json.ts';
 export { Param, param, resolveParams, type ParamFault, type ParamOptions, type ParamsInput } from './params.ts';
+export { PokeReturn, type Poked } from './poke-return.ts';
 export { chain, Chain, crossDownstream, type Linkable } from './relations.ts';
 export {
   continuous,
@@ -48,6 +49,9 @@ export type {
   RetryRuleInput,
   RetryWithInput,
 } from './retry-policy.ts';
+export { FunctionSensor, PollingTask, Sensor, sensor, WaitingTask, type SensorOptions } from './sensor.ts';
+export type { Sensing, SensorAttributes } from './sensor-attributes.ts';
 export { isSource, Output, type Arg, type Resolved, type Source } from './source.ts';
 export { Operator, Task, type Construction, type OperatorArgs, type TaskOptions } from './task.ts';
+export { TaskEnd, Trigger, type TriggerClass } from './trigger.ts';
 export { TaskGroup, taskGroup, type TaskGroupOptions } from './task-group.ts';

@@ -5,6 +5,7 @@ import type { Dag } from './dag.ts';
 import { DagError, show } from './error.ts';
 import { arrow, NODE, type Chain, type Linkable, type Node } from './relations.ts';
 import { currentScope, isPromise, within } from './scope.ts';
+import { sensorSchema, type SensorAttributes } from './sensor-attributes.ts';
 
 export interface TaskGroupOptions {
   /** Inside a group, that group's id and a dot come before it. */
@@ -12,7 +13,7 @@ export interface TaskGroupOptions {
   /** Default true: the ids of the tasks and groups inside begin with this group's id and a dot. */
   readonly prefixGroupId?: boolean;
   /** Attributes of the tasks inside, over those of outer groups and the DAG. */
-  readonly defaultArgs?: TaskAttributes;
+  readonly defaultArgs?: TaskAttributes & SensorAttributes;
   readonly tooltip?: string;
   /** True: an id that is taken gets `__1`, `__2`, … Default false: it is refused. */
   readonly addSuffixOnCollision?: boolean;
@@ -27,7 +28,7 @@ const schema = z.strictObject({
     .max(200)
     .describe("1 to 200 letters, digits, '_' and '-'"),
   prefixGroupId: flag().optional(),
-  defaultArgs: attributesSchema.strict().optional(),
+  defaultArgs: attributesSchema.extend(sensorSchema.shape).strict().optional(),
   tooltip: text().optional(),
   addSuffixOnCollision: flag().optional(),
   dag: z.unknown().optional(),
@@ -48,7 +49,7 @@ export class TaskGroup<out T = unknown> implements Node {
   /** What the definition returned. */
   readonly result: T;
   readonly #prefixes: boolean;
-  readonly #defaultArgs: TaskAttributes;
+  readonly #defaultArgs: TaskAttributes & SensorAttributes;
 
   constructor(options: TaskGroupOptions, define?: (group: TaskGroup) => T) {
     this.at = callSite();
@@ -84,7 +85,7 @@ export class TaskGroup<out T = unknown> implements Node {
     return this.#prefixes ? `${this.groupId}.${id}` : id;
   }
 
-  inheritedArgs(): TaskAttributes {
+  inheritedArgs(): TaskAttributes & SensorAttributes {
     return { ...this.parent?.inheritedArgs(), ...this.#defaultArgs };
   }
 

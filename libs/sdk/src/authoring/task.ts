@@ -20,6 +20,7 @@ import { arrow, NODE, type Chain, type Linkable, type Node } from './relations.t
 import { currentScope, openScopes } from './scope.ts';
 import { Output, SOURCE, sourcesIn, type Arg, type Source, type SourceRef } from './source.ts';
 import type { TaskGroup } from './task-group.ts';
+import type { TriggerClass } from './trigger.ts';
 
 export interface TaskOptions extends TaskAttributes {
   /** Unique in its DAG; inside a group the group's id and a dot come before it. */
@@ -35,6 +36,8 @@ export interface Construction {
   readonly schema?: z.ZodType | undefined;
   /** True: an id that is taken gets `__1`, `__2`, … Default false: it is refused. */
   readonly suffixOnCollision?: boolean;
+  /** Attributes that are neither a task's nor the operator's arguments: the subclass checks them. Default none. */
+  readonly ownKeys?: ReadonlySet<string>;
   /** Default: the author's line on the stack. */
   readonly at?: CallSite | undefined;
 }
@@ -62,7 +65,7 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
 
   constructor(
     options: Readonly<Record<string, unknown>>,
-    { schema, suffixOnCollision = false, at = callSite() }: Construction = {},
+    { schema, suffixOnCollision = false, ownKeys = new Set(), at = callSite() }: Construction = {},
   ) {
     const { dag, group } = home(options, at);
     this.dag = dag;
@@ -70,7 +73,7 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
     this.at = at;
     this.taskId = claimId(options['id'], dag, group, suffixOnCollision, at);
     this.attributes = this.checkAttributes(options);
-    this.given = this.checkArguments(options, schema);
+    this.given = this.checkArguments(options, schema, ownKeys);
     this.params = paramsOf(this.attributes.params, (reason) => this.refuse(reason));
     const sources = sourcesIn(Object.values(this.given));
     this.inputs = [...new Set(sources.map((source) => source[SOURCE].task.taskId))];
@@ -115,6 +118,24 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
   }
 
   abstract run(ctx: TaskContext, args: Readonly<Record<string, unknown>>): unknown;
+
+  /** Goes on where the wait of the try's last leg is over. */
+  resume(method: string, ctx: TaskContext, args: Readonly<Record<string, unknown>>, payload: unknown): unknown {
+    if (!this.hasMethod(method))
+      throw new TypeError(
+        `${this.operator} has no method '${method}' to go on with; allowed: a method (ctx, args, payload)`,
+      );
+    return (this as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!(ctx, args, payload);
+  }
+
+  hasMethod(name: string): boolean {
+    return name !== 'constructor' && typeof (this as unknown as Record<string, unknown>)[name] === 'function';
+  }
+
+  /** The kinds of trigger that the task may wait for. */
+  get triggers(): readonly TriggerClass[] {
+    return [];
+  }
 
   /** Task and group ids that the arguments name, checked when the DAG is complete. */
   namedIds(): readonly string[] {
@@ -196,10 +217,11 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
   private checkArguments(
     options: Readonly<Record<string, unknown>>,
     schema: z.ZodType | undefined,
+    ownKeys: ReadonlySet<string>,
   ): Readonly<Record<string, unknown>> {
     const args = Object.fromEntries(
       Object.entries(options).filter(
-        ([key, value]) => !TASK_KEYS.has(key) && !STRUCTURE.has(key) && value !== undefined,
+        ([key, value]) => !TASK_KEYS.has(key) && !STRUCTURE.has(key) && !ownKeys.has(key) && value !== undefined,
       ),
     );
     if (schema === undefined) return args;
@@ -209,7 +231,7 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
     const strangers = issues.flatMap((issue) =>
       issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
     );
-    const known = [...Object.keys((schema as z.ZodObject).shape ?? {}), ...TASK_KEYS, ...STRUCTURE];
+    const known = [...Object.keys((schema as z.ZodObject).shape ?? {}), ...TASK_KEYS, ...STRUCTURE, ...ownKeys];
     const rest = new z.ZodError(
       issues.filter((issue) => !(issue.code === 'unrecognized_keys' && issue.path.length === 0)),
     );
@@ -284,6 +306,8 @@ export abstract class Operator<Args extends object = object, out Out = unknown> 
   static readonly templateExtensions: readonly string[] = [];
   /** Checks the arguments when a DAG file loads. Default: unchecked. */
   static readonly schema: z.ZodType | undefined = undefined;
+  /** The kinds of trigger that `ctx.defer` may name. */
+  static readonly triggers: readonly TriggerClass[] = [];
 
   constructor(options: TaskOptions & OperatorArgs<Args>) {
     super(options as unknown as Readonly<Record<string, unknown>>, { schema: new.target.schema });
@@ -295,6 +319,10 @@ export abstract class Operator<Args extends object = object, out Out = unknown> 
 
   override get templateExtensions(): readonly string[] {
     return (this.constructor as typeof Operator).templateExtensions;
+  }
+
+  override get triggers(): readonly TriggerClass[] {
+    return (this.constructor as typeof Operator).triggers;
   }
 
   abstract execute(ctx: TaskContext, args: Args): Out | Promise<Out>;

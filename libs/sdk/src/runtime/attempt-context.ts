@@ -20,6 +20,7 @@ import type { Task } from '../authoring/task.ts';
 import { renderTemplate, templateContext } from '../templates/index.ts';
 import type { AttemptHost, AttemptInput, CallbackInput, LogLevel } from './contract.ts';
 import { Lookups, renderFetching } from './lookups.ts';
+import { deferral } from './defer.ts';
 import { BranchError } from './task-error.ts';
 import type { FileAccess, PullOptions, TaskContext, TaskLogger } from './task-context.ts';
 import { XComs } from './xcoms.ts';
@@ -106,7 +107,9 @@ export function taskContext(session: Session): TaskContext {
       ...('overrides' in input ? input.overrides?.resources : undefined),
     },
     log: loggerOf(host),
-    signal: host.signal,
+    get signal() {
+      return host.signal;
+    },
     xcom: xcomAccess(session),
     variables: variableAccess(session),
     connections: connectionAccess(session),
@@ -116,6 +119,10 @@ export function taskContext(session: Session): TaskContext {
     },
     env: host.env,
     flow: flowControl(session),
+    keepsConnections: host.keepsConnections ?? false,
+    defer(options) {
+      throw deferral(session, options);
+    },
   };
 }
 

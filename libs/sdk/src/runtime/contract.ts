@@ -60,6 +60,8 @@ export interface AttemptHost {
   readonly cacheFolder?: string;
   /** Default: all defaults. */
   readonly settings?: AttemptSettings;
+  /** Default false: a connection that is left open would outlive the attempt. */
+  readonly keepsConnections?: boolean;
   /** Hides secrets in error texts and rendered fields. Default: changes nothing. */
   readonly mask?: (text: string) => string;
 }

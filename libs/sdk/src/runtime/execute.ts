@@ -6,6 +6,7 @@ import {
   type RetryAnswer,
   type TaskCallback,
   type TaskError,
+  type XComValue,
 } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 import { isSource, SOURCE, sourcesIn } from '../authoring/source.ts';
@@ -21,7 +22,7 @@ import type {
 } from './contract.ts';
 import { askPolicy } from './policy.ts';
 import { displayed } from './serialise.ts';
-import { FailNow, Skip } from './signals.ts';
+import { Deferral, FailNow, Reschedule, Skip } from './signals.ts';
 import { taskError } from './task-error.ts';
 import type { CallbackContext, TaskContext } from './task-context.ts';
 
@@ -46,10 +47,14 @@ export async function executeAttempt(options: ExecuteAttemptOptions): Promise<At
     const args = await prepare(session, task, input.inputs, overrides?.args);
     rendered = renderedFields(task, args, host.mask ?? same);
     if (task.callbacksOf('onExecute').length > 0) await runCallbacks(session, ctx, 'onExecute', '');
-    const value = await task.run(ctx, args);
+    const { resume } = input;
+    const value =
+      resume === undefined
+        ? await task.run(ctx, args)
+        : await task.resume(resume.method, ctx, args, await valueOf(session, resume.payload));
     outcome = await succeeded(session, task, value);
   } catch (thrown) {
-    outcome = await failed(session, ctx, task, thrown);
+    outcome = await interrupted(session, ctx, task, thrown);
   }
   await afterwards(session, ctx, task, outcome);
   return { outcome, ...(rendered === undefined ? {} : { rendered }) };
@@ -68,7 +73,7 @@ export async function runCallback(options: RunCallbackOptions): Promise<Callback
 const withEnv = (host: AttemptHost, env: Readonly<Record<string, string>> | undefined): AttemptHost =>
   env === undefined ? host : { ...host, env: { ...host.env, ...env } };
 
-function taskOf({ dag }: AttemptHost, taskId: string): Task | TaskError {
+export function taskOf({ dag }: AttemptHost, taskId: string): Task | TaskError {
   const found = dag.whoHas(taskId);
   return found instanceof Task
     ? found
@@ -76,7 +81,7 @@ function taskOf({ dag }: AttemptHost, taskId: string): Task | TaskError {
 }
 
 /** The arguments with the outputs of other tasks in their places and templates rendered. */
-async function prepare(
+export async function prepare(
   session: Session,
   task: Task,
   inputs: ExecuteAttemptOptions['input']['inputs'],
@@ -176,6 +181,23 @@ async function succeeded(session: Session, task: Task, value: unknown): Promise<
   };
 }
 
+/** A wait is no failure, unless what was pushed before it cannot be stored. */
+async function interrupted(session: Session, ctx: TaskContext, task: Task, thrown: unknown): Promise<AttemptOutcome> {
+  if (Reschedule.is(thrown)) return { kind: 'reschedule', until: thrown.until.getTime() };
+  if (!Deferral.is(thrown)) return failed(session, ctx, task, thrown);
+  try {
+    const xcoms = await session.xcoms.store();
+    return { ...thrown.outcome, ...(xcoms === undefined ? {} : { xcoms }) };
+  } catch (error) {
+    return failed(session, ctx, task, error);
+  }
+}
+
+async function valueOf({ lookups: { store } }: Session, stored: XComValue | undefined): Promise<unknown> {
+  if (stored === undefined) return undefined;
+  return 'value' in stored ? store.read(stored.value) : store.readBlob(stored.blob);
+}
+
 async function failed(session: Session, ctx: TaskContext, task: Task, thrown: unknown): Promise<AttemptOutcome> {
   const { host, xcoms } = session;
   const mask = host.mask ?? same;
@@ -200,9 +222,9 @@ async function failed(session: Session, ctx: TaskContext, task: Task, thrown: un
   };
 }
 
-/** The callback that fits the outcome; a triggered run's end decides later, and its callback comes apart. */
+/** The callback that fits the outcome; the end of a wait comes later, and its callback apart. */
 async function afterwards(session: Session, ctx: TaskContext, task: Task, outcome: AttemptOutcome): Promise<void> {
-  if (outcome.kind === 'trigger') return;
+  if (outcome.kind === 'trigger' || outcome.kind === 'defer' || outcome.kind === 'reschedule') return;
   const isRetried = outcome.kind === 'failed' && isTriedAgain(session, task, outcome);
   const name: TaskCallback =
     outcome.kind === 'success'

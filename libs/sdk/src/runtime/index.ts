@@ -5,12 +5,14 @@
  *   `withStaticClock(root, () => import(url))` → `collectDags(namespace, file)` → `serialiseDag(dag)`, `referencedFiles(dag, listing)`;
  *   a thrown error becomes data with `importFailure(error, { file, root })`.
  * Running: `executeAttempt(options)` and `runCallback(options)`, neither of which rejects for what user code does.
+ * Waiting: `openWatch(host, input)`, then `watch.look()` when `PokeTimes` says.
  */
 export { collectDags, importFailure } from './collect.ts';
 export type * from './contract.ts';
 export { executeAttempt, runCallback } from './execute.ts';
 export { referencedFiles } from './references.ts';
 export { serialiseDag } from './serialise.ts';
-export { FailNow, Skip } from './signals.ts';
+export { Deferral, FailNow, Reschedule, Skip } from './signals.ts';
 export { withStaticClock } from './static-clock.ts';
 export type * from './task-context.ts';
+export { openWatch, PokeTimes, type Watch } from './watch.ts';

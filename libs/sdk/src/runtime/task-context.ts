@@ -1,6 +1,16 @@
-import type { Connection, MapIndex, RunType, SkipDecision, TaskError, TriggerRequest } from '@rondo/domain';
-import type { Json, JsonObject } from '@rondo/kernel';
+import type {
+  Connection,
+  MapIndex,
+  OnTimeout,
+  RunType,
+  SkipDecision,
+  TaskError,
+  TriggerRequest,
+  WaitFor,
+} from '@rondo/domain';
+import type { Duration, Json, JsonObject } from '@rondo/kernel';
 import type { Source } from '../authoring/source.ts';
+import type { Trigger } from '../authoring/trigger.ts';
 import type { LogLevel } from './contract.ts';
 
 /** What a task's body gets: who it is, what it may look up, and how it speaks. */
@@ -39,6 +49,31 @@ export interface TaskContext {
   /** The environment of user code. */
   readonly env: Readonly<Record<string, string>>;
   readonly flow: FlowControl;
+  /** True where polls and triggers run, in a process that lives on: a connection that is kept open is used again. */
+  readonly keepsConnections: boolean;
+  /**
+   * Ends this leg of the try: the task waits without a worker's slot. It throws, so nothing after it runs; `return` or `throw`
+   * before it say so to a reader. XComs that were pushed are stored.
+   */
+  defer(options: DeferOptions): never;
+}
+
+/** What the platform itself can wait for. */
+export type Wait = Exclude<WaitFor, { readonly kind: 'poll' | 'trigger' | 'dagRun' }>;
+
+export interface DeferOptions {
+  /** One of the operator's kinds of trigger (its `triggers`). This or `wait`. */
+  readonly trigger?: Trigger;
+  /** Something that the platform answers without a process: a time, an event, a run, an asset, an approval. */
+  readonly wait?: Wait;
+  /** The method of the operator that goes on, `(ctx, args, payload)`, in a child of its own. Default: the task succeeds, with the payload as its return value. */
+  readonly resume?: string;
+  /** From the first deferral of the try on. Default: no limit. */
+  readonly timeout?: Duration;
+  /** `retry` (default): as any error; `fail`: without another try; `skip`. */
+  readonly onTimeout?: OnTimeout;
+  /** `skip`: a wait that fails skips the task. Default `fail`. */
+  readonly onFailed?: 'fail' | 'skip';
 }
 
 export interface RunInfo {

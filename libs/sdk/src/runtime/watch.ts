@@ -1,0 +1,163 @@
+import {
+  pokeCountAfter,
+  pokeIntervalMs,
+  SENSOR_DEFAULTS,
+  type Assignment,
+  type PokeKey,
+  type PokePolicy,
+  type PollWait,
+  type TriggerWait,
+  type WaitAnswer,
+  type WatchAssignment,
+} from '@rondo/domain';
+import { formatDuration } from '@rondo/kernel';
+import { PollingTask } from '../authoring/sensor.ts';
+import type { Task } from '../authoring/task.ts';
+import { TaskEnd, type Trigger } from '../authoring/trigger.ts';
+import { openSession, taskContext, type Session } from './attempt-context.ts';
+import type { AttemptHost } from './contract.ts';
+import { prepare, taskOf } from './execute.ts';
+import { poke } from './poke.ts';
+import { Deferral, FailNow, Skip } from './signals.ts';
+import { taskError } from './task-error.ts';
+import type { TaskContext } from './task-context.ts';
+
+const MAX_REASON = 4_096;
+
+/** A wait of a task, ready to be looked after: one context for all its pokes. */
+export interface Watch {
+  /** One poke, or the trigger from its beginning to its end. Undefined: not yet. Never rejects. */
+  look(): Promise<WaitAnswer | undefined>;
+  /** What a limit makes of the wait: a poke, or in mode `poke` the whole wait, has taken too long. */
+  expired(what: string, limitMs: number): WaitAnswer;
+  /** When the whole wait has taken too long; epoch milliseconds. Undefined: it is the scheduler's to say. */
+  readonly expiresAt: number | undefined;
+  readonly executionTimeoutMs: number | undefined;
+  /** A poke's limit in place of the usual one, in milliseconds. */
+  readonly pokeLimitMs: number | undefined;
+}
+
+/** The host is asked for its signal at each look. What templates look up, the first look fetches. Throws nothing. */
+export function openWatch(host: AttemptHost, { assignment, wait, since }: WatchAssignment): Watch {
+  const task = taskOf(host, assignment.attempt.taskId);
+  const session = openSession(withEnv(host, assignment), assignment, 'kind' in task ? undefined : task);
+  const ctx = taskContext(session);
+  const look = wait.kind === 'poll' ? polling(session, ctx, assignment) : triggering(session, ctx, wait);
+  const sensing = PollingTask.is(task) ? task.sensing : undefined;
+  const { executionTimeoutMs } = assignment;
+  const limitsPokes = sensing?.mode === 'reschedule';
+  return {
+    async look() {
+      try {
+        if ('kind' in task) return { kind: 'failed', error: task, retryable: false };
+        return await look(task);
+      } catch (thrown) {
+        return ended(session, thrown);
+      }
+    },
+    expired(what, limitMs) {
+      const message = `${what} took longer than ${formatDuration(limitMs)}`;
+      if (sensing?.softFail === true || sensing?.neverFail === true) return { kind: 'skipped', reason: message };
+      return { kind: 'failed', error: { kind: 'timeout', message }, retryable: true };
+    },
+    executionTimeoutMs,
+    expiresAt:
+      wait.kind === 'trigger' || executionTimeoutMs === undefined || limitsPokes
+        ? undefined
+        : since + executionTimeoutMs,
+    pokeLimitMs: limitsPokes ? executionTimeoutMs : undefined,
+  };
+}
+
+/** The host is not copied: its signal changes. */
+function withEnv(host: AttemptHost, { overrides }: Assignment): AttemptHost {
+  if (overrides?.env === undefined) return host;
+  return Object.create(host, { env: { value: { ...host.env, ...overrides.env } } }) as AttemptHost;
+}
+
+type Look = (task: Task) => Promise<WaitAnswer | undefined>;
+
+function polling(session: Session, ctx: TaskContext, { inputs, overrides }: Assignment): Look {
+  let args: Readonly<Record<string, unknown>> | undefined;
+  return async (task) => {
+    if (!PollingTask.is(task)) throw new TypeError(`${task.operator} is no sensor`);
+    args ??= await prepare(session, task, inputs, overrides?.args);
+    const found = await poke(task, ctx, args);
+    return found === undefined ? undefined : met(session, found.value, false);
+  };
+}
+
+function triggering(session: Session, ctx: TaskContext, { trigger, args }: TriggerWait): Look {
+  return async (task) => {
+    const kind = task.triggers.find(({ name }) => name === trigger);
+    if (kind === undefined) throw new TypeError(`${task.operator} has no trigger '${trigger}'`);
+    const value = await (new kind(args as never) as Trigger).run(ctx);
+    return TaskEnd.is(value) ? met(session, value.value, true) : met(session, value, false);
+  };
+}
+
+async function met(session: Session, value: unknown, ends: boolean): Promise<WaitAnswer> {
+  if (value !== undefined && value !== null && session.task?.attributes.pushXcom !== false)
+    session.xcoms.pushReturn(value, session.task?.attributes.multipleOutputs ?? false);
+  const { return_value: payload, ...xcoms } = (await session.xcoms.store()) ?? {};
+  return {
+    kind: 'met',
+    ...(payload === undefined ? {} : { payload }),
+    ...(Object.keys(xcoms).length === 0 ? {} : { xcoms }),
+    ...(ends ? { ends: true as const } : {}),
+  };
+}
+
+function ended({ host }: Session, thrown: unknown): WaitAnswer {
+  const mask = host.mask ?? ((text: string) => text);
+  if (Skip.is(thrown)) {
+    host.log('info', `skipped: ${thrown.message}`);
+    return { kind: 'skipped', reason: mask(thrown.message).slice(0, MAX_REASON) };
+  }
+  const error = taskError(
+    Deferral.is(thrown)
+      ? new TypeError('a poke or a trigger calls defer(), which only the body of a task can')
+      : thrown,
+    mask,
+  );
+  host.log('error', error.stack ?? error.message);
+  return { kind: 'failed', error, retryable: !FailNow.is(thrown) };
+}
+
+/** When a sensor is poked. The count of its pokes need not be kept: it follows from the time that has passed. */
+export class PokeTimes {
+  readonly #policy: PokePolicy;
+  readonly #key: PokeKey;
+  readonly #spread: number;
+  #count: number;
+
+  /** `spread`: a number from 0 to 1, the sensor's own. */
+  constructor({ assignment, since, deadline }: WatchAssignment, wait: PollWait, spread: number, now: number) {
+    this.#policy = {
+      pokeIntervalMs: wait.everyMs,
+      timeoutMs: deadline === undefined ? SENSOR_DEFAULTS.timeoutMs : Math.max(0, deadline - since),
+      exponentialBackoff: wait.backoff ?? false,
+      ...(wait.maxEveryMs === undefined ? {} : { maxWaitMs: wait.maxEveryMs }),
+    };
+    const { dagId, taskId } = assignment.attempt;
+    this.#key = { dagId, taskId, startedAt: since };
+    this.#spread = spread;
+    this.#count = this.#policy.exponentialBackoff
+      ? pokeCountAfter(this.#policy, this.#key, Math.max(0, now - since))
+      : 1;
+  }
+
+  /**
+   * The next poke after one that ended now. A constant interval keeps to times of its own, whatever a poke took and however
+   * often the process was started; the first of them comes half to a whole interval after the try's first poke, so that
+   * sensors that began together are poked one after the other.
+   */
+  next(now: number): number {
+    const { pokeIntervalMs: every, exponentialBackoff } = this.#policy;
+    const { startedAt } = this.#key;
+    if (exponentialBackoff)
+      return now + pokeIntervalMs(this.#policy, this.#key, this.#count++, Math.max(0, now - startedAt));
+    const first = startedAt + every * (0.5 + this.#spread / 2);
+    return now < first ? first : first + (Math.floor((now - first) / every) + 1) * every;
+  }
+}
