@@ -51,7 +51,11 @@ export class PastWorld {
 
   /** One decision and what is written of it. */
   batch(change: (batch: DagBatch) => void): void {
-    const batch = new DagBatch(this.actor, this.now++, { uuid: randomUUID }, () => this.version.plan);
+    const batch = new DagBatch(this.actor, {
+      now: this.now++,
+      ids: { uuid: randomUUID },
+      planOf: () => this.version.plan,
+    });
     change(batch);
     batch.settle((runId) => newRunActor('d', runId, this.version));
     for (const { stream, expected, events } of batch.chain) {

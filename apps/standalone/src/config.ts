@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FAIL_POINTS, type FailPoint } from '@rondo/kernel';
+import { DEFAULT_MAX_MAP_LENGTH } from '@rondo/domain';
 import type { AttemptSettings } from '@rondo/sdk';
 import { z } from 'zod';
 import { TaskSettings, taskSettings } from './task-settings.ts';
@@ -15,6 +16,7 @@ const OPTIONS = {
   executor: { type: 'string' },
   queues: { type: 'string' },
   'parse-timeout': { type: 'string' },
+  'max-map-length': { type: 'string' },
   'max-xcom-bytes': { type: 'string' },
   'xcom-backend': { type: 'string' },
   'xcom-threshold': { type: 'string' },
@@ -40,6 +42,8 @@ Starts the platform with every service in one process, runs the example once and
   --executor NAME   local, or sequential: one attempt at a time (default local; RONDO_EXECUTOR)
   --queues NAMES    queues whose tasks are run, separated by commas (default: all; RONDO_QUEUES)
   --parse-timeout N seconds that a DAG file may take to load (default 30; RONDO_PARSE_TIMEOUT)
+  --max-map-length N
+                    most instances that one mapping makes (default 100000; RONDO_MAX_MAP_LENGTH)
   --max-xcom-bytes N
                     bytes that one XCom may have as JSON (default 67108864; RONDO_MAX_XCOM_BYTES)
   --xcom-backend SPEC
@@ -75,6 +79,7 @@ const SOURCES: readonly {
   { name: 'executor', flag: 'executor', variable: 'RONDO_EXECUTOR' },
   { name: 'queues', flag: 'queues', variable: 'RONDO_QUEUES' },
   { name: 'parseTimeout', flag: 'parse-timeout', variable: 'RONDO_PARSE_TIMEOUT' },
+  { name: 'maxMapLength', flag: 'max-map-length', variable: 'RONDO_MAX_MAP_LENGTH' },
   { name: 'maxXComBytes', flag: 'max-xcom-bytes', variable: 'RONDO_MAX_XCOM_BYTES' },
   { name: 'xcomBackend', flag: 'xcom-backend', variable: 'RONDO_XCOM_BACKEND' },
   { name: 'xcomThreshold', flag: 'xcom-threshold', variable: 'RONDO_XCOM_THRESHOLD' },
@@ -133,6 +138,7 @@ const Settings = z.object({
     .pipe(z.array(z.string().min(1, 'names of queues, separated by commas, are allowed')))
     .optional(),
   parseTimeout: whole(1, 3_600).default(30),
+  maxMapLength: whole(1, 10_000_000).default(DEFAULT_MAX_MAP_LENGTH),
   ...TaskSettings,
   run: z.string().min(1).optional(),
   hosts: z
@@ -155,6 +161,7 @@ export interface StandaloneConfig {
   /** Undefined: all. */
   readonly queues: readonly string[] | undefined;
   readonly parseTimeoutMs: number;
+  readonly maxMapLength: number;
   readonly settings: AttemptSettings;
   /** The DAG to run once after the start. */
   readonly run: string | undefined;
@@ -201,6 +208,7 @@ export function readConfig(args: readonly string[], env: Environment, base: stri
       executor: s.executor,
       queues: s.queues,
       parseTimeoutMs: s.parseTimeout * 1_000,
+      maxMapLength: s.maxMapLength,
       settings,
       run: flags['no-run'] === true ? undefined : (s.run ?? 'monitor_errors'),
       runIsWanted: s.run !== undefined || flags.once === true,

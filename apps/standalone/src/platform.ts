@@ -30,6 +30,8 @@ export interface PlatformOptions {
   readonly executor: 'local' | 'sequential';
   /** Milliseconds that a DAG file may take to load. Default 30 s. */
   readonly parseTimeoutMs?: number;
+  /** Default 100,000. */
+  readonly maxMapLength?: number;
   /** What is configured of attempts. Default: all defaults. */
   readonly settings?: AttemptSettings;
   /** Undefined: no API. */
@@ -166,6 +168,7 @@ class StandalonePlatform implements Platform {
       }),
       scheduler: (gateway) => ({
         ...{ store, bus, blobs, clock, ids },
+        ...(options.maxMapLength === undefined ? {} : { maxMapLength: options.maxMapLength }),
         onDurable: (reports) => gateway.durable(reports),
         onProblem: (p) =>
           this.notice(

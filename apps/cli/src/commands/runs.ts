@@ -120,15 +120,21 @@ const selectionOf = (options: SelectionOptions) => ({
 });
 
 interface TouchedAnswer {
-  readonly instances: readonly { readonly taskId: string; readonly mapIndex: string }[];
+  readonly instances: readonly { readonly taskId: string; readonly mapIndex: string; readonly to?: number }[];
 }
+
+const lastOf = (mapIndex: string): number => Number(mapIndex.split('.').at(-1) || 0);
 
 function tellTouched(context: Context, answer: TouchedAnswer, verb: string): void {
   context.answer(answer, () => {
-    const names = answer.instances.map(({ taskId, mapIndex }) => (mapIndex === '' ? taskId : `${taskId}[${mapIndex}]`));
-    return names.length === 0
-      ? `nothing to change: no task instance ${verb}`
-      : `${names.length} ${verb}: ${names.join(', ')}`;
+    const names = answer.instances.map(({ taskId, mapIndex, to }) =>
+      mapIndex === '' ? taskId : `${taskId}[${mapIndex}${to === undefined ? '' : `-${to}`}]`,
+    );
+    const count = answer.instances.reduce(
+      (sum, { mapIndex, to }) => sum + (to ?? lastOf(mapIndex)) - lastOf(mapIndex) + 1,
+      0,
+    );
+    return count === 0 ? `nothing to change: no task instance ${verb}` : `${count} ${verb}: ${names.join(', ')}`;
   });
 }
 

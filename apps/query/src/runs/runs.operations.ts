@@ -136,7 +136,17 @@ const selection = {
 };
 
 const touchedSchema = z
-  .looseObject({ instances: z.array(z.looseObject({ taskId: z.string(), mapIndex: z.string() })) })
+  .looseObject({
+    instances: z.array(
+      z.looseObject({
+        taskId: z.string(),
+        mapIndex: z.string(),
+        to: z.int().optional().meta({
+          description: 'Of a range: its last index, in place of the last element of `mapIndex`, where it begins.',
+        }),
+      }),
+    ),
+  })
   .meta({ id: 'Touched', description: 'The task instances that were changed, or would be.' });
 
 const touching = {

@@ -48,6 +48,15 @@ export interface RunWork {
   updates: Success[];
 }
 
+export interface BatchOptions {
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly ids: Ids;
+  readonly planOf: (version: string) => RunPlan | undefined;
+  readonly blame?: Blame;
+  readonly maxMapLength?: number | undefined;
+}
+
 /**
  * The decisions of one batch about one DAG and its runs, in the order in which they must be written: the DAG's stream
  * before the runs that it starts (I4), a run's end before its closing in the DAG's stream.
@@ -66,20 +75,16 @@ export class DagBatch {
   private dagPending: NewEvent[] = [];
   private dagCause: Cause;
   private readonly blame: Blame;
+  private readonly maxMapLength: number | undefined;
 
-  constructor(
-    actor: DagActor,
-    now: number,
-    ids: Ids,
-    planOf: (version: string) => RunPlan | undefined,
-    blame: Blame = {},
-  ) {
+  constructor(actor: DagActor, { now, ids, planOf, blame = {}, maxMapLength }: BatchOptions) {
     this.blame = blame;
     this.actor = actor;
     this.decision = new DagDecision(actor.state, now);
     this.now = now;
     this.ids = ids;
     this.planOf = planOf;
+    this.maxMapLength = maxMapLength;
     this.dagCause = { causationId: 'timetable', actor: 'schedule:timetable' };
   }
 
@@ -114,6 +119,7 @@ export class DagBatch {
     return {
       now: this.now,
       window: DEFAULT_WINDOW,
+      ...(this.maxMapLength === undefined ? {} : { maxMapLength: this.maxMapLength }),
       get paused() {
         return state.paused;
       },

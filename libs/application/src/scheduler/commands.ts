@@ -11,6 +11,7 @@ import {
   reopenRun,
   retire,
   runStandOf,
+  rangesFor,
   select,
   setPaused,
   triggerRun,
@@ -150,7 +151,12 @@ function changeXCom(work: RunWork, command: Extract<RunCommand, { type: 'changeX
 
 const pathOf = (mapIndex: string): number[] => (mapIndex === '' ? [] : mapIndex.split('.').map(Number));
 
-const viewOf = (range: InstanceRange): Json => ({ taskId: range.taskId, mapIndex: range.mapIndex.join('.') });
+/** `to`: the last index of a range of instances; they differ in the last element of the map index. */
+const viewOf = ({ taskId, mapIndex, to }: InstanceRange) => ({
+  taskId,
+  mapIndex: mapIndex.join('.'),
+  ...(to === undefined ? {} : { to }),
+});
 
 function dryClear(actor: RunActor, command: Extract<RunCommand, { type: 'clearTasks' }>): Draft {
   const chosen = selectForClear(actor, command);
@@ -165,11 +171,15 @@ function selectForClear(
 ): Result<readonly Json[]> {
   const chosen = select(actor.state, command.selection);
   if (!chosen.ok) return chosen;
+  const byState = Map.groupBy(
+    chosen.value.filter((i) => i.state !== 'none'),
+    (i) => i.state,
+  );
   return {
     ok: true,
-    value: chosen.value
-      .filter((i) => i.state !== 'none')
-      .map((i) => ({ taskId: i.task.def.taskId, mapIndex: i.mapIndex.join('.'), state: i.state })),
+    value: [...byState].flatMap(([state, instances]) =>
+      rangesFor(instances).map((range) => ({ ...viewOf(range), state })),
+    ),
   };
 }
 

@@ -15,6 +15,8 @@ export interface SchedulerOptions {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Most instances that one mapping makes. Default 100,000. */
+  readonly maxMapLength?: number;
   /** The results of these attempts are durable, or of no use any more: their worker may forget them. */
   readonly onDurable?: (attempts: readonly AttemptReport[]) => void;
   readonly onProblem?: (problem: SchedulerProblem) => void;
@@ -145,12 +147,12 @@ export class Scheduler {
     effects: Effects,
     blame: Blame,
   ): Promise<void> {
-    const { clock, ids, store } = this.options;
+    const { clock, ids, store, maxMapLength } = this.options;
     const { memory, meter } = this;
     const fresh = !memory.has(dagId);
     const { actor, news } = await memory.prepare(dagId, messages, blame);
     const begin = performance.now();
-    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, news });
+    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, news, maxMapLength });
     turn.decide(messages);
     const { chain } = turn.batch;
     const decided = performance.now();

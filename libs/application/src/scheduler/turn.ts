@@ -31,6 +31,7 @@ export interface TurnOptions {
   readonly fresh: boolean;
   /** What the DAG has not heard of assets. */
   readonly news: AssetNews;
+  readonly maxMapLength?: number | undefined;
 }
 
 /** One turn of one DAG: its messages, what they decide, and what follows once that is durable. */
@@ -48,7 +49,7 @@ export class Turn {
     this.actor = actor;
     this.options = options;
     const { plans } = options.memory;
-    this.batch = new DagBatch(actor, options.now, options.ids, (version) => plans.peek(version)?.plan, options.blame);
+    this.batch = new DagBatch(actor, { ...options, planOf: (version) => plans.peek(version)?.plan });
   }
 
   /** Decides; the chain of the batch is what has to be appended. */
