@@ -3,8 +3,7 @@ import type { TaskAttributes } from './attributes.ts';
 import { callSite, type CallSite } from './call-site.ts';
 import type { Dag } from './dag.ts';
 import { DagError, show } from './error.ts';
-import { mappable, type FunctionMapper, type MappableFunction } from './mapping/mapped-function.ts';
-import { MappedTask } from './mapping/mapped-task.ts';
+import { mappable, type MappableFunction } from './mapping/mapped-function.ts';
 import { DECLARED, type Chain, type Declared, type Linkable } from './relations.ts';
 import { currentScope, within, type Scope } from './scope.ts';
 import type { Arg, Resolved } from './source.ts';
@@ -102,24 +101,16 @@ export function declareTask<A extends readonly unknown[], R, Out = R>(
       : within(home, () => create([] as unknown as CallArgs<A>, at));
   };
   const call = (...args: CallArgs<A>): Task<Out> => create(args, callSite());
-  const map: FunctionMapper<Out>['map'] = ({ mapping, args, call: argsOf, unmappable, at: where }) => {
-    const instance = (own: readonly unknown[]): Task<Out> =>
-      make({ ...options, id, fn, args: own } as unknown as TaskOptions & FunctionArgs<A, R>, { at: where });
-    const home = scope ?? currentScope();
-    if (home === undefined) throw new DagError(`the task is mapped in no DAG; allowed: inside of new Dag({ … }, () => { … })`, details);
-    const example = within({ ...home, apart: id }, () => instance([]));
-    const mapped = new MappedTask<Out>(
-      { ...options, id, fn, args },
-      { example, make: (own) => instance(argsOf(own)), unmappable },
-      { suffixOnCollision: true, mapping, at: where },
-    );
-    calls.push(mapped);
-    return mapped;
+  const instance = (args: readonly unknown[], where: CallSite | undefined): Task<Out> =>
+    make({ ...options, id, fn, args } as unknown as TaskOptions & FunctionArgs<A, R>, { at: where });
+  const mapper = {
+    at,
+    scope: () => scope ?? currentScope(),
+    options: { ...options, id, fn },
+    instance,
+    onMapped: (mapped: Task<unknown>) => void calls.push(mapped),
   };
-  const refuse = (reason: string): never => {
-    throw new DagError(reason, { ...details, at: callSite() });
-  };
-  const declared: TaskFunction<A, Out> = Object.assign(call, mappable<A, Out>({ refuse, map }), {
+  const declared: TaskFunction<A, Out> = Object.assign(call, mappable<A, Out>(mapper), {
     [DECLARED]: alone,
     with: (other: FunctionOptions & { readonly id?: string }) => {
       hasVariants = true;

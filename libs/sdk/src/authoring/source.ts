@@ -106,10 +106,7 @@ export abstract class ListSource<out T> implements Source<T> {
   }
 
   /** The first items together, the second ones, and so on: as many as the shortest has; with a `fillvalue` as the longest has. */
-  zip<U, const L extends readonly Listable[]>(
-    this: Source<U>,
-    ...others: L
-  ): Derived<readonly [Item<U>, ...Sides<L>]>;
+  zip<U, const L extends readonly Listable[]>(this: Source<U>, ...others: L): Derived<readonly [Item<U>, ...Sides<L>]>;
   zip<U, const L extends readonly Listable[], F>(
     this: Source<U>,
     ...others: [...L, { readonly fillvalue: F }]
@@ -119,10 +116,7 @@ export abstract class ListSource<out T> implements Source<T> {
   }
 
   /** These items, then those of the others. */
-  concat<U, const L extends readonly Listable[]>(
-    this: Source<U>,
-    ...others: L
-  ): Derived<Item<U> | Side<L[number]>> {
+  concat<U, const L extends readonly Listable[]>(this: Source<U>, ...others: L): Derived<Item<U> | Side<L[number]>> {
     return new Derived({ kind: 'concat', of: [this, ...lists(others, 'concat')] });
   }
 }
@@ -164,8 +158,7 @@ export function lists(given: readonly unknown[], method: string): readonly Mappa
   throw misuse(`${method}() is given ${show(stranger)}; allowed: lists, objects and outputs of tasks`);
 }
 
-const misuse = (reason: string): DagError =>
-  new DagError(reason, { at: callSite(), dagId: currentScope()?.dag.dagId });
+const misuse = (reason: string): DagError => new DagError(reason, { at: callSite(), dagId: currentScope()?.dag.dagId });
 
 const isFill = (value: unknown): value is { readonly fillvalue: unknown } =>
   typeof value === 'object' &&

@@ -154,10 +154,7 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
     return mapped(this, fn);
   }
 
-  zip<U, const L extends readonly Listable[]>(
-    this: Source<U>,
-    ...others: L
-  ): Derived<readonly [Item<U>, ...Sides<L>]>;
+  zip<U, const L extends readonly Listable[]>(this: Source<U>, ...others: L): Derived<readonly [Item<U>, ...Sides<L>]>;
   zip<U, const L extends readonly Listable[], F>(
     this: Source<U>,
     ...others: [...L, { readonly fillvalue: F }]
@@ -166,10 +163,7 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
     return zipped(this, others) as Derived<never>;
   }
 
-  concat<U, const L extends readonly Listable[]>(
-    this: Source<U>,
-    ...others: L
-  ): Derived<Item<U> | Side<L[number]>> {
+  concat<U, const L extends readonly Listable[]>(this: Source<U>, ...others: L): Derived<Item<U> | Side<L[number]>> {
     return new Derived({ kind: 'concat', of: [this, ...lists(others, 'concat')] });
   }
 

@@ -110,7 +110,7 @@ export function taskContext(session: Session): TaskContext {
       return run.dataInterval === null ? null : { start: date(run.dataInterval[0]), end: date(run.dataInterval[1]) };
     },
     resources: {
-      ...(task?.attributes.resources as JsonObject | undefined),
+      ...(session.task?.attributes.resources as JsonObject | undefined),
       ...('overrides' in input ? input.overrides?.resources : undefined),
     },
     log: loggerOf(host),
@@ -190,9 +190,7 @@ export function renderWith(
   const { names, ...how } = options;
   const context = { ...names, ...templateNames(session), ...session.names };
   const native = session.host.dag.options.renderTemplateAsNativeObj ?? false;
-  return renderFetching(() =>
-    renderTemplate(value, context, { native, searchPath: searchPath(session.host), ...how }),
-  );
+  return renderFetching(() => renderTemplate(value, context, { native, searchPath: searchPath(session.host), ...how }));
 }
 
 function xcomAccess(session: Session): TaskContext['xcom'] {
@@ -211,7 +209,7 @@ function xcomAccess(session: Session): TaskContext['xcom'] {
 }
 
 /** Without a map index: of a task with many instances the list of all that this attempt sees. */
-async function pullXCom(session: Session, query: XComQuery): Promise<{ readonly value: Json } | undefined> {
+async function pullXCom(session: Session, query: XComQuery): Promise<{ readonly value: unknown } | undefined> {
   const { host, lookups, values } = session;
   const task = host.dag.whoHas(query.taskId);
   const isElsewhere = query.dagId !== undefined || query.runId !== undefined;

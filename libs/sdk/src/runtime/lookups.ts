@@ -94,7 +94,7 @@ export class Lookups {
   }
 
   /** The same for templates: what has been fetched, or a PendingLookup. */
-  forTemplates(pull: (query: XComQuery) => Promise<{ readonly value: Json } | undefined>) {
+  forTemplates(pull: (query: XComQuery) => Promise<{ readonly value: unknown } | undefined>) {
     return {
       variable: (key: string) => this.#ready(`variable '${key}'`, () => this.variable(key)),
       connection: (connId: string) => this.#ready(`connection '${connId}'`, () => this.connection(connId)),

@@ -111,7 +111,10 @@ export interface PullOptions {
 
 export interface XComAccess {
   /** What a task returned or pushed; undefined if it did neither. */
-  pull<E>(task: MappedTask<E>, options: PullOptions & { readonly mapIndex: PullOptions['mapIndex'] }): Promise<E | undefined>;
+  pull<E>(
+    task: MappedTask<E>,
+    options: PullOptions & { readonly mapIndex: PullOptions['mapIndex'] },
+  ): Promise<E | undefined>;
   pull<T>(task: Source<T>, options?: PullOptions): Promise<T | undefined>;
   pull(taskId: string, options?: PullOptions): Promise<unknown>;
   /** Stored with the attempt's outcome, failed or not. Throws for what is no XCom, or too large. */

@@ -2,7 +2,17 @@ import type { InputValue, MapIndex } from '@rondo/domain';
 import { assertNever, type Json } from '@rondo/kernel';
 import { show } from '../authoring/error.ts';
 import { isKwargs, mappedGroupsAround, sharedLevels, type Mapping } from '../authoring/mapping/mapping.ts';
-import { Derived, describeSource, isSource, SOURCE, sourcesIn, type Expression, type Mappable, type Path, type Source } from '../authoring/source.ts';
+import {
+  Derived,
+  describeSource,
+  isSource,
+  SOURCE,
+  sourcesIn,
+  type Expression,
+  type Mappable,
+  type Path,
+  type Source,
+} from '../authoring/source.ts';
 import type { Task } from '../authoring/task.ts';
 import type { TaskGroup } from '../authoring/task-group.ts';
 import { renderTemplate } from '../templates/index.ts';
@@ -38,7 +48,8 @@ export class Values {
     switch (ref.kind) {
       case 'output': {
         const returned = this.#returned(ref.task);
-        const whole = returned.kind === 'one' ? await returned.value() : await this.all(ref.task.taskId, returned.under);
+        const whole =
+          returned.kind === 'one' ? await returned.value() : await this.all(ref.task.taskId, returned.under);
         return partOf(whole, ref.path);
       }
       case 'argument':
@@ -138,7 +149,8 @@ export class Values {
       throw new TypeError(
         `expandKwargs() expects a list of objects, not a list with ${kindOf(given)} (item ${index} is ${show(given)})`,
       );
-    for (const [name, value] of Object.entries(given)) args[name] = await take(value, !isSource(list) && !isSource(item));
+    for (const [name, value] of Object.entries(given))
+      args[name] = await take(value, !isSource(list) && !isSource(item));
     return args;
   }
 
@@ -155,9 +167,11 @@ export class Values {
         return concatList(await Promise.all(ref.of.map((each) => this.#resolved(each))));
       case 'output': {
         const returned = this.#returned(ref.task);
-        if (returned.kind === 'one' && returned.input !== undefined) return this.#sharedList(returned.input, ref.path, list);
+        if (returned.kind === 'one' && returned.input !== undefined)
+          return this.#sharedList(returned.input, ref.path, list);
         if (returned.kind === 'one') return ofValue(partOf(await returned.value(), ref.path), list);
-        if (ref.path.length === 0) return this.#options.lookups.list({ taskId: ref.task.taskId, under: returned.under });
+        if (ref.path.length === 0)
+          return this.#options.lookups.list({ taskId: ref.task.taskId, under: returned.under });
         return ofValue(await this.of(list), list);
       }
       case 'argument':

@@ -89,7 +89,8 @@ export class XComStore {
   ): ReadonlySet<Encoded> {
     const threshold = Math.min(this.#settings.thresholdBytes ?? INLINE_BYTES, INLINE_BYTES);
     const isOutside = ({ key, bytes }: Encoded): boolean =>
-      bytes > (limits[key] ?? INLINE_BYTES) || (backend?.takes?.({ ...about, key, bytes }, threshold) ?? bytes > threshold);
+      bytes > (limits[key] ?? INLINE_BYTES) ||
+      (backend?.takes?.({ ...about, key, bytes }, threshold) ?? bytes > threshold);
     const outside = new Set(values.filter(isOutside));
     let together = values.reduce((sum, each) => sum + (outside.has(each) ? 0 : each.bytes), 0);
     for (const each of values.toSorted((a, b) => b.bytes - a.bytes)) {

@@ -70,7 +70,8 @@ export class OpenGroup {
 
   #map<T>(mapping: Mapping, define: (args: object, group: TaskGroup) => T): TaskGroup<Gathered<T>> {
     this.#isMapped = true;
-    if (typeof define !== 'function') this.#refuse('the definition is missing; allowed: expand({ … }, (args) => { … })');
+    if (typeof define !== 'function')
+      this.#refuse('the definition is missing; allowed: expand({ … }, (args) => { … })');
     return new TaskGroup<Gathered<T>>(
       this.#options,
       (group) => define(argumentsOf(group, mapping), group) as Gathered<T>,
