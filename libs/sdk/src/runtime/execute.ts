@@ -50,8 +50,7 @@ export async function executeAttempt(options: ExecuteAttemptOptions): Promise<At
   let names: Readonly<Record<string, unknown>> = {};
   let outcome: AttemptOutcome;
   try {
-    if (task instanceof MappedTask) session.task = await instanceOf(session, task);
-    const work = session.task ?? task;
+    const work = await workOf(session, task);
     const args = await prepare(session, work, overrides?.args);
     names = argumentNames(work, args);
     mapIndexName = await quietly(() => mapIndexNameOf(session, names));
@@ -96,17 +95,18 @@ export function taskOf({ dag }: AttemptHost, taskId: string): Task | TaskError {
     : { kind: 'load', message: `DAG '${dag.dagId}' in ${dag.file} has no task '${taskId}'` };
 }
 
-/** The task of one instance of a mapped one. */
-async function instanceOf({ values }: Session, task: MappedTask): Promise<Task> {
+/** What the attempt runs: of a mapped task the task of this instance, which the session is about from then on. */
+export async function workOf(session: Session, task: Task): Promise<Task> {
+  if (!(task instanceof MappedTask)) return task;
   const mapping = task.mapping!;
-  const args = await values.mappedArguments(mapping);
+  const args = await session.values.mappedArguments(mapping);
   if (mapping.kind === 'kwargs') {
     const reason = Object.keys(args)
       .map((name) => task.unmappable(name))
       .find((each) => each !== undefined);
     if (reason !== undefined) throw new TypeError(`expandKwargs(): ${reason}`);
   }
-  return task.instance(args);
+  return (session.task = task.instance(args));
 }
 
 /** The arguments with the outputs of other tasks in their places and templates rendered. */
