@@ -1,4 +1,4 @@
-import { dagDefinition, DagHarness as Dag, NOON, type DagSpec } from '@rondo/testing';
+import { dagDefinition, DagHarness as Dag, type DagSpec } from '@rondo/testing';
 import {
   admit,
   cancelBackfill,
