@@ -2,7 +2,6 @@ import type {
   Assignment,
   BundleRef,
   CallbackAssignment,
-  CreateBackfill,
   DagDefinition,
   PoolLoad,
   RunReport,
@@ -37,14 +36,6 @@ export type DagCommand =
   | { readonly type: 'retireDag'; readonly reason: string }
   | { readonly type: 'pauseDag' }
   | { readonly type: 'unpauseDag' }
-  /** Answers with the next runs of its timetable. */
-  | { readonly type: 'previewRuns'; readonly count: number }
-  /** `dryRun`: answers with this page of what would become of its dates, and changes nothing. */
-  | ({
-      readonly type: 'createBackfill';
-      readonly dryRun?: { readonly offset: number; readonly limit: number };
-    } & CreateBackfill)
-  | { readonly type: 'pauseBackfill' | 'resumeBackfill' | 'cancelBackfill'; readonly backfillId: number }
   /** Asset events that wait for a run of the DAG: of the named assets and the partition, or all. */
   | { readonly type: 'deleteQueuedAssets'; readonly names?: readonly string[]; readonly partitionKey?: string }
   | ({ readonly type: 'triggerRun' } & Omit<TriggerRun, 'suffix'>)
@@ -70,6 +61,15 @@ export type DagCommand =
       readonly mapIndex: string;
       readonly key: string;
       readonly value?: XComValue;
+    }
+  /** The answer of a person to a task that asks. */
+  | {
+      readonly type: 'respondApproval';
+      readonly runId: string;
+      readonly taskId: string;
+      readonly mapIndex: string;
+      readonly options: readonly string[];
+      readonly params?: JsonObject;
     }
   | { readonly type: 'explainTask'; readonly runId: string; readonly taskId: string; readonly mapIndex: string };
 
@@ -150,7 +150,14 @@ export type CommandAnswer =
   | { readonly ok: true; readonly position: number; readonly result: JsonObject }
   | { readonly ok: false; readonly code: RefusalCode; readonly message: string };
 
-export type RefusalCode = 'not_found' | 'conflict' | 'invalid' | 'retired' | 'unavailable' | 'quarantined';
+export type RefusalCode =
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'invalid'
+  | 'retired'
+  | 'unavailable'
+  | 'quarantined';
 
 /** One named rule of "why not yet". */
 export interface ReasonView {

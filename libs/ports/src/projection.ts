@@ -1,4 +1,4 @@
-import type { DagDefinition } from '@rondo/domain';
+import type { ApprovalResponse, ApprovalWait, DagDefinition } from '@rondo/domain';
 import type { Position, RecordedEvent, StreamFilter } from './event-store.ts';
 import type {
   BackfillDateRow,
@@ -33,6 +33,16 @@ export interface InstanceRecord extends TaskInstanceRow {
   readonly open: boolean;
 }
 
+/** A question to a person, or the response to one that was written before. */
+export interface ApprovalChange {
+  readonly taskId: string;
+  readonly mapIndex: string;
+  readonly tryNumber: number;
+  readonly leg: number;
+  readonly asked?: { readonly wait: ApprovalWait; readonly at: number; readonly deadline: number | null };
+  readonly response?: ApprovalResponse;
+}
+
 /** What a batch changed in one run. `forgotten` goes first: XComs that a new try starts without, or the one of that key. */
 /** What a batch changed in one run. `dropped` and `forgotten` go first. */
 export interface RunChanges {
@@ -46,6 +56,7 @@ export interface RunChanges {
   readonly forgotten: readonly { readonly taskId: string; readonly mapIndex: string; readonly key?: string }[];
   readonly xcoms: readonly XComRow[];
   readonly rendered: readonly RenderedFieldsRow[];
+  readonly approvals: readonly ApprovalChange[];
 }
 
 /** Rows by key; null deletes. */

@@ -1,6 +1,8 @@
 import type {
+  ApprovalResponse,
   BackfillStand,
   InstanceRef,
+  ParamDefinition,
   PassReason,
   Reprocess,
   RunState,
@@ -148,6 +150,40 @@ export interface XComRow {
   readonly blob: string | null;
 }
 
+/** A question that a task asks of people: open while the task waits for it, closed when the task was ended otherwise. */
+export interface ApprovalRow {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  readonly mapIndex: string;
+  readonly tryNumber: number;
+  readonly leg: number;
+  readonly state: ApprovalState;
+  readonly subject: string;
+  readonly body: string | null;
+  readonly options: readonly string[];
+  readonly multiple: boolean;
+  readonly defaults: readonly string[] | null;
+  readonly params: Readonly<Record<string, ParamDefinition>>;
+  readonly assignees: readonly string[] | null;
+  readonly askedAt: number;
+  readonly deadline: number | null;
+  readonly response: ApprovalResponse | null;
+}
+
+export const APPROVAL_STATES = ['open', 'answered', 'timed_out', 'closed'] as const;
+export type ApprovalState = (typeof APPROVAL_STATES)[number];
+
+export interface ApprovalFilter {
+  readonly dagId?: string;
+  readonly runId?: string;
+  readonly taskId?: string;
+  readonly mapIndex?: string;
+  readonly state?: readonly ApprovalState[];
+  /** Those that this user may answer. */
+  readonly assignee?: string;
+}
+
 export interface RenderedFieldsRow extends InstanceRef {
   readonly tryNumber: number;
   readonly fields: Readonly<Record<string, Json>>;
@@ -230,12 +266,6 @@ export interface TaskFilter {
   readonly state?: readonly TaskState[];
 }
 
-export interface XComsUnder {
-  readonly taskId: string;
-  readonly key: string;
-  readonly under: string;
-}
-
 export interface DagFilter {
   readonly dagIdPattern?: string;
   readonly tag?: string;
@@ -257,8 +287,6 @@ export interface ReadModels {
   taskInstance(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<TaskInstanceRow | undefined>;
   tries(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;
   xcoms(dagId: string, runId: string, taskId?: string, mapIndex?: string): Promise<readonly XComRow[]>;
-  /** XComs of one key of the instances of a task whose map index begins with `under` (`''`: all), in the order of map indexes. */
-  xcomsUnder(dagId: string, runId: string, query: XComsUnder, page: Page): Promise<Paged<XComRow>>;
   renderedFields(
     dagId: string,
     runId: string,
@@ -270,6 +298,8 @@ export interface ReadModels {
   backfills(filter: { readonly dagId?: string; readonly open?: boolean }, page: Page): Promise<Paged<BackfillRow>>;
   backfill(dagId: string, backfillId: number): Promise<BackfillRow | undefined>;
   backfillDates(dagId: string, backfillId: number, page: Page): Promise<Paged<BackfillDateRow>>;
+  /** The latest asked first. */
+  approvals(filter: ApprovalFilter, page: Page): Promise<Paged<ApprovalRow>>;
   importErrors(): Promise<readonly ImportErrorRow[]>;
   variables(page: Page): Promise<Paged<VariableRow>>;
   variable(key: string): Promise<VariableRow | undefined>;

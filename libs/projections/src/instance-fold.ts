@@ -154,8 +154,13 @@ function endAttempt(row: InstanceFoldRow, event: EndEvent, sink: RunSink): void 
     case 'TaskDeferred':
       row.state = 'deferred';
       row.reason = describeWait(event.data.waitFor);
+      if (event.data.waitFor.kind === 'approval') {
+        const { waitFor: wait, deadline = null } = event.data;
+        sink.setApproval({ ...attemptOf(row), asked: { wait, at, deadline } });
+      }
       return;
     case 'ApprovalResponded':
+      sink.setApproval({ ...attemptOf(row), response: event.data.response });
       return;
     case 'TaskResumed':
       row.state = 'none';
@@ -192,6 +197,8 @@ export function applyXComEvent(
 
 const stored = (xcom: XComValue) =>
   'value' in xcom ? { value: xcom.value, blob: null } : { value: null, blob: xcom.blob };
+
+const attemptOf = ({ taskId, mapIndex, tryNumber, leg }: InstanceFoldRow) => ({ taskId, mapIndex, tryNumber, leg });
 
 interface Leavings {
   readonly xcoms?: Readonly<Record<string, XComValue>>;

@@ -1,5 +1,5 @@
 import { isTerminal, type DagDefinition, type MapIndex, type TaskDefinition } from '@rondo/domain';
-import type { InstanceRecord, RenderedFieldsRow, RunRecord, TaskTryRow, XComRow } from '@rondo/ports';
+import type { ApprovalChange, InstanceRecord, RenderedFieldsRow, RunRecord, TaskTryRow, XComRow } from '@rondo/ports';
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -15,6 +15,7 @@ export interface RunSink {
   deleteXCom(taskId: string, mapIndex: string, key: string): void;
   /** A new try starts without what the earlier ones left. */
   forgetXComs(taskId: string, mapIndex: string): void;
+  setApproval(change: ApprovalChange): void;
   setRendered(row: RenderedFieldsRow): void;
   touchRun(run: RunFoldRow): void;
   touch(instance: InstanceFoldRow): void;

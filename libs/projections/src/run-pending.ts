@@ -1,4 +1,4 @@
-import type { InstanceRecord, RenderedFieldsRow, RunChanges, TaskTryRow, XComRow } from '@rondo/ports';
+import type { ApprovalChange, InstanceRecord, RenderedFieldsRow, RunChanges, TaskTryRow, XComRow } from '@rondo/ports';
 import { keyOf, type InstanceFoldRow, type RunFoldRow, type RunSink } from './run-model.ts';
 
 /** What has changed in one run since its rows were last written. */
@@ -9,6 +9,7 @@ export class RunPending implements RunSink {
   private readonly tries: TaskTryRow[] = [];
   private readonly forgotten = new Map<string, RunChanges['forgotten'][number]>();
   private readonly xcoms = new Map<string, Map<string, XComRow>>();
+  private readonly approvals: ApprovalChange[] = [];
   private readonly rendered: RenderedFieldsRow[] = [];
 
   touchRun(run: RunFoldRow): void {
@@ -48,6 +49,10 @@ export class RunPending implements RunSink {
     this.forgotten.set(key, { taskId, mapIndex });
   }
 
+  setApproval(change: ApprovalChange): void {
+    this.approvals.push(change);
+  }
+
   setRendered(row: RenderedFieldsRow): void {
     this.rendered.push(row);
   }
@@ -66,6 +71,7 @@ export class RunPending implements RunSink {
       forgotten: [...this.forgotten.values()],
       xcoms: [...this.xcoms.values()].flatMap((ofInstance) => [...ofInstance.values()]),
       rendered: this.rendered,
+      approvals: this.approvals,
     };
   }
 }

@@ -117,6 +117,9 @@ export class RunFold implements RunSink {
     this.xcoms.delete(keyOf(taskId, mapIndex));
   }
 
+  /** A view of a run does not show them. */
+  setApproval(): void {}
+
   setRendered(row: RenderedFieldsRow): void {
     this.rendered.set(`${keyOf(row.taskId, row.mapIndex.join('.'))}#${row.tryNumber}`, row);
   }

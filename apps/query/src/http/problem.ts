@@ -53,6 +53,8 @@ export function refused(refusal: { readonly code: RefusalCode; readonly message:
       return conflict(message);
     case 'invalid':
       return new HttpProblem(422, 'Not acceptable here', message);
+    case 'forbidden':
+      return new HttpProblem(403, 'Forbidden', message);
     case 'retired':
       return new HttpProblem(409, 'The DAG is retired', message);
     case 'quarantined':

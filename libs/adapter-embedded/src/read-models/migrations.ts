@@ -7,7 +7,7 @@ const NUMBERS = new Set(
   `id position event_position projection_version paused retired published_at number run_no logical_date
    data_interval_start data_interval_end run_after queued_at started_at ended_at ordinal try_number max_tries retries
    leg open scheduled_at pid retry_at line column at port slots include_deferred held priority
-   backfill_id from_date to_date reverse max_active_runs run_on_latest dates created cleared passed created_at`.split(
+   asked_at deadline backfill_id from_date to_date reverse max_active_runs run_on_latest dates created cleared passed created_at`.split(
     /\s+/,
   ),
 );
@@ -21,11 +21,6 @@ const initial: Migration = {
     await db.schema.createIndex('runs_by_name').on('runs').columns(['dag_id', 'run_id']).unique().execute();
     await db.schema.createIndex('runs_by_dag').on('runs').columns(['dag_id', 'run_after']).execute();
     await db.schema.createIndex('runs_by_time').on('runs').column('run_after').execute();
-    await db.schema
-      .createIndex('xcoms_by_key')
-      .on('xcoms')
-      .columns(['run_no', 'task_id', 'key', 'map_order'])
-      .execute();
     await db.schema.createIndex('dag_tags_by_tag').on('dag_tags').column('tag').execute();
   },
 };

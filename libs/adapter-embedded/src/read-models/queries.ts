@@ -1,5 +1,6 @@
 import type { ReadModels, RowSource } from '@rondo/ports';
 import * as backfills from './backfill-queries.ts';
+import { findApprovals } from './approval-queries.ts';
 import * as other from './other-queries.ts';
 import { findRun, findRuns, runRow } from './run-queries.ts';
 import type { Db } from './sqlite.ts';
@@ -28,12 +29,12 @@ export function queriesOver(root: Db): Queries {
       read((db) => tasks.findInstance(db, { dagId, runId, taskId, mapIndex })),
     tries: (dagId, runId, taskId, mapIndex) => read((db) => tasks.triesOf(db, { dagId, runId, taskId, mapIndex })),
     xcoms: (dagId, runId, taskId, mapIndex) => read((db) => tasks.xcomsOf(db, dagId, runId, taskId, mapIndex)),
-    xcomsUnder: (dagId, runId, query, page) => read((db) => tasks.xcomsUnder(db, { dagId, runId, ...query }, page)),
     renderedFields: (dagId, runId, taskId, mapIndex, tryNumber) =>
       read((db) => tasks.renderedOf(db, { dagId, runId, taskId, mapIndex }, tryNumber)),
     backfills: (filter, page) => read((db) => backfills.findBackfills(db, filter, page)),
     backfill: (dagId, backfillId) => read((db) => backfills.findBackfill(db, dagId, backfillId)),
     backfillDates: (dagId, backfillId, page) => read((db) => backfills.findBackfillDates(db, dagId, backfillId, page)),
+    approvals: (filter, page) => read((db) => findApprovals(db, filter, page)),
     importErrors: () => read(other.importErrors),
     variables: (page) => read((db) => other.findVariables(db, page)),
     variable: (key) => read((db) => other.findVariable(db, key)),

@@ -13,6 +13,7 @@ export interface Schema {
   task_tries: TaskTriesTable;
   xcoms: XComsTable;
   rendered_fields: RenderedFieldsTable;
+  approvals: ApprovalsTable;
   import_errors: ImportErrorsTable;
   variables: VariablesTable;
   connections: ConnectionsTable;
@@ -110,7 +111,6 @@ export interface TaskInstancesTable {
   run_no: number;
   task_id: string;
   map_index: string;
-  map_order: string;
   ordinal: number;
   state: TaskState;
   try_number: number;
@@ -158,7 +158,6 @@ export interface XComsTable {
   task_id: string;
   map_index: string;
   key: string;
-  map_order: string;
   value: string;
   blob: string | null;
 }
@@ -169,6 +168,18 @@ export interface RenderedFieldsTable {
   map_index: string;
   try_number: number;
   fields: string;
+}
+
+export interface ApprovalsTable {
+  run_no: number;
+  task_id: string;
+  map_index: string;
+  try_number: number;
+  leg: number;
+  asked_at: number;
+  deadline: number | null;
+  wait: string;
+  response: string | null;
 }
 
 export interface ImportErrorsTable {

@@ -1,6 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { BackfillRow, DagRow, InstanceRecord, RowChanges, RunChanges, RunRecord, TaskTryRow } from '@rondo/ports';
-import { mapOrder } from './map-order.ts';
 import type { CheckpointTable } from './schema.ts';
 import type { Db } from './sqlite.ts';
 import { TABLES, type TableName } from './tables.ts';
@@ -21,6 +20,7 @@ export class RowWriter {
   private readonly forgetXCom: StatementSync;
   private readonly dropInstance: StatementSync;
   private readonly forgetTags: StatementSync;
+  private readonly answerApproval: StatementSync;
   private readonly projectionVersion: number;
 
   constructor(database: DatabaseSync, db: Db, projectionVersion: number) {
@@ -32,6 +32,15 @@ export class RowWriter {
     this.forgetXCom = database.prepare(xcoms.where('key', '=', '').compile().sql);
     const instance = db.deleteFrom('task_instances').where('run_no', '=', 0).where('task_id', '=', '');
     this.dropInstance = database.prepare(instance.where('map_index', '=', '').compile().sql);
+    const answer = db
+      .updateTable('approvals')
+      .set({ response: '' })
+      .where('run_no', '=', 0)
+      .where('task_id', '=', '')
+      .where('map_index', '=', '')
+      .where('try_number', '=', 0)
+      .where('leg', '=', 0);
+    this.answerApproval = database.prepare(answer.compile().sql);
     this.forgetTags = database.prepare(db.deleteFrom('dag_tags').where('dag_id', '=', '').compile().sql);
   }
 
@@ -78,7 +87,7 @@ export class RowWriter {
     for (const tag of new Set(tags)) this.put('dag_tags', dagId, tag);
   }
 
-  private writeRun({ runNo, run, dropped, tasks, tries, forgotten, xcoms, rendered }: RunChanges): void {
+  private writeRun({ runNo, run, dropped, tasks, tries, forgotten, xcoms, rendered, approvals }: RunChanges): void {
     if (run !== undefined) this.upsert('runs').run(...runValues(run));
     for (const { taskId, mapIndex } of dropped) this.dropInstance.run(runNo, taskId, mapIndex);
     if (tasks.length > 0) {
@@ -90,9 +99,15 @@ export class RowWriter {
       if (key === undefined) this.forgetXComs.run(runNo, taskId, mapIndex);
       else this.forgetXCom.run(runNo, taskId, mapIndex, key);
     for (const { taskId, mapIndex, key, value, blob } of xcoms)
-      this.put('xcoms', runNo, taskId, mapIndex, key, mapOrder(mapIndex), JSON.stringify(value), blob);
+      this.put('xcoms', runNo, taskId, mapIndex, key, JSON.stringify(value), blob);
     for (const { taskId, mapIndex, tryNumber, fields } of rendered)
       this.put('rendered_fields', runNo, taskId, mapIndex.join('.'), tryNumber, JSON.stringify(fields));
+    for (const { taskId, mapIndex, tryNumber, leg, asked, response } of approvals) {
+      const key = [runNo, taskId, mapIndex, tryNumber, leg] as const;
+      if (asked !== undefined)
+        this.put('approvals', ...key, asked.at, asked.deadline, JSON.stringify(asked.wait), null);
+      if (response !== undefined) this.answerApproval.run(JSON.stringify(response), ...key);
+    }
   }
 
   private writeBackfills({ backfills, backfillDates }: RowChanges): void {
@@ -196,7 +211,6 @@ function instanceValues(runNo: number, row: InstanceRecord): SQLInputValue[] {
     runNo,
     row.taskId,
     row.mapIndex,
-    mapOrder(row.mapIndex),
     row.ordinal,
     row.state,
     row.tryNumber,

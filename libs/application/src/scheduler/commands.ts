@@ -1,5 +1,6 @@
 import {
   closeRun,
+  decideApproval,
   decideClear,
   decideMark,
   decideMarkRun,
@@ -19,23 +20,42 @@ import {
   type DagState,
   type InstanceRange,
 } from '@rondo/domain';
-import { assertNever, err, type Json, type Result } from '@rondo/kernel';
-import type { CommandMessage, DagCommand } from '@rondo/contracts';
+import { assertNever, err, type Json, type JsonObject, type Result } from '@rondo/kernel';
+import type { CommandAnswer, CommandMessage, DagCommand, RefusalCode } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
 import type { DagBatch, RunWork } from './batch.ts';
-import { accept, causeOf, refuse, type Draft } from './drafts.ts';
+import type { Cause } from './envelope.ts';
 import type { VersionPlan } from './plans.ts';
+
+/** An answer before its position is known: it is sent when the batch's events are durable. */
+export type Draft = { readonly ok: true; readonly result: JsonObject } | Extract<CommandAnswer, { ok: false }>;
+
+const refuse = (code: RefusalCode, message: string): Draft => ({ ok: false, code, message });
+const accept = (result: JsonObject): Draft => ({ ok: true, result });
 
 type RunCommand = Extract<
   DagCommand,
   {
     readonly runId: string;
-    readonly type: 'clearTasks' | 'markTasks' | 'markRun' | 'cancelRun' | 'changeXCom' | 'explainTask';
+    readonly type:
+      | 'clearTasks'
+      | 'markTasks'
+      | 'markRun'
+      | 'cancelRun'
+      | 'changeXCom'
+      | 'respondApproval'
+      | 'explainTask';
   }
 >;
 
 export function isRunCommand(command: DagCommand): command is RunCommand {
-  return ['clearTasks', 'markTasks', 'markRun', 'cancelRun', 'changeXCom', 'explainTask'].includes(command.type);
+  return ['clearTasks', 'markTasks', 'markRun', 'cancelRun', 'changeXCom', 'respondApproval', 'explainTask'].includes(
+    command.type,
+  );
+}
+
+export function causeOf(message: CommandMessage): Cause {
+  return { causationId: message.commandId, actor: `${message.actor.kind}:${message.actor.name}` };
 }
 
 /** A command to the DAG itself. */
@@ -91,6 +111,7 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
   if (command.type === 'clearTasks' && command.dryRun === true) return dryClear(actor, command);
   const work = batch.work(actor, causeOf(message));
   if (command.type === 'changeXCom') return changeXCom(work, command);
+  if (command.type === 'respondApproval') return respond(work, command, message.actor.name);
   const wasClosed = batch.actor.state.closed.has(actor.runId);
   const done = applyToRun(work, command);
   if (!done.ok)
@@ -114,7 +135,7 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
 
 function applyToRun(
   work: RunWork,
-  command: Exclude<RunCommand, { type: 'explainTask' | 'changeXCom' }>,
+  command: Exclude<RunCommand, { type: 'explainTask' | 'changeXCom' | 'respondApproval' }>,
 ): Result<readonly InstanceRange[]> {
   switch (command.type) {
     case 'clearTasks':
@@ -137,6 +158,14 @@ function changeXCom(work: RunWork, command: Extract<RunCommand, { type: 'changeX
   const change = { taskId, mapIndex: pathOf(mapIndex), key, ...(value === undefined ? {} : { value }) };
   const done = decideXCom(work.decision, change);
   return done.ok ? accept({ runId, taskId, mapIndex, key }) : refuse('not_found', done.error);
+}
+
+function respond(work: RunWork, command: Extract<RunCommand, { type: 'respondApproval' }>, by: string): Draft {
+  const { runId, taskId, mapIndex, options, params } = command;
+  const answer = { taskId, mapIndex: pathOf(mapIndex), options, by, ...(params === undefined ? {} : { params }) };
+  const done = decideApproval(work.decision, answer);
+  if (!done.ok) return refuse(done.error.code, done.error.message);
+  return accept({ runId, taskId, mapIndex, response: { ...done.value } });
 }
 
 const pathOf = (mapIndex: string): number[] => (mapIndex === '' ? [] : mapIndex.split('.').map(Number));
@@ -212,6 +241,7 @@ export function decideQueuedRun(
     case 'clearTasks':
     case 'markTasks':
     case 'changeXCom':
+    case 'respondApproval':
       return refuse('conflict', `run '${runId}' is queued: it has no task instances before it starts`);
     default:
       return assertNever(command, 'command');
@@ -220,34 +250,21 @@ export function decideQueuedRun(
 
 /** What keeps a run in its DAG's queue. */
 function queueReasons(dag: DagState, runId: string, now: number): Json[] {
+  const limit = dag.scheduling?.maxActiveRuns ?? 0;
   const runAfter = dag.queued.get(runId)?.requested?.runAfter ?? 0;
   const isDue = runAfter <= now;
   return [
     { rule: 'run_state', passed: false, reason: 'the run is queued' },
     { rule: 'dag_paused', passed: !dag.paused, reason: dag.paused ? 'the DAG is paused' : 'the DAG is not paused' },
-    ...roomReasons(dag, runId),
+    {
+      rule: 'max_active_runs',
+      passed: dag.active.size < limit,
+      reason: `${dag.active.size} of ${limit} active runs of the DAG`,
+    },
     {
       rule: 'run_after',
       passed: isDue,
       reason: isDue ? 'its time has come' : `waits until ${new Date(runAfter).toISOString()}`,
     },
   ];
-}
-
-/** Runs of a backfill have a limit of their own. */
-function roomReasons(dag: DagState, runId: string): Json[] {
-  const backfillId = dag.queued.get(runId)?.backfill?.backfillId;
-  const backfill = backfillId === undefined ? undefined : dag.backfills.get(backfillId);
-  const limit = backfill?.spec.maxActiveRuns ?? dag.scheduling?.maxActiveRuns ?? 0;
-  const active = backfill?.active.size ?? dag.active.size - dag.backfills.activeRuns;
-  const whose = backfill === undefined ? 'the DAG' : `backfill ${backfillId}`;
-  const room = {
-    rule: 'max_active_runs',
-    passed: active < limit,
-    reason: `${active} of ${limit} active runs of ${whose}`,
-  };
-  if (backfill === undefined) return [room];
-  const isPaused = backfill.stand === 'paused';
-  const reason = `backfill ${backfillId} is ${isPaused ? 'paused' : 'not paused'}`;
-  return [{ rule: 'backfill_paused', passed: !isPaused, reason }, room];
 }

@@ -39,8 +39,6 @@ export type RunReport =
       readonly pid?: number;
       readonly outcome: AttemptOutcome;
       readonly rendered?: JsonObject;
-      /** What names the instance beside its map index. */
-      readonly mapIndexName?: string;
     }
   /** Taken back from the gateway before any worker had it. */
   | { readonly kind: 'withdrawn'; readonly attempt: AttemptRef; readonly at: number; readonly reason: string }
@@ -215,7 +213,7 @@ function triggeredRunId(d: Decision, inst: InstanceState): string {
 }
 
 /** What a run of a partition updates is of its partition, unless the task says otherwise. */
-function updatesOf(d: Decision, assets: readonly AssetUpdate[] | undefined) {
+export function updatesOf(d: Decision, assets: readonly AssetUpdate[] | undefined) {
   if (assets === undefined || assets.length === 0) return {};
   const partitionKey = d.run.started?.partitionKey;
   return { assets: partitionKey === undefined ? assets : assets.map((each) => ({ partitionKey, ...each })) };

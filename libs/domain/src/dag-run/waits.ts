@@ -1,7 +1,10 @@
-import { assertNever } from '@rondo/kernel';
+import { assertNever, type Result } from '@rondo/kernel';
+import type { AssetUpdate } from '../asset/events.ts';
 import type { ApprovalResponse, AttemptRef, WaitAnswer, WaitFor } from '../task-instance/index.ts';
+import { responseAtTimeout, responseOf, type ApprovalAnswer, type ApprovalRefusal } from './approval.ts';
 import type { Decision } from './decision.ts';
-import { fail, keyOf } from './report.ts';
+import { measured } from './measured.ts';
+import { fail, keyOf, updatesOf } from './report.ts';
 import { findInstance, type InstanceState } from './state.ts';
 
 /** The instance that waits with this attempt; undefined when it waits no longer, or for something else (I1). */
@@ -25,32 +28,27 @@ export function wakeWait(d: Decision, inst: InstanceState): void {
   const { waitFor: wait, deferral } = inst;
   if (inst.state !== 'deferred' || wait === undefined) return;
   const isOver = deferral?.deadline !== undefined && deferral.deadline <= d.now;
-  if (deferral?.response !== undefined) accept(d, inst, deferral.response);
+  if (deferral?.response !== undefined) answerWait(d, inst, accepted(deferral.response));
   else if (wait.kind === 'time' && wait.until <= d.now) answerWait(d, inst, { kind: 'met' });
   else if (isOver && wait.kind === 'approval' && wait.defaults !== undefined)
-    respond(d, inst, {
-      chosenOptions: wait.defaults,
-      params: defaultsOf(wait.params),
-      respondedBy: null,
-      respondedAt: d.now,
-      timedOut: true,
-    });
+    respond(d, inst, responseAtTimeout(wait, wait.defaults, d.now));
   else if (isOver) answerWait(d, inst, { kind: 'timeout' });
 }
 
-const defaultsOf = (params: Extract<WaitFor, { kind: 'approval' }>['params'] = {}) =>
-  Object.fromEntries(
-    Object.entries(params).flatMap(([name, param]) => (param.default === undefined ? [] : [[name, param.default]])),
-  );
+/** Somebody has answered the question that the instance asks. */
+export function decideApproval(d: Decision, answer: ApprovalAnswer): Result<ApprovalResponse, ApprovalRefusal> {
+  const inst = findInstance(d.run, answer.taskId, answer.mapIndex);
+  const response = responseOf(inst, answer, d.now);
+  if (response.ok) respond(d, inst!, response.value);
+  return response;
+}
 
 function respond(d: Decision, inst: InstanceState, response: ApprovalResponse): void {
   d.emit({ type: 'ApprovalResponded', data: { ...keyOf(inst), at: d.now, response } });
-  accept(d, inst, response);
+  answerWait(d, inst, accepted(response));
 }
 
-function accept(d: Decision, inst: InstanceState, response: ApprovalResponse): void {
-  answerWait(d, inst, { kind: 'met', payload: { value: { ...response } } });
-}
+const accepted = (response: ApprovalResponse): WaitAnswer => ({ kind: 'met', payload: { value: { ...response } } });
 
 function answerWait(d: Decision, inst: InstanceState, answer: WaitAnswer): void {
   const { deferral } = inst;
@@ -81,13 +79,29 @@ function meet(d: Decision, inst: InstanceState, answer: Extract<WaitAnswer, { ki
     return;
   }
   const xcoms = { ...answer.xcoms, ...(payload === undefined ? {} : { return_value: payload }) };
+  const lengths = measured(d.run, inst, xcoms['return_value']);
+  if (!lengths.ok) {
+    fail(d, inst, d.now, { kind: 'mapping', message: lengths.error }, { retryable: true, callbacksRan: false });
+    return;
+  }
   d.emit({
     type: 'TaskSucceeded',
     data: {
       ...base,
       ...(Object.keys(xcoms).length === 0 ? {} : { xcoms }),
+      ...(lengths.value === undefined ? {} : { lengths: lengths.value }),
+      ...updatesOf(d, outletsOf(inst)),
       ...(inst.task.def.callbacks.includes('onSuccess') ? { callback: 'onSuccess' as const } : {}),
     },
+  });
+}
+
+/** What the task updates by succeeding: no child is there to say more of it. */
+function outletsOf({ task }: InstanceState): readonly AssetUpdate[] {
+  return (task.def.outlets ?? []).flatMap((outlet) => {
+    if (outlet.kind !== 'asset') return [];
+    const { kind: _kind, ...update } = outlet;
+    return [update];
   });
 }
 

@@ -27,7 +27,6 @@ const services: AttemptServices = {
   variable: async () => undefined,
   connection: async () => undefined,
   xcom: async () => undefined,
-  xcomList: async () => ({ values: [], total: 0 }),
   putBlob: async () => 'hash',
   getBlob: async () => undefined,
 };
