@@ -1,7 +1,9 @@
 import {
   compileMapping,
+  pathsOf,
   type DagDefinition,
   type DagRunEvent,
+  type InstanceRange,
   type MapIndex,
   type TaskDefinition,
 } from '@rondo/domain';
@@ -39,73 +41,70 @@ function tasksOf(definition: DagDefinition, scopeId: string): readonly MappedTas
 export function applyMapped(
   model: RunModel,
   definition: DagDefinition | undefined,
-  { scope, mapIndex, length, at }: Mapped,
+  event: Mapped,
   sink: RunSink,
 ): void {
+  const { scope, mapIndex, length, removed = [], restored = [], at } = event;
   const version = (model.definition ??= definition);
-  if (version === undefined) return;
-  for (const mapped of tasksOf(version, scope)) {
+  for (const mapped of version === undefined ? [] : tasksOf(version, scope)) {
     const { taskId } = mapped.task;
     const placeholder = model.instances.get(keyOf(taskId, mapIndex.join('.')));
-    if (placeholder !== undefined && placeholder.state !== 'none') continue;
+    if (placeholder !== undefined && (placeholder.state !== 'none' || length === 0)) continue;
+    const from = placeholder === undefined ? mappedLength(model, mapped, mapIndex) : 0;
+    if (placeholder === undefined && from === 0) continue;
     if (placeholder !== undefined) {
       model.instances.delete(keyOf(taskId, placeholder.mapIndex));
       sink.drop(placeholder);
-    } else if (!isMapped(model, mapped, mapIndex)) continue;
-    else removeBeyond(model, mapped, mapIndex, Math.max(length, 1), at, sink);
-    for (let index = 0; index < length; index++) {
-      const path = [...mapIndex, index];
-      const rows = placeholder === undefined ? rowsUnder(model, mapped, path) : [];
-      if (rows.length === 0) sink.touch(addRow(model, mapped, path));
-      for (const row of rows) if (row.state === 'removed') restore(row, sink);
     }
+    for (let index = from; index < length; index++)
+      sink.touch(addRow(model, mapped, [...mapIndex, index], placeholder));
   }
+  each(model, removed, (row) => {
+    row.state = 'removed';
+    row.endedAt = at;
+    row.retryAt = null;
+    row.reason = 'mapped over fewer';
+    sink.touch(row);
+  });
+  each(model, restored, (row) => {
+    resetTry(row);
+    row.state = row.open ? 'restarting' : 'none';
+    sink.touch(row);
+  });
 }
 
-const isMapped = (model: RunModel, mapped: MappedTask, path: MapIndex): boolean =>
-  rowsUnder(model, mapped, [...path, 0]).length > 0;
+function each(model: RunModel, ranges: readonly InstanceRange[], change: (row: InstanceFoldRow) => void): void {
+  for (const range of ranges) for (const path of pathsOf(range)) change(model.instance(range.taskId, path));
+}
 
-function addRow(model: RunModel, { task, ordinal }: MappedTask, path: MapIndex): InstanceFoldRow {
+function addRow(
+  model: RunModel,
+  { task, ordinal }: MappedTask,
+  path: MapIndex,
+  placeholder: InstanceFoldRow | undefined,
+): InstanceFoldRow {
   const row = newInstance(model.run, task.taskId, path.join('.'), ordinal, task);
+  if (placeholder !== undefined) inherit(row, placeholder);
   model.instances.set(keyOf(task.taskId, row.mapIndex), row);
   return row;
 }
 
-/** Rows at a path, or deeper where it was mapped further. */
-function rowsUnder(model: RunModel, { task: { taskId }, depth }: MappedTask, path: MapIndex): InstanceFoldRow[] {
-  const at = model.instances.get(keyOf(taskId, path.join('.')));
-  if (at !== undefined) return [at];
-  if (path.length >= depth) return [];
-  const prefix = `${taskId}[${path.join('.')}.`;
-  const rows: InstanceFoldRow[] = [];
-  for (const [key, row] of model.instances) if (key.startsWith(prefix)) rows.push(row);
-  return rows;
+/** What people set about the instances before there were any. */
+function inherit(row: InstanceFoldRow, { held, priority, retries, maxTries }: InstanceFoldRow): void {
+  Object.assign(row, { held, priority, retries, maxTries });
 }
 
-function removeBeyond(
-  model: RunModel,
-  mapped: MappedTask,
-  path: MapIndex,
-  keep: number,
-  at: number,
-  sink: RunSink,
-): void {
-  for (let index = keep; ; index++) {
-    const rows = rowsUnder(model, mapped, [...path, index]);
-    if (rows.length === 0) return;
-    for (const row of rows) {
-      if (row.state === 'removed') continue;
-      row.state = 'removed';
-      row.endedAt = at;
-      row.retryAt = null;
-      row.reason = 'mapped over fewer';
-      sink.touch(row);
-    }
+/** How many elements there are under a path, removed ones with them. */
+function mappedLength(model: RunModel, { task: { taskId }, depth }: MappedTask, path: MapIndex): number {
+  const has = (index: number): boolean => model.instances.has(keyOf(taskId, [...path, index].join('.')));
+  if (path.length + 1 === depth) {
+    let length = 0;
+    while (has(length)) length++;
+    return length;
   }
-}
-
-function restore(row: InstanceFoldRow, sink: RunSink): void {
-  resetTry(row);
-  row.state = row.open ? 'restarting' : 'none';
-  sink.touch(row);
+  const prefix = path.length === 0 ? `${taskId}[` : `${taskId}[${path.join('.')}.`;
+  let length = 0;
+  for (const [key, row] of model.instances)
+    if (key.startsWith(prefix)) length = Math.max(length, Number(row.mapIndex.split('.')[path.length]) + 1);
+  return length;
 }

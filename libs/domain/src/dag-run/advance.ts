@@ -8,10 +8,10 @@ import { isLatest } from '../schedule/index.ts';
 import { rangesOf, type InstanceRange } from '../task-instance/index.ts';
 import type { PastReliance } from '../past/index.ts';
 import { pastOfTask, type Decision } from './decision.ts';
-import { DEFAULT_MAX_MAP_LENGTH, lengthOf, scopeOf, sourceVerdict } from './lengths.ts';
-import { emptied, isMappedOtherwise } from './mapping.ts';
+import { DEFAULT_MAX_MAP_LENGTH, lengthOf, pointOf, sourceVerdict, type MapPoint } from './lengths.ts';
+import { emptied, isMappedOtherwise, mappingOf } from './mapping.ts';
 import { keyOf } from './report.ts';
-import { isPlaceholder, isSchedulable, leavesOf, look, type DagRunState, type InstanceState } from './state.ts';
+import { isSchedulable, leavesOf, look, type DagRunState, type InstanceState } from './state.ts';
 import { transition } from './transitions.ts';
 import { wakeWait } from './waits.ts';
 import { leavesUnder, type Gate } from './tree.ts';
@@ -97,7 +97,8 @@ function settle(d: Decision): void {
 
 function settleOne(d: Decision, inst: InstanceState, bulk: Bulk): void {
   const { run } = d;
-  if (isPlaceholder(inst) && mapNow(d, inst, bulk)) return;
+  const point = pointOf(run, inst);
+  if (point !== undefined && mapNow(d, inst, point, bulk)) return;
   const verdict = judge(d, inst);
   if (verdict === 'wait') run.ready.drop(inst);
   else if (verdict === 'run') {
@@ -117,22 +118,19 @@ function passOn(run: DagRunState, gate: Gate): void {
   for (const inst of leavesUnder(gate.node)) look(run, inst);
 }
 
-/** Maps the scope that a placeholder waits for, if it is known how often. True when that was decided. */
-function mapNow(d: Decision, inst: InstanceState, bulk: Bulk): boolean {
-  const scope = scopeOf(d.run, inst);
-  const length = lengthOf(d.run, scope, inst.mapIndex);
+/** Maps the scope that an instance waits for, if it is known how often. True when that was decided. */
+function mapNow(d: Decision, inst: InstanceState, { scope, path }: MapPoint, bulk: Bulk): boolean {
+  const length = lengthOf(d.run, scope, path);
   if (length === undefined) return false;
   bulk.flush(d);
   const limit = d.context.maxMapLength ?? DEFAULT_MAX_MAP_LENGTH;
   const mark = (state: 'skipped' | 'failed', reason: string): void =>
     d.emit({ type: 'TaskMarked', data: { at: d.now, instances: rangesFor([inst]), state, reason } });
   if (length > limit) mark('failed', `mapped ${length} times; allowed are ${limit} (maxMapLength)`);
-  else if (length === 0) bulk.write(d.run, inst, 'skipped', MAPPED_OVER_NOTHING);
-  else d.emit({ type: 'TaskMapped', data: { at: d.now, scope: scope.id, mapIndex: inst.mapIndex, length } });
+  else if (length === 0) bulk.write(d.run, inst, 'skipped', 'mapped_over_nothing');
+  else d.emit({ type: 'TaskMapped', data: { at: d.now, ...mappingOf(d.run, scope, path, length) } });
   return true;
 }
-
-const MAPPED_OVER_NOTHING = 'mapped_over_nothing';
 
 /** Sources have succeeded again: scopes that were mapped by them get the length of now. */
 function remap(d: Decision, bulk: Bulk): void {
@@ -144,9 +142,7 @@ function remap(d: Decision, bulk: Bulk): void {
     bulk.flush(d);
     const again = emptied(run, scope, path).filter((inst) => inst.state === 'skipped');
     if (again.length > 0) d.emit({ type: 'TaskCleared', data: { at: d.now, instances: rangesFor(again) } });
-    d.emit({ type: 'TaskMapped', data: { at: d.now, scope: scope.id, mapIndex: path, length } });
-    for (const inst of emptied(run, scope, path))
-      if (inst.state === 'none') bulk.write(run, inst, 'skipped', MAPPED_OVER_NOTHING);
+    d.emit({ type: 'TaskMapped', data: { at: d.now, ...mappingOf(run, scope, path, length) } });
   }
 }
 
@@ -165,8 +161,9 @@ function judge(d: Decision, inst: InstanceState): Verdict {
     if (held.state === null) return byPast(d, inst);
     return { state: held.state, reason: inst.skipVotes > 0 ? 'branch' : `trigger_rule:${upstream.rule}` };
   }
-  if (isPlaceholder(inst)) {
-    const state = sourceVerdict(d.run, inst);
+  const point = pointOf(d.run, inst);
+  if (point !== undefined) {
+    const state = sourceVerdict(d.run, point);
     return state === undefined ? 'wait' : { state, reason: 'mapped_source' };
   }
   if (!verdict.met) return 'wait';

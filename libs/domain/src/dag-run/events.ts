@@ -158,6 +158,9 @@ export type DagRunEvent =
         /** The instance of the groups around it. */
         readonly mapIndex: MapIndex;
         readonly length: number;
+        /** Where it was mapped before: instances that are too many now, and such that are wanted again. */
+        readonly removed?: readonly InstanceRange[];
+        readonly restored?: readonly InstanceRange[];
       };
     }
   | {

@@ -69,7 +69,9 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       bulk(run, event.data.instances, (inst) => transition(run, inst, 'removed'));
       return;
     case 'TaskMapped':
-      evolveMapped(run, event.data.scope, event.data.mapIndex, event.data.length);
+      evolveMapped(run, event.data);
+      bulk(run, event.data.removed ?? [], (inst) => transition(run, inst, 'removed'));
+      bulk(run, event.data.restored ?? [], (inst) => transition(run, inst, inst.open ? 'restarting' : 'none'));
       return;
     case 'TaskCleared':
       bulk(run, event.data.instances, (inst) => clear(run, inst));

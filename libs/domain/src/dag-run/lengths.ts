@@ -9,9 +9,18 @@ import { isNode, placeAt, standOf, type MapNode } from './tree.ts';
 /** A task or group is mapped so often at most, unless the platform is told otherwise. */
 export const DEFAULT_MAX_MAP_LENGTH = 100_000;
 
-/** The scope that the placeholder waits for. */
-export function scopeOf(run: DagRunState, inst: InstanceState): MapScope {
-  return run.plan.scopes[inst.task.levels[inst.mapIndex.length]!]!;
+/** A scope that is to be mapped, and where. */
+export interface MapPoint {
+  readonly scope: MapScope;
+  readonly path: MapIndex;
+}
+
+/** What is to be mapped before the instance may run: it is a placeholder, or is left of what was mapped over nothing. */
+export function pointOf(run: DagRunState, inst: InstanceState): MapPoint | undefined {
+  const { levels } = inst.task;
+  let path = inst.mapIndex.length < levels.length ? inst.mapIndex : undefined;
+  for (let at = inst.parent; at !== undefined; at = at.parent) if (at.live === 0) path = at.path;
+  return path === undefined ? undefined : { scope: run.plan.scopes[levels[path.length]!]!, path };
 }
 
 /** How many instances a scope has at a place; undefined while a source has not said. */
@@ -58,11 +67,11 @@ function outputLength(
   return place.state === 'success' ? (place.lengths?.[JSON.stringify(part)] ?? 0) : undefined;
 }
 
-/** The state that a placeholder takes because what it is mapped over has not succeeded; whatever its trigger rule (§7). */
-export function sourceVerdict(run: DagRunState, inst: InstanceState): 'upstream_failed' | 'skipped' | undefined {
+/** The state that an instance takes, not mapped yet, because what it is mapped over has not succeeded; whatever its trigger rule (§7). */
+export function sourceVerdict(run: DagRunState, { scope, path }: MapPoint): 'upstream_failed' | 'skipped' | undefined {
   let isSkipped = false;
-  for (const { task, shared } of scopeOf(run, inst).sources) {
-    const place = placeAt(run.tasks[task]!, inst.mapIndex, Math.min(shared, inst.mapIndex.length));
+  for (const { task, shared } of scope.sources) {
+    const place = placeAt(run.tasks[task]!, path, Math.min(shared, path.length));
     if (place === undefined || isNode(place)) continue;
     if (place.state === 'failed' || place.state === 'upstream_failed') return 'upstream_failed';
     isSkipped ||= place.state === 'skipped';

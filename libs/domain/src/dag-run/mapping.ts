@@ -1,4 +1,5 @@
-import type { MapIndex } from '../task-instance/index.ts';
+import { rangesOf, type MapIndex } from '../task-instance/index.ts';
+import type { DagRunEvent } from './events.ts';
 import { recount } from './gates.ts';
 import { setHold, setPriority, setRetries } from './hold.ts';
 import type { MapScope } from './map-plan.ts';
@@ -24,11 +25,44 @@ export function emptied(run: DagRunState, scope: MapScope, path: MapIndex): Inst
   return mappedAt(run, scope, path).flatMap((node) => (node.live === 0 ? [...leavesUnder(node.children[0]!)] : []));
 }
 
+type Mapped = Omit<Extract<DagRunEvent, { type: 'TaskMapped' }>['data'], 'at'>;
+
 /**
- * Folds TaskMapped: every placeholder of the scope at the path gives way to its instances. Where the scope was mapped before,
- * instances beyond the length are removed, missing ones made, and the others keep their states.
+ * What mapping a scope so often comes to: where it was mapped before, instances beyond the length are removed, and the
+ * others keep their states. What is mapped over nothing any more keeps its first instance: it stands for all, and is skipped.
  */
-export function evolveMapped(run: DagRunState, scopeId: string, path: MapIndex, length: number): void {
+export function mappingOf(run: DagRunState, scope: MapScope, path: MapIndex, length: number): Mapped {
+  const nodes = mappedAt(run, scope, path);
+  const removed = nodes.flatMap(({ children, live }) =>
+    children.slice(Math.max(length, 1), live).flatMap((child) => [...leavesUnder(child)]),
+  );
+  const restored = nodes.flatMap(({ children, live }) => children.slice(live, length).flatMap(wanted));
+  const ranges = (key: string, instances: readonly InstanceState[]) => {
+    const named = instances.map(({ task, mapIndex }) => ({ taskId: task.def.taskId, mapIndex }));
+    return named.length === 0 ? {} : { [key]: rangesOf(named) };
+  };
+  return {
+    scope: scope.id,
+    mapIndex: path,
+    length,
+    ...ranges(
+      'removed',
+      removed.filter((inst) => inst.state !== 'removed'),
+    ),
+    ...ranges(
+      'restored',
+      restored.filter((inst) => inst.state === 'removed'),
+    ),
+  };
+}
+
+/** Instances that the mappings further in still ask for. */
+function wanted(at: MapNode | InstanceState): InstanceState[] {
+  return isNode(at) ? at.children.slice(0, Math.max(at.live, 1)).flatMap(wanted) : [at];
+}
+
+/** Folds the shape of TaskMapped: every placeholder of the scope at the path gives way to its instances, and missing ones are made. */
+export function evolveMapped(run: DagRunState, { scope: scopeId, mapIndex: path, length }: Mapped): void {
   const scope = run.plan.scopes.find((each) => each.id === scopeId);
   if (scope === undefined)
     throw new Error(`'${scopeId}' is mapped in the history and not in version ${run.plan.version}`);
@@ -39,8 +73,13 @@ export function evolveMapped(run: DagRunState, scopeId: string, path: MapIndex, 
     if (place === undefined) continue;
     if (isNode(place)) {
       if (place.path.length === path.length) resize(run, task, place, length);
-    } else if (place.mapIndex.length === path.length && place.state === 'none') expand(run, task, place, length);
-    else continue;
+    } else if (place.mapIndex.length === path.length && place.state === 'none' && length > 0)
+      expand(run, task, place, length);
+    else {
+      // Mapped over nothing it stays what it is, and is skipped.
+      look(run, place);
+      continue;
+    }
     changed.push(index);
   }
   recountAround(run, changed, path);
@@ -79,17 +118,10 @@ function inherit(run: DagRunState, placeholder: InstanceState, node: MapNode): v
 }
 
 function resize(run: DagRunState, task: TaskRuntime, node: MapNode, length: number): void {
-  // What is mapped over nothing any more keeps its first instance: it stands for all, and is skipped.
-  for (let at = Math.max(length, 1); at < node.live; at++)
-    for (const inst of leavesUnder(node.children[at]!)) transition(run, inst, 'removed');
-  for (let at = 0; at < length; at++) {
-    const child = node.children[at];
-    if (child === undefined) node.children[at] = addInstance(run, task, node, at);
-    else if (at >= node.live)
-      for (const inst of leavesUnder(child))
-        if (inst.state === 'removed') transition(run, inst, inst.open ? 'restarting' : 'none');
-  }
+  for (let at = node.children.length; at < length; at++) node.children.push(addInstance(run, task, node, at));
   node.live = length;
+  // What stands for all is looked at: it is skipped where nothing is left.
+  if (length === 0) for (const inst of leavesUnder(node.children[0]!)) look(run, inst);
 }
 
 function addInstance(run: DagRunState, task: TaskRuntime, node: MapNode, at: number): InstanceState {

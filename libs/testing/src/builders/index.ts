@@ -3,3 +3,4 @@ export * from './dag.ts';
 export * from './outcome.ts';
 export * from './run-harness.ts';
 export * from './run-view.ts';
+export * from './mapped-run.ts';
