@@ -5,7 +5,6 @@ import { setHold, setPriority, setRetries } from './hold.ts';
 import type { MapScope } from './map-plan.ts';
 import { look, lookGate, newInstance, type DagRunState, type InstanceState, type TaskRuntime } from './state.ts';
 import { gatesAt, isNode, leavesUnder, newNode, placeAt, type Gate, type MapNode } from './tree.ts';
-import { transition } from './transitions.ts';
 
 /** True when mapping the scope at the path so often would change anything. */
 export function isMappedOtherwise(run: DagRunState, scope: MapScope, path: MapIndex, length: number): boolean {
