@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { Context, type GlobalOptions, type Registry } from './context.ts';
 import { EXIT, EXIT_HELP, RefusedError, UnreachableError, UsageError, type Problem } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
+import { registerBackfill } from './commands/backfill.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerConnections } from './commands/connections.ts';
 import { registerDags } from './commands/dags.ts';
@@ -18,6 +19,7 @@ const REGISTER = [
   registerStart,
   registerDags,
   registerRuns,
+  registerBackfill,
   registerTasks,
   registerHistory,
   registerXComs,

@@ -8,6 +8,8 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import express from 'express';
+import { BackfillsController } from './backfills/backfills.controller.ts';
+import { BackfillsService } from './backfills/backfills.service.ts';
 import { Commands } from './commands.ts';
 import { ConnectionsController } from './connections/connections.controller.ts';
 import { ConnectionsService } from './connections/connections.service.ts';
@@ -43,6 +45,7 @@ const BODY_LIMIT = '1mb';
 const CONTROLLERS = [
   DagsController,
   RunsController,
+  BackfillsController,
   TasksController,
   LogController,
   XComsController,
@@ -60,6 +63,7 @@ const SERVICES = [
   LiveAnswers,
   DagsService,
   RunsService,
+  BackfillsService,
   TasksService,
   LogService,
   XComsService,

@@ -70,7 +70,13 @@ describe('DAGs, variables, connections and the platform over HTTP', () => {
         total: 4,
         items: [{ taskId: 'first' }, { taskId: 'second', upstream: ['first'] }, {}, {}],
       });
-      expect((await api.get('/dags/random/next')).body).toEqual({ items: [] });
+    });
+
+    it('tell their next runs, which the scheduler knows', async () => {
+      const run = { logicalDate: 1, dataInterval: [1, 2], runAfter: 2 };
+      api.onCommand = async () => ({ ok: true, position: 1, result: { runs: [run] } });
+      expect((await api.get('/dags/random/next?count=3')).body).toEqual({ items: [run] });
+      expect(api.sent.at(-1)).toMatchObject({ dagId: 'random', command: { type: 'previewRuns', count: 3 } });
     });
 
     it('are paused and unpaused', async () => {

@@ -164,6 +164,8 @@ async function callService(
       return services.connection(attemptId, textOf(first));
     case 'xcom':
       return services.xcom(attemptId, first as Parameters<AttemptServices['xcom']>[1]);
+    case 'xcomList':
+      return services.xcomList(attemptId, first as Parameters<AttemptServices['xcomList']>[1]);
     case 'putBlob':
       return services.putBlob(
         attemptId,

@@ -39,9 +39,11 @@ export class StoredSecrets implements SecretLookup {
   }
 }
 
+const LONGEST_PAGE = 1_000;
+
 export interface AttemptServicesOptions {
   readonly lookup: SecretLookup;
-  readonly readModels: Pick<ReadModels, 'xcoms' | 'settled'>;
+  readonly readModels: Pick<ReadModels, 'xcoms' | 'xcomsUnder' | 'settled'>;
   readonly store: Pick<EventStore, 'head'>;
   readonly blobs: BlobStore;
 }
@@ -69,6 +71,21 @@ export function attemptServices({ lookup, readModels, store, blobs }: AttemptSer
       const row = rows.find((r) => r.key === query.key);
       if (row === undefined) return undefined;
       return { value: row.blob === null ? row.value : await valueOf(blobs, row.blob) };
+    },
+    xcomList: async (id, { taskId, key, under, offset, limit }) => {
+      const { dagId, runId } = own(id);
+      await readModels.settled(await store.head());
+      const { items, total } = await readModels.xcomsUnder(
+        dagId,
+        runId,
+        { taskId, key, under },
+        { offset, limit: Math.min(limit, LONGEST_PAGE) },
+      );
+      const values = items.map(async ({ mapIndex, value, blob }) => ({
+        mapIndex,
+        value: blob === null ? value : await valueOf(blobs, blob),
+      }));
+      return { values: await Promise.all(values), total };
     },
     putBlob: (_id, bytes) => blobs.put(bytes),
     getBlob: (_id, hash) => blobs.get(hash),

@@ -2,6 +2,7 @@ import type {
   Assignment,
   BundleRef,
   CallbackAssignment,
+  CreateBackfill,
   DagDefinition,
   PoolLoad,
   RunReport,
@@ -36,6 +37,14 @@ export type DagCommand =
   | { readonly type: 'retireDag'; readonly reason: string }
   | { readonly type: 'pauseDag' }
   | { readonly type: 'unpauseDag' }
+  /** Answers with the next runs of its timetable. */
+  | { readonly type: 'previewRuns'; readonly count: number }
+  /** `dryRun`: answers with this page of what would become of its dates, and changes nothing. */
+  | ({
+      readonly type: 'createBackfill';
+      readonly dryRun?: { readonly offset: number; readonly limit: number };
+    } & CreateBackfill)
+  | { readonly type: 'pauseBackfill' | 'resumeBackfill' | 'cancelBackfill'; readonly backfillId: number }
   /** Asset events that wait for a run of the DAG: of the named assets and the partition, or all. */
   | { readonly type: 'deleteQueuedAssets'; readonly names?: readonly string[]; readonly partitionKey?: string }
   | ({ readonly type: 'triggerRun' } & Omit<TriggerRun, 'suffix'>)

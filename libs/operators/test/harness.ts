@@ -46,6 +46,7 @@ export async function run(make: () => unknown, world: World = {}, taskId = 't'):
       variable: async () => undefined,
       connection: async (_id, connId) => world.connections?.[connId] as never,
       xcom: async () => undefined,
+      xcomList: async () => ({ values: [], total: 0 }),
       putBlob: async () => '',
       getBlob: async () => undefined,
     },

@@ -266,6 +266,12 @@ export interface TaskFilter {
   readonly state?: readonly TaskState[];
 }
 
+export interface XComsUnder {
+  readonly taskId: string;
+  readonly key: string;
+  readonly under: string;
+}
+
 export interface DagFilter {
   readonly dagIdPattern?: string;
   readonly tag?: string;
@@ -287,6 +293,8 @@ export interface ReadModels {
   taskInstance(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<TaskInstanceRow | undefined>;
   tries(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;
   xcoms(dagId: string, runId: string, taskId?: string, mapIndex?: string): Promise<readonly XComRow[]>;
+  /** XComs of one key of the instances of a task whose map index begins with `under` (`''`: all), in the order of map indexes. */
+  xcomsUnder(dagId: string, runId: string, query: XComsUnder, page: Page): Promise<Paged<XComRow>>;
   renderedFields(
     dagId: string,
     runId: string,

@@ -43,6 +43,8 @@ export type WorkerReport =
       readonly outcome: AttemptOutcome;
       /** Template fields after rendering, cut at 4,096 characters each, masked. */
       readonly rendered?: JsonObject;
+      /** What names the instance beside its map index. */
+      readonly mapIndexName?: string;
     }
   /** The worker gave the attempt up without an outcome: its process ended, or the lease did (I19). */
   | { readonly kind: 'lost'; readonly id: string; readonly at: number; readonly reason: string }
@@ -85,9 +87,30 @@ export interface AttemptServices {
       readonly runId?: string;
     },
   ): Promise<{ readonly value: Json } | undefined>;
+  /**
+   * Values of one key of the instances of a task of the attempt's own run, in the order of their map indexes; instances
+   * without one are left out.
+   */
+  xcomList(attemptId: string, query: XComListQuery): Promise<XComPage>;
   /** Stores a value too large for an event; answers its hash. */
   putBlob(attemptId: string, bytes: Uint8Array): Promise<string>;
   getBlob(attemptId: string, hash: string): Promise<Uint8Array | undefined>;
+}
+
+export interface XComListQuery {
+  readonly taskId: string;
+  readonly key: string;
+  /** Only instances whose map index begins so: `'2'`, `'2.5'`; `''`: all. */
+  readonly under: string;
+  readonly offset: number;
+  /** 1 to 1000. */
+  readonly limit: number;
+}
+
+export interface XComPage {
+  readonly values: readonly { readonly mapIndex: string; readonly value: Json }[];
+  /** Of all pages. */
+  readonly total: number;
 }
 
 /** The gateway's side of a session. */

@@ -174,7 +174,10 @@ async function cancel(context: Context, dagId: string, runId: string): Promise<v
   context.answer(answer, () => `run ${runId} of ${dagId} is cancelled`);
 }
 
-const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
+export const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  value,
+];
 
 export function registerRuns({ program, action }: Registry): void {
   const runs = program.command('runs').description('the runs of DAGs');

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { Connection, DagRunEvent, XComValue } from '@rondo/domain';
+import { compareMapIndex, type Connection, type DagRunEvent, type MapIndex, type XComValue } from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
-import { connectionFromEnv, variableFromEnv, type AttemptServices, type XComQuery } from '@rondo/sdk';
+import {
+  connectionFromEnv,
+  variableFromEnv,
+  type AttemptServices,
+  type XComListQuery,
+  type XComPage,
+  type XComQuery,
+} from '@rondo/sdk';
 
 /** What a task may ask for while it runs without a platform: values of this run in memory, secrets from the environment. */
 export class MemoryServices implements AttemptServices {
@@ -55,6 +62,18 @@ export class MemoryServices implements AttemptServices {
     return Promise.resolve(value === undefined ? undefined : { value });
   }
 
+  async xcomList(_attemptId: string, query: XComListQuery): Promise<XComPage> {
+    const found = [...this.#xcoms]
+      .map(([key, value]) => ({ name: JSON.parse(key) as [string, string, string], value }))
+      .filter(
+        ({ name: [taskId, mapIndex, key] }) =>
+          taskId === query.taskId && key === query.key && isUnder(mapIndex, query.under),
+      )
+      .map(({ name: [, mapIndex], value }) => ({ mapIndex, value }))
+      .sort((a, b) => compareMapIndex(pathOf(a.mapIndex), pathOf(b.mapIndex)));
+    return { values: found.slice(query.offset, query.offset + query.limit), total: found.length };
+  }
+
   putBlob(_attemptId: string, bytes: Uint8Array): Promise<string> {
     const hash = createHash('sha256').update(bytes).digest('hex');
     this.#blobs.set(hash, bytes);
@@ -65,5 +84,10 @@ export class MemoryServices implements AttemptServices {
     return Promise.resolve(this.#blobs.get(hash));
   }
 }
+
+const pathOf = (mapIndex: string): MapIndex => (mapIndex === '' ? [] : mapIndex.split('.').map(Number));
+
+const isUnder = (mapIndex: string, under: string): boolean =>
+  under === '' || mapIndex === under || mapIndex.startsWith(`${under}.`);
 
 const keyOf = (taskId: string, mapIndex: string, key: string): string => JSON.stringify([taskId, mapIndex, key]);

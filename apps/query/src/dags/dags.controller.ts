@@ -56,7 +56,7 @@ export class DagsController {
   }
 
   @Route(operations.listNextRuns)
-  next(@Input() { params, query }: InputOf<typeof operations.listNextRuns>) {
-    return this.dags.next(params.dagId, query.count);
+  next(@Input() { params, query, actor }: InputOf<typeof operations.listNextRuns>) {
+    return this.dags.next(params.dagId, query.count, actor);
   }
 }

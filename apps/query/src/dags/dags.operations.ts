@@ -173,7 +173,7 @@ export const listNextRuns = {
   answer: z.object({
     items: z.array(
       z
-        .object({ logicalDate: epochMs, dataInterval: z.tuple([epochMs, epochMs]).readonly(), runAfter: epochMs })
+        .looseObject({ logicalDate: epochMs, dataInterval: z.tuple([epochMs, epochMs]).readonly(), runAfter: epochMs })
         .meta({ id: 'NextRun' }),
     ),
   }),

@@ -1,22 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor } from '@rondo/contracts';
-import { preview, type DagDefinition, type NextRun, type TaskDefinition } from '@rondo/domain';
-import type {
-  BundleStore,
-  Clock,
-  DagFilter,
-  DagRow,
-  DagVersionRow,
-  Page,
-  Paged,
-  Position,
-  ReadModels,
-} from '@rondo/ports';
+import type { DagDefinition, TaskDefinition } from '@rondo/domain';
+import type { JsonObject } from '@rondo/kernel';
+import type { BundleStore, DagFilter, DagRow, DagVersionRow, Page, Paged, Position, ReadModels } from '@rondo/ports';
 import { Commands } from '../commands.ts';
 import { Definitions } from '../history/definitions.ts';
 import { Positioned } from '../http/position.ts';
 import { notFound } from '../http/problem.ts';
-import { BUNDLES, CLOCK, READ_MODELS } from '../options.ts';
+import { BUNDLES, READ_MODELS } from '../options.ts';
 
 export interface DagSource {
   readonly dagId: string;
@@ -30,7 +21,6 @@ export class DagsService {
   constructor(
     @Inject(READ_MODELS) private readonly readModels: ReadModels,
     @Inject(BUNDLES) private readonly bundles: BundleStore,
-    @Inject(CLOCK) private readonly clock: Clock,
     @Inject(Definitions) private readonly definitions: Definitions,
     @Inject(Commands) private readonly commands: Commands,
   ) {}
@@ -77,18 +67,9 @@ export class DagsService {
   }
 
   /** What the timetable would ask for if the DAG were not paused and had room for runs. */
-  next(dagId: string, count: number): Promise<Positioned<{ readonly items: readonly NextRun[] }>> {
-    return this.at(async () => {
-      const { timetable, startDate, endDate, catchup } = await this.definition(await this.need(dagId), undefined);
-      const latest = await this.readModels.runs(
-        { dagId, runType: ['scheduled', 'backfill'], orderBy: '-runAfter' },
-        { offset: 0, limit: 1 },
-      );
-      const { dataIntervalStart: start = null, dataIntervalEnd: end = null } = latest.items[0] ?? {};
-      const last = start === null || end === null ? null : ([start, end] as const);
-      const restriction = { earliest: startDate ?? null, latest: endDate ?? null, catchup };
-      return { items: preview(timetable, { now: this.clock.now(), last, restriction }, count) };
-    });
+  async next(dagId: string, count: number, actor: Actor): Promise<Positioned<{ readonly items: JsonObject[] }>> {
+    const { position, result } = await this.commands.send(dagId, actor, { type: 'previewRuns', count });
+    return new Positioned(position, { items: result['runs'] as JsonObject[] });
   }
 
   private async at<T>(read: () => Promise<T>): Promise<Positioned<T>> {

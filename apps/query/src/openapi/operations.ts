@@ -1,3 +1,4 @@
+import { BACKFILL_OPERATIONS } from '../backfills/backfills.operations.ts';
 import { CONNECTION_OPERATIONS } from '../connections/connections.operations.ts';
 import { DAG_OPERATIONS } from '../dags/dags.operations.ts';
 import { EVENT_OPERATIONS } from '../events/events.operations.ts';
@@ -13,6 +14,7 @@ import { XCOM_OPERATIONS } from '../xcoms/xcoms.operations.ts';
 export const OPERATIONS: readonly Operation[] = [
   ...DAG_OPERATIONS,
   ...RUN_OPERATIONS,
+  ...BACKFILL_OPERATIONS,
   ...TASK_OPERATIONS,
   ...XCOM_OPERATIONS,
   ...EVENT_OPERATIONS,

@@ -59,6 +59,6 @@ export class RunsController {
 function filterOf(
   query: InputOf<typeof operations.listAllRuns>['query'] | InputOf<typeof operations.listRuns>['query'],
 ): RunFilter {
-  const { state, runType, logicalDateGte, logicalDateLte, runAfterGte, runAfterLte, orderBy } = query;
-  return defined({ state, runType, logicalDateGte, logicalDateLte, runAfterGte, runAfterLte, orderBy });
+  const { state, runType, backfillId, logicalDateGte, logicalDateLte, runAfterGte, runAfterLte, orderBy } = query;
+  return defined({ state, runType, backfillId, logicalDateGte, logicalDateLte, runAfterGte, runAfterLte, orderBy });
 }

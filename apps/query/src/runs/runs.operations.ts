@@ -51,6 +51,7 @@ export const runSchema = z
 const filters = {
   state: z.array(z.enum(RUN_STATES)).optional(),
   runType: z.array(z.enum(RUN_TYPES)).optional(),
+  backfillId: z.number().int().min(1).optional().meta({ description: 'Only runs of this backfill of their DAG.' }),
   logicalDateGte: instantText.optional(),
   logicalDateLte: instantText.optional(),
   runAfterGte: instantText.optional(),

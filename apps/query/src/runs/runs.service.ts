@@ -88,7 +88,7 @@ export class RunsService {
   }
 
   /** A conf that the DAG's params refuse would fail every task: it is refused where it is given. */
-  private async checkParams(dagId: string, conf: Json): Promise<void> {
+  async checkParams(dagId: string, conf: Json): Promise<void> {
     const dag = await this.readModels.dag(dagId);
     const version = dag === undefined ? undefined : await this.definitions.get(dag.version);
     if (version === undefined) return;

@@ -1,9 +1,8 @@
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
-import { executeAttempt, runCallback, type AttemptHost } from '@rondo/sdk';
+import { executeAttempt, runCallback, type AttemptHost, type AttemptResult } from '@rondo/sdk';
 import type { Assignment, AttemptOutcome, CallbackAssignment, TaskError } from '@rondo/domain';
-import type { JsonObject } from '@rondo/kernel';
 import type { WorkerReport } from '@rondo/ports';
 import { leave } from './exit.ts';
 import { loadBundle, missingDag, type LoadedBundle } from './bundle.ts';
@@ -86,8 +85,8 @@ export class Runner {
     if (aborted) return this.#report(current, failed({ kind: 'cancelled', message: String(reason) }, false));
     const host = this.#host(current, input.attempt.dagId);
     if (!('dag' in host)) return this.#report(current, failed({ kind: 'load', ...host }));
-    const { outcome, rendered } = await executeAttempt({ ...host, input });
-    this.#report(current, outcome, rendered);
+    const { outcome, ...shown } = await executeAttempt({ ...host, input });
+    this.#report(current, outcome, shown);
   }
 
   async callback(input: CallbackAssignment): Promise<void> {
@@ -146,7 +145,7 @@ export class Runner {
     };
   }
 
-  #report(current: Current, outcome: AttemptOutcome, rendered?: JsonObject, ending = false): void {
+  #report(current: Current, outcome: AttemptOutcome, shown: Omit<AttemptResult, 'outcome'> = {}, ending = false): void {
     const report: WorkerReport = {
       kind: 'finished',
       id: current.id,
@@ -154,7 +153,7 @@ export class Runner {
       at: Date.now(),
       pid: process.pid,
       outcome: this.#clear(outcome),
-      ...(rendered === undefined ? {} : { rendered }),
+      ...shown,
     };
     this.#finish(current, report, ending);
   }

@@ -58,6 +58,8 @@ export class ServiceClient {
       return connection;
     },
     xcom: async (id, query) => (await this.#call(id, 'xcom', [query])) as Awaited<ReturnType<AttemptServices['xcom']>>,
+    xcomList: async (id, query) =>
+      (await this.#call(id, 'xcomList', [query])) as Awaited<ReturnType<AttemptServices['xcomList']>>,
     putBlob: async (id, bytes) =>
       (await this.#call(id, 'putBlob', [{ base64: Buffer.from(bytes).toString('base64') }])) as string,
     getBlob: async (id, hash) => {

@@ -50,6 +50,7 @@ export async function openReadModels(options: ReadModelsOptions): Promise<Embedd
     taskInstance: query('taskInstance'),
     tries: query('tries'),
     xcoms: query('xcoms'),
+    xcomsUnder: query('xcomsUnder'),
     renderedFields: query('renderedFields'),
     backfills: query('backfills'),
     backfill: query('backfill'),

@@ -21,6 +21,11 @@ const initial: Migration = {
     await db.schema.createIndex('runs_by_name').on('runs').columns(['dag_id', 'run_id']).unique().execute();
     await db.schema.createIndex('runs_by_dag').on('runs').columns(['dag_id', 'run_after']).execute();
     await db.schema.createIndex('runs_by_time').on('runs').column('run_after').execute();
+    await db.schema
+      .createIndex('xcoms_by_key')
+      .on('xcoms')
+      .columns(['run_no', 'task_id', 'key', 'map_order'])
+      .execute();
     await db.schema.createIndex('dag_tags_by_tag').on('dag_tags').column('tag').execute();
   },
 };

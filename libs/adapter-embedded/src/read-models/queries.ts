@@ -29,6 +29,7 @@ export function queriesOver(root: Db): Queries {
       read((db) => tasks.findInstance(db, { dagId, runId, taskId, mapIndex })),
     tries: (dagId, runId, taskId, mapIndex) => read((db) => tasks.triesOf(db, { dagId, runId, taskId, mapIndex })),
     xcoms: (dagId, runId, taskId, mapIndex) => read((db) => tasks.xcomsOf(db, dagId, runId, taskId, mapIndex)),
+    xcomsUnder: (dagId, runId, query, page) => read((db) => tasks.xcomsUnder(db, { dagId, runId, ...query }, page)),
     renderedFields: (dagId, runId, taskId, mapIndex, tryNumber) =>
       read((db) => tasks.renderedOf(db, { dagId, runId, taskId, mapIndex }, tryNumber)),
     backfills: (filter, page) => read((db) => backfills.findBackfills(db, filter, page)),

@@ -111,6 +111,7 @@ export interface TaskInstancesTable {
   run_no: number;
   task_id: string;
   map_index: string;
+  map_order: string;
   ordinal: number;
   state: TaskState;
   try_number: number;
@@ -158,6 +159,7 @@ export interface XComsTable {
   task_id: string;
   map_index: string;
   key: string;
+  map_order: string;
   value: string;
   blob: string | null;
 }

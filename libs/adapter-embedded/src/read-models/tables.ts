@@ -54,6 +54,7 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
     key: instance,
     rest: [
       ...([
+        'map_order',
         'ordinal',
         'state',
         'try_number',
@@ -70,7 +71,7 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
     ],
   },
   task_tries: { key: [...instance, 'try_number'], rest: ['state', 'leg', ...times, 'reason', 'error'] },
-  xcoms: { key: [...instance, 'key'], rest: ['value', 'blob'] },
+  xcoms: { key: [...instance, 'key'], rest: ['map_order', 'value', 'blob'] },
   rendered_fields: { key: [...instance, 'try_number'], rest: ['fields'] },
   approvals: { key: [...instance, 'try_number', 'leg'], rest: ['asked_at', 'deadline', 'wait', 'response'] },
   import_errors: { key: ['file'], rest: ['message', 'line', 'column', 'dag_id', 'task_id', 'stack', 'at'] },

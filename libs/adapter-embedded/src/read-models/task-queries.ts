@@ -7,9 +7,11 @@ import type {
   TaskInstanceRow,
   TaskTryRow,
   XComRow,
+  XComsUnder,
 } from '@rondo/ports';
 import type { Json } from '@rondo/kernel';
 import type { Expression, SqlBool } from 'kysely';
+import { afterAllUnder, mapOrder } from './map-order.ts';
 import { pageOf } from './paging.ts';
 import { instanceRecord, taskTryRow, xcomRow } from './rows.ts';
 import type { Db } from './sqlite.ts';
@@ -41,9 +43,7 @@ export async function findInstances(db: Db, filter: TaskFilter, page: Page): Pro
     .select(['runs.dag_id', 'runs.run_id'])
     .orderBy('task_instances.run_no', 'desc')
     .orderBy('ordinal')
-    // Indexes are numbers as text: the shorter is the smaller.
-    .orderBy((eb) => eb.fn<number>('length', ['map_index']))
-    .orderBy('map_index');
+    .orderBy('map_order');
   return pageOf(ordered, matching, page, (row) => instanceRow(instanceRecord(row)));
 }
 
@@ -107,11 +107,29 @@ export async function xcomsOf(
     .$if(taskId !== undefined, (query) => query.where('task_id', '=', taskId!))
     .$if(mapIndex !== undefined, (query) => query.where('map_index', '=', mapIndex!))
     .orderBy('task_id')
-    .orderBy((eb) => eb.fn<number>('length', ['map_index']))
-    .orderBy('map_index')
+    .orderBy('map_order')
     .orderBy('key')
     .execute();
   return rows.map(xcomRow);
+}
+
+export function xcomsUnder(
+  db: Db,
+  name: { readonly dagId: string; readonly runId: string } & XComsUnder,
+  page: Page,
+): Promise<Paged<XComRow>> {
+  const matching = db
+    .selectFrom('xcoms')
+    .innerJoin('runs', 'runs.run_no', 'xcoms.run_no')
+    .where('runs.dag_id', '=', name.dagId)
+    .where('runs.run_id', '=', name.runId)
+    .where('task_id', '=', name.taskId)
+    .where('key', '=', name.key)
+    .$if(name.under !== '', (query) =>
+      query.where('map_order', '>=', mapOrder(name.under)).where('map_order', '<', afterAllUnder(name.under)),
+    );
+  const ordered = matching.selectAll('xcoms').select(['runs.dag_id', 'runs.run_id']).orderBy('map_order');
+  return pageOf(ordered, matching, page, xcomRow);
 }
 
 export async function renderedOf(

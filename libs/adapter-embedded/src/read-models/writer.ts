@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { BackfillRow, DagRow, InstanceRecord, RowChanges, RunChanges, RunRecord, TaskTryRow } from '@rondo/ports';
+import { mapOrder } from './map-order.ts';
 import type { CheckpointTable } from './schema.ts';
 import type { Db } from './sqlite.ts';
 import { TABLES, type TableName } from './tables.ts';
@@ -99,7 +100,7 @@ export class RowWriter {
       if (key === undefined) this.forgetXComs.run(runNo, taskId, mapIndex);
       else this.forgetXCom.run(runNo, taskId, mapIndex, key);
     for (const { taskId, mapIndex, key, value, blob } of xcoms)
-      this.put('xcoms', runNo, taskId, mapIndex, key, JSON.stringify(value), blob);
+      this.put('xcoms', runNo, taskId, mapIndex, key, mapOrder(mapIndex), JSON.stringify(value), blob);
     for (const { taskId, mapIndex, tryNumber, fields } of rendered)
       this.put('rendered_fields', runNo, taskId, mapIndex.join('.'), tryNumber, JSON.stringify(fields));
     for (const { taskId, mapIndex, tryNumber, leg, asked, response } of approvals) {
@@ -211,6 +212,7 @@ function instanceValues(runNo: number, row: InstanceRecord): SQLInputValue[] {
     runNo,
     row.taskId,
     row.mapIndex,
+    mapOrder(row.mapIndex),
     row.ordinal,
     row.state,
     row.tryNumber,

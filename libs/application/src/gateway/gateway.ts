@@ -270,7 +270,7 @@ export class Gateway implements AdmissionQueries {
     this.pace.finished(report.at - report.startedAt);
     this.executedMs += report.at - report.startedAt;
     this.options.onPid?.(report.pid);
-    const { startedAt, at, pid, outcome, rendered } = report;
+    const { startedAt, at, pid, outcome, rendered, mapIndexName } = report;
     this.outbox.push({
       kind: 'finished',
       ...base,
@@ -279,6 +279,7 @@ export class Gateway implements AdmissionQueries {
       pid,
       outcome,
       ...(rendered === undefined ? {} : { rendered }),
+      ...(mapIndexName === undefined ? {} : { mapIndexName }),
     });
   }
 

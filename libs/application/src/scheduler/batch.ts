@@ -15,7 +15,6 @@ import {
   tasksThatPassed,
   tick,
   wakeForPast,
-  type BackfillRef,
   type DagEvent,
   type DagRunEvent,
   type DecisionContext,
@@ -179,15 +178,18 @@ export class DagBatch {
   /** Clears the runs that a backfill has taken just now. */
   private reprocess(): void {
     for (const event of this.decision.events.slice(this.followed))
-      if (event.type === 'RunReopened' && event.data.backfill !== undefined) {
+      if (event.type === 'RunReopened') {
         const run = this.actor.runs.get(event.data.runId);
-        if (run?.state.started !== undefined) this.clearForBackfill(run, event.data.backfill);
+        if (run !== undefined) this.clearForBackfill(run);
       }
   }
 
-  private clearForBackfill(run: RunActor, backfill: BackfillRef): void {
-    const { only } = this.actor.state.backfills.get(backfill.backfillId)!.spec;
-    decideBackfill(this.work(run, this.dagCause).decision, backfill, only);
+  /** I4: also called for a run that a backfill took and whose own events do not say so yet. */
+  clearForBackfill(run: RunActor): void {
+    const { backfills, queued, active } = this.actor.state;
+    const ref = (queued.get(run.runId) ?? active.get(run.runId))?.backfill;
+    if (ref === undefined || run.state.started === undefined) return;
+    decideBackfill(this.work(run, this.dagCause).decision, ref, backfills.get(ref.backfillId)?.spec.only);
   }
 
   private startedAdmissions = 0;
@@ -257,7 +259,7 @@ export class DagBatch {
     const deadline = timeout === undefined ? {} : { deadline: this.now + timeout };
     const { requested, backfill } = this.actor.state.active.get(actor.runId) ?? {};
     if (actor.state.started !== undefined) {
-      if (backfill !== undefined) this.clearForBackfill(actor, backfill);
+      this.clearForBackfill(actor);
       work.decision.emit({ type: 'RunResumed', data: { at: this.now, ...deadline } });
       return;
     }

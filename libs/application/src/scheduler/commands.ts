@@ -20,18 +20,12 @@ import {
   type DagState,
   type InstanceRange,
 } from '@rondo/domain';
-import { assertNever, err, type Json, type JsonObject, type Result } from '@rondo/kernel';
-import type { CommandAnswer, CommandMessage, DagCommand, RefusalCode } from '@rondo/contracts';
+import { assertNever, err, type Json, type Result } from '@rondo/kernel';
+import type { CommandMessage, DagCommand } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
 import type { DagBatch, RunWork } from './batch.ts';
-import type { Cause } from './envelope.ts';
+import { accept, causeOf, refuse, type Draft } from './drafts.ts';
 import type { VersionPlan } from './plans.ts';
-
-/** An answer before its position is known: it is sent when the batch's events are durable. */
-export type Draft = { readonly ok: true; readonly result: JsonObject } | Extract<CommandAnswer, { ok: false }>;
-
-const refuse = (code: RefusalCode, message: string): Draft => ({ ok: false, code, message });
-const accept = (result: JsonObject): Draft => ({ ok: true, result });
 
 type RunCommand = Extract<
   DagCommand,
@@ -52,10 +46,6 @@ export function isRunCommand(command: DagCommand): command is RunCommand {
   return ['clearTasks', 'markTasks', 'markRun', 'cancelRun', 'changeXCom', 'respondApproval', 'explainTask'].includes(
     command.type,
   );
-}
-
-export function causeOf(message: CommandMessage): Cause {
-  return { causationId: message.commandId, actor: `${message.actor.kind}:${message.actor.name}` };
 }
 
 /** A command to the DAG itself. */
@@ -250,21 +240,34 @@ export function decideQueuedRun(
 
 /** What keeps a run in its DAG's queue. */
 function queueReasons(dag: DagState, runId: string, now: number): Json[] {
-  const limit = dag.scheduling?.maxActiveRuns ?? 0;
   const runAfter = dag.queued.get(runId)?.requested?.runAfter ?? 0;
   const isDue = runAfter <= now;
   return [
     { rule: 'run_state', passed: false, reason: 'the run is queued' },
     { rule: 'dag_paused', passed: !dag.paused, reason: dag.paused ? 'the DAG is paused' : 'the DAG is not paused' },
-    {
-      rule: 'max_active_runs',
-      passed: dag.active.size < limit,
-      reason: `${dag.active.size} of ${limit} active runs of the DAG`,
-    },
+    ...roomReasons(dag, runId),
     {
       rule: 'run_after',
       passed: isDue,
       reason: isDue ? 'its time has come' : `waits until ${new Date(runAfter).toISOString()}`,
     },
   ];
+}
+
+/** Runs of a backfill have a limit of their own. */
+function roomReasons(dag: DagState, runId: string): Json[] {
+  const backfillId = dag.queued.get(runId)?.backfill?.backfillId;
+  const backfill = backfillId === undefined ? undefined : dag.backfills.get(backfillId);
+  const limit = backfill?.spec.maxActiveRuns ?? dag.scheduling?.maxActiveRuns ?? 0;
+  const active = backfill?.active.size ?? dag.active.size - dag.backfills.activeRuns;
+  const whose = backfill === undefined ? 'the DAG' : `backfill ${backfillId}`;
+  const room = {
+    rule: 'max_active_runs',
+    passed: active < limit,
+    reason: `${active} of ${limit} active runs of ${whose}`,
+  };
+  if (backfill === undefined) return [room];
+  const isPaused = backfill.stand === 'paused';
+  const reason = `backfill ${backfillId} is ${isPaused ? 'paused' : 'not paused'}`;
+  return [{ rule: 'backfill_paused', passed: !isPaused, reason }, room];
 }

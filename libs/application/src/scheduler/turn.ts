@@ -16,7 +16,9 @@ import type { Ids, Position } from '@rondo/ports';
 import type { AssetNews } from './asset-watch.ts';
 import { newRunActor, type Blame, type DagActor, type RunActor } from './actors.ts';
 import { DagBatch } from './batch.ts';
-import { decideDagCommand, decideQueuedRun, decideRunCommand, isRunCommand, type Draft } from './commands.ts';
+import { decideDagCommand, decideQueuedRun, decideRunCommand, isRunCommand } from './commands.ts';
+import type { Draft } from './drafts.ts';
+import { decideScheduleCommand, isScheduleCommand } from './schedule-commands.ts';
 import { consequencesOf, restate } from './consequences.ts';
 import type { Effects } from './effects.ts';
 import type { ShardMemory } from './memory.ts';
@@ -80,6 +82,7 @@ export class Turn {
     const { state, runs } = this.actor;
     for (const run of runs.values()) {
       this.options.blame.runId = run.runId;
+      this.batch.clearForBackfill(run);
       if (state.active.has(run.runId) && run.state.state === 'queued') this.batch.begin(run);
       else this.work(run, 'recovery', 'service:scheduler');
       this.batch.restateAssets(run);
@@ -149,6 +152,8 @@ export class Turn {
   private command(message: CommandMessage): Draft {
     const { command } = message;
     const { memory, ids, now, news } = this.options;
+    const newest = memory.plans.peek(this.actor.state.version ?? '');
+    if (isScheduleCommand(command)) return decideScheduleCommand(this.batch, message, command, newest?.plan.definition);
     if (!isRunCommand(command)) return decideDagCommand(this.batch, message, ids.uuid().slice(0, 8), news.directory);
     const { dagId, runs, state } = this.actor;
     const { runId } = command;
@@ -158,8 +163,7 @@ export class Turn {
       return { ok: false, code: 'quarantined', message: `run '${runId}' is quarantined: ${reason}` };
     const run = runs.get(runId);
     if (run !== undefined) return decideRunCommand(this.batch, run, message);
-    if (runStandOf(state, runId) === 'queued')
-      return decideQueuedRun(this.batch, message, memory.plans.peek(state.version ?? ''), now);
+    if (runStandOf(state, runId) === 'queued') return decideQueuedRun(this.batch, message, newest, now);
     return { ok: false, code: 'not_found', message: `DAG '${dagId}' has no run '${runId}'` };
   }
 

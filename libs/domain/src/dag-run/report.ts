@@ -39,6 +39,8 @@ export type RunReport =
       readonly pid?: number;
       readonly outcome: AttemptOutcome;
       readonly rendered?: JsonObject;
+      /** What names the instance beside its map index. */
+      readonly mapIndexName?: string;
     }
   /** Taken back from the gateway before any worker had it. */
   | { readonly kind: 'withdrawn'; readonly attempt: AttemptRef; readonly at: number; readonly reason: string }

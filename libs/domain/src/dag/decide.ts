@@ -1,5 +1,5 @@
 import { err, ok, type Json, type Result } from '@rondo/kernel';
-import { manualInterval, nextRun, runIdFor, validateRunId, type NextRun } from '../schedule/index.ts';
+import { manualInterval, runIdFor, validateRunId } from '../schedule/index.ts';
 import type { DagDefinition } from './definition.ts';
 import { NO_ASSETS, requestAssetRuns, watchedFrom, type AssetDirectory } from './assets.ts';
 import { RUN_TYPES, type DagScheduling, type Interval, type RunType, type RunWaiter } from './events.ts';
@@ -7,6 +7,7 @@ import { closeCancelled, completeBackfill, takeDates, wantsDates, type Clearable
 import type { DagDecision, DagRefusal } from './decision.ts';
 import { isSameSummary, type RunSummary } from '../past/index.ts';
 import { runStandOf, type DagState, type OpenRun } from './state.ts';
+import { dueRun } from './timetable.ts';
 
 /** Runs that one decision of the timetable asks for at most: catch-up goes on with the next decision. */
 const RUNS_PER_TICK = 10;
@@ -255,30 +256,6 @@ export function nextDagWake(dag: DagState, now: number): number | undefined {
     for (const run of dag.queued.values())
       if (run.requested !== undefined && run.requested.runAfter > now) times.push(run.requested.runAfter);
   return times.length === 0 ? undefined : Math.min(...times);
-}
-
-/** The timetable's next run; undefined while the DAG is off, has enough open runs, or the timetable is at its end. */
-function dueRun(dag: DagState, now: number): NextRun | undefined {
-  const { scheduling } = dag;
-  if (scheduling === undefined || dag.paused || dag.retired) return undefined;
-  const { activeRuns, queuedRuns } = dag.backfills;
-  if (dag.active.size + dag.queued.size - activeRuns - queuedRuns >= scheduling.maxActiveRuns) return undefined;
-  const restriction = {
-    earliest: scheduling.startDate ?? null,
-    latest: scheduling.endDate ?? null,
-    catchup: scheduling.catchup,
-  };
-  let last = dag.last;
-  for (;;) {
-    const next = nextRun(scheduling.timetable, { now, last, restriction });
-    if (next === null) return undefined;
-    // A run at that date, or of that id, exists already (by hand): the timetable goes on from there.
-    const isTaken =
-      dag.logicalDates.has(next.logicalDate) || runStandOf(dag, runIdFor('scheduled', next.runAfter)) !== undefined;
-    if (!isTaken) return next;
-    if (last !== null && next.dataInterval[0] === last[0] && next.dataInterval[1] === last[1]) return undefined;
-    last = next.dataInterval;
-  }
 }
 
 function unknownDag(dagId: string): DagRefusal {

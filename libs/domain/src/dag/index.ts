@@ -4,3 +4,4 @@ export * from './decision.ts';
 export * from './definition.ts';
 export * from './events.ts';
 export * from './state.ts';
+export { previewRuns } from './timetable.ts';

@@ -66,6 +66,8 @@ export interface TaskAttributes {
   /** Default `all_success`. */
   readonly triggerRule?: TriggerRule;
   readonly params?: ParamsInput;
+  /** A template: what names an instance of a mapped task beside its map index. Default: nothing. */
+  readonly mapIndexTemplate?: string;
   /** Markdown. */
   readonly doc?: string;
   readonly onExecute?: Callbacks;
@@ -174,6 +176,7 @@ const shape = {
   executor: text(),
   triggerRule: oneOf(TRIGGER_RULES),
   params: z.record(z.string(), z.unknown()).describe('an object of params'),
+  mapIndexTemplate: z.string().describe('a template'),
   doc: z.string().describe('a text'),
   onExecute: callbacks(),
   onSuccess: callbacks(),

@@ -3,6 +3,7 @@ import type { TaskAttributes } from './attributes.ts';
 import { callSite, type CallSite } from './call-site.ts';
 import type { Dag } from './dag.ts';
 import { DagError, show } from './error.ts';
+import { mappable, type MappableFunction } from './mapping/mapped-function.ts';
 import { DECLARED, type Chain, type Declared, type Linkable } from './relations.ts';
 import { currentScope, within, type Scope } from './scope.ts';
 import type { Arg, Resolved } from './source.ts';
@@ -45,7 +46,7 @@ export class FunctionOperator<A extends readonly unknown[] = [], R = unknown> ex
  * A declared function task. Calling it makes the task (a second call makes another, with `__1` after its id); what it is
  * given becomes its upstream. Drawn an arrow to, or left alone in a DAG, it is called without arguments.
  */
-export interface TaskFunction<A extends readonly unknown[], R> extends Declared {
+export interface TaskFunction<A extends readonly unknown[], R> extends Declared, MappableFunction<A, R> {
   (...args: CallArgs<A>): Task<R>;
   /** The same function with other attributes, as a task of its own. */
   with(options: FunctionOptions & { readonly id?: string }): TaskFunction<A, R>;
@@ -70,7 +71,7 @@ export function declareTask<A extends readonly unknown[], R, Out = R>(
   const details = { dagId: scope?.dag.dagId, taskId: id, at };
   if (typeof fn !== 'function')
     throw new DagError(`the body is ${show(fn)}; allowed: a function (ctx, …inputs) => …`, details);
-  const calls: Task<Out>[] = [];
+  const calls: Task<unknown>[] = [];
   let hasVariants = false;
   const create = (args: CallArgs<A>, where: CallSite | undefined): Task<Out> => {
     const made = make({ ...options, id, fn, args } as TaskOptions & FunctionArgs<A, R>, {
@@ -80,7 +81,7 @@ export function declareTask<A extends readonly unknown[], R, Out = R>(
     calls.push(made);
     return made;
   };
-  const alone = (): Task<Out> => {
+  const alone = (): Task<unknown> => {
     const [only, another] = calls;
     if (another !== undefined)
       throw new DagError(
@@ -100,7 +101,16 @@ export function declareTask<A extends readonly unknown[], R, Out = R>(
       : within(home, () => create([] as unknown as CallArgs<A>, at));
   };
   const call = (...args: CallArgs<A>): Task<Out> => create(args, callSite());
-  const declared: TaskFunction<A, Out> = Object.assign(call, {
+  const instance = (args: readonly unknown[], where: CallSite | undefined): Task<Out> =>
+    make({ ...options, id, fn, args } as unknown as TaskOptions & FunctionArgs<A, R>, { at: where });
+  const mapper = {
+    at,
+    scope: () => scope ?? currentScope(),
+    options: { ...options, id, fn },
+    instance,
+    onMapped: (mapped: Task<unknown>) => void calls.push(mapped),
+  };
+  const declared: TaskFunction<A, Out> = Object.assign(call, mappable<A, Out>(mapper), {
     [DECLARED]: alone,
     with: (other: FunctionOptions & { readonly id?: string }) => {
       hasVariants = true;

@@ -51,7 +51,10 @@ export type {
 } from './retry-policy.ts';
 export { FunctionSensor, PollingTask, Sensor, sensor, WaitingTask, type SensorOptions } from './sensor.ts';
 export type { Sensing, SensorAttributes } from './sensor-attributes.ts';
-export { isSource, Output, type Arg, type Resolved, type Source } from './source.ts';
-export { Operator, Task, type Construction, type OperatorArgs, type TaskOptions } from './task.ts';
+export { MappedTask } from './mapping/mapped-task.ts';
+export { Operator, type OperatorArgs } from './operator.ts';
+export { Derived, isSource, Output, type Arg, type Over, type Resolved, type Source } from './source.ts';
+export { Task, type Construction, type TaskOptions } from './task.ts';
 export { TaskEnd, Trigger, type TriggerClass } from './trigger.ts';
-export { TaskGroup, taskGroup, type TaskGroupOptions } from './task-group.ts';
+export { TaskGroup, type TaskGroupOptions } from './task-group.ts';
+export { taskGroup } from './mapping/mapped-group.ts';

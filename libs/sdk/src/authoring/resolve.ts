@@ -2,6 +2,7 @@ import { compileGraph, validateGraph } from '@rondo/domain';
 import { suggestion } from './attributes.ts';
 import type { Dag } from './dag.ts';
 import { DagError } from './error.ts';
+import { checkMappings } from './mapping/check-mappings.ts';
 import type { Node, Relation } from './relations.ts';
 import { Task } from './task.ts';
 import type { TaskGroup } from './task-group.ts';
@@ -28,6 +29,7 @@ export function completeDag(dag: Dag): DagError[] {
     for (const id of task.namedIds())
       if (dag.whoHas(id) === undefined)
         refuse(`'${id}' is no task or group of the DAG; ${suggestion(id, known(dag))}`, task.taskId, task.at);
+  checkMappings(dag, refuse);
   if (errors.length > 0) return errors;
   const nodes = dag.tasks.map((task) => ({
     taskId: task.taskId,

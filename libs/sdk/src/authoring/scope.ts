@@ -6,6 +6,8 @@ import type { Task } from './task.ts';
 export interface Scope {
   readonly dag: Dag;
   readonly group: TaskGroup | undefined;
+  /** The id of a task that is made again, apart from the DAG: an instance of a mapped one with its arguments. */
+  readonly apart?: string;
   /** Told of every task that is constructed inside. */
   readonly onTask?: (task: Task<unknown>) => void;
 }

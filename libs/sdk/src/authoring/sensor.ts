@@ -6,7 +6,8 @@ import { show } from './error.ts';
 import { declareTask, type FunctionArgs, type FunctionOptions, type TaskFunction } from './function-task.ts';
 import type { Poked } from './poke-return.ts';
 import { SENSOR_KEYS, sensingOf, sensorSchema, type Sensing, type SensorAttributes } from './sensor-attributes.ts';
-import { Task, type Construction, type OperatorArgs, type TaskOptions } from './task.ts';
+import type { OperatorArgs } from './operator.ts';
+import { Task, type Construction, type TaskOptions } from './task.ts';
 import type * as z from 'zod';
 
 const SENSOR = Symbol.for('rondo.Sensor');

@@ -4,8 +4,10 @@ import { callSite, type CallSite } from './call-site.ts';
 import type { Dag } from './dag.ts';
 import { DagError, show } from './error.ts';
 import { arrow, NODE, type Chain, type Linkable, type Node } from './relations.ts';
+import type { Mapping } from './mapping/mapping.ts';
 import { currentScope, isPromise, within } from './scope.ts';
 import { sensorSchema, type SensorAttributes } from './sensor-attributes.ts';
+import { tasksBehind } from './source.ts';
 
 export interface TaskGroupOptions {
   /** Inside a group, that group's id and a dot come before it. */
@@ -15,6 +17,8 @@ export interface TaskGroupOptions {
   /** Attributes of the tasks inside, over those of outer groups and the DAG. */
   readonly defaultArgs?: TaskAttributes & SensorAttributes;
   readonly tooltip?: string;
+  /** A template: what names an instance of a mapped group, of the tasks inside that have none of their own. */
+  readonly mapIndexTemplate?: string;
   /** True: an id that is taken gets `__1`, `__2`, … Default false: it is refused. */
   readonly addSuffixOnCollision?: boolean;
   readonly dag?: Dag;
@@ -30,6 +34,7 @@ const schema = z.strictObject({
   prefixGroupId: flag().optional(),
   defaultArgs: attributesSchema.extend(sensorSchema.shape).strict().optional(),
   tooltip: text().optional(),
+  mapIndexTemplate: z.string().describe('a template').optional(),
   addSuffixOnCollision: flag().optional(),
   dag: z.unknown().optional(),
   parent: z.unknown().optional(),
@@ -45,13 +50,15 @@ export class TaskGroup<out T = unknown> implements Node {
   readonly parent: TaskGroup | undefined;
   readonly groupId: string;
   readonly tooltip: string | undefined;
+  readonly mapIndexTemplate: string | undefined;
+  readonly mapping: Mapping | undefined;
   readonly at: CallSite | undefined;
   /** What the definition returned. */
   readonly result: T;
   readonly #prefixes: boolean;
   readonly #defaultArgs: TaskAttributes & SensorAttributes;
 
-  constructor(options: TaskGroupOptions, define?: (group: TaskGroup) => T) {
+  constructor(options: TaskGroupOptions, define?: (group: TaskGroup) => T, mapping?: Mapping) {
     this.at = callSite();
     const scope = currentScope();
     const dag = options.dag ?? options.parent?.dag ?? scope?.dag;
@@ -70,9 +77,18 @@ export class TaskGroup<out T = unknown> implements Node {
       options.addSuffixOnCollision ?? false,
     );
     this.tooltip = options.tooltip;
+    this.mapIndexTemplate = options.mapIndexTemplate;
+    this.mapping = mapping;
     this.#prefixes = options.prefixGroupId ?? true;
     this.#defaultArgs = options.defaultArgs ?? {};
     dag.addGroup(this);
+    const sources = [...tasksBehind(mapping?.over.map(({ list }) => list))];
+    const stranger = sources.find((source) => source.dag !== dag);
+    if (stranger !== undefined)
+      throw this.#error(
+        `group '${this.groupId}' is mapped over the output of task '${stranger.taskId}' of DAG '${stranger.dag.dagId}'; allowed: outputs of tasks of the same DAG`,
+      );
+    if (sources.length > 0) this.from(sources);
     this.result = define === undefined ? (undefined as T) : within({ dag, group: this }, () => define(this));
     if (isPromise(this.result))
       throw this.#error(
@@ -108,20 +124,4 @@ export class TaskGroup<out T = unknown> implements Node {
   #error(reason: string): DagError {
     return new DagError(reason, { dagId: this.dag.dagId, at: this.at });
   }
-}
-
-/** A group whose id gets a suffix where it is taken, so that one function can make it several times. Gives back what `define` does. */
-export function taskGroup<T>(id: string, define: (group: TaskGroup) => T): TaskGroup<T>;
-export function taskGroup<T>(
-  id: string,
-  options: Omit<TaskGroupOptions, 'id'>,
-  define: (group: TaskGroup) => T,
-): TaskGroup<T>;
-export function taskGroup<T>(
-  id: string,
-  second: Omit<TaskGroupOptions, 'id'> | ((group: TaskGroup) => T),
-  third?: (group: TaskGroup) => T,
-): TaskGroup<T> {
-  const [options, define] = typeof second === 'function' ? [{}, second] : [second, third];
-  return new TaskGroup<T>({ addSuffixOnCollision: true, ...options, id }, define);
 }

@@ -18,7 +18,24 @@ import { paramDefinitions } from './params.ts';
 import { growthProblem } from './retry-policy.ts';
 import { arrow, NODE, type Chain, type Linkable, type Node } from './relations.ts';
 import { currentScope, openScopes } from './scope.ts';
-import { Output, SOURCE, sourcesIn, type Arg, type Source, type SourceRef } from './source.ts';
+import type { Mapping } from './mapping/mapping.ts';
+import {
+  Derived,
+  lists,
+  mapped,
+  Output,
+  SOURCE,
+  tasksBehind,
+  zipped,
+  type FilledSides,
+  type Item,
+  type Listable,
+  type Path,
+  type Side,
+  type Sides,
+  type Source,
+  type SourceRef,
+} from './source.ts';
 import type { TaskGroup } from './task-group.ts';
 import type { TriggerClass } from './trigger.ts';
 
@@ -40,6 +57,15 @@ export interface Construction {
   readonly ownKeys?: ReadonlySet<string>;
   /** Default: the author's line on the stack. */
   readonly at?: CallSite | undefined;
+  /** What the task is mapped over: the arguments that it gives may be missing among the options. */
+  readonly mapping?: Mapping | undefined;
+}
+
+/** What is mapped over a part of what a task returns. */
+export interface Feed {
+  readonly path: Path;
+  /** The task or group. */
+  readonly by: string;
 }
 
 const STRUCTURE: ReadonlySet<string> = new Set(['id', 'dag', 'group']);
@@ -62,22 +88,28 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
   teardown: { readonly onFailureFailDagrun: boolean } | undefined;
   /** The operator's own arguments as they were given. */
   readonly given: Readonly<Record<string, unknown>>;
+  readonly mapping: Mapping | undefined;
+  /** Paths in the return value that something is mapped over, complete once the DAG is. */
+  readonly feeds = new Map<string, Feed>();
 
   constructor(
     options: Readonly<Record<string, unknown>>,
-    { schema, suffixOnCollision = false, ownKeys = new Set(), at = callSite() }: Construction = {},
+    { schema, suffixOnCollision = false, ownKeys = new Set(), at = callSite(), mapping }: Construction = {},
   ) {
     const { dag, group } = home(options, at);
+    const apart = currentScope()?.apart;
     this.dag = dag;
     this.group = group;
     this.at = at;
-    this.taskId = claimId(options['id'], dag, group, suffixOnCollision, at);
+    this.taskId = apart ?? claimId(options['id'], dag, group, suffixOnCollision, at);
+    this.mapping = mapping;
     this.attributes = this.checkAttributes(options);
-    this.given = this.checkArguments(options, schema, ownKeys);
+    this.given = this.checkArguments(options, { schema, ownKeys, mapping });
     this.params = paramsOf(this.attributes.params, (reason) => this.refuse(reason));
-    const sources = sourcesIn(Object.values(this.given));
-    this.inputs = [...new Set(sources.map((source) => source[SOURCE].task.taskId))];
-    for (const source of sources) this.takes(source[SOURCE].task);
+    const sources = tasksBehind([...Object.values(this.given), ...(mapping?.over ?? []).map(({ list }) => list)]);
+    this.inputs = Array.from(sources, ({ taskId }) => taskId);
+    for (const source of sources) this.takes(source);
+    if (apart !== undefined) return;
     dag.add(this);
     for (const scope of openScopes()) scope.onTask?.(this);
   }
@@ -104,17 +136,35 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
   }
 
   get [SOURCE](): SourceRef<Out> {
-    return { task: this, path: [] };
+    return { kind: 'output', task: this, path: [] };
   }
 
   /** What the task returns, to be given to other tasks. */
   get output(): Output<Out> {
-    return new Output<Out>(this);
+    return new Output<Out>({ kind: 'output', task: this, path: [] });
   }
 
   /** A part of what the task returns. */
   get<K extends keyof Out & (string | number)>(key: K): Output<Out[K]> {
     return this.output.get(key);
+  }
+
+  /** See `ListSource`, as the three that follow. */
+  map<U, R>(this: Source<U>, fn: (item: Item<U>) => R): Derived<R> {
+    return mapped(this, fn);
+  }
+
+  zip<U, const L extends readonly Listable[]>(this: Source<U>, ...others: L): Derived<readonly [Item<U>, ...Sides<L>]>;
+  zip<U, const L extends readonly Listable[], F>(
+    this: Source<U>,
+    ...others: [...L, { readonly fillvalue: F }]
+  ): Derived<readonly [Item<U> | F, ...FilledSides<L, F>]>;
+  zip(...others: readonly unknown[]): Derived<never> {
+    return zipped(this, others) as Derived<never>;
+  }
+
+  concat<U, const L extends readonly Listable[]>(this: Source<U>, ...others: L): Derived<Item<U> | Side<L[number]>> {
+    return new Derived({ kind: 'concat', of: [this, ...lists(others, 'concat')] });
   }
 
   abstract run(ctx: TaskContext, args: Readonly<Record<string, unknown>>): unknown;
@@ -216,8 +266,7 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
 
   private checkArguments(
     options: Readonly<Record<string, unknown>>,
-    schema: z.ZodType | undefined,
-    ownKeys: ReadonlySet<string>,
+    { schema, ownKeys, mapping }: Construction & { readonly ownKeys: ReadonlySet<string> },
   ): Readonly<Record<string, unknown>> {
     const args = Object.fromEntries(
       Object.entries(options).filter(
@@ -227,7 +276,12 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
     if (schema === undefined) return args;
     const parsed = schema.safeParse(args);
     if (parsed.success) return parsed.data as Readonly<Record<string, unknown>>;
-    const { issues } = parsed.error;
+    const names = mapping?.kind === 'product' ? new Set(mapping.over.map(({ name }) => name)) : undefined;
+    // What the mapping gives may be missing here.
+    const isGiven = (name: unknown): boolean =>
+      mapping !== undefined && (names?.has(String(name)) ?? args[String(name)] === undefined);
+    const issues = parsed.error.issues.filter(({ path }) => path.length === 0 || !isGiven(path[0]));
+    if (issues.length === 0) return args;
     const strangers = issues.flatMap((issue) =>
       issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
     );
@@ -283,51 +337,4 @@ function claimId(
 function paramsOf(input: Readonly<Record<string, unknown>> | undefined, refuse: (reason: string) => never) {
   const definitions = paramDefinitions(input ?? {});
   return definitions.ok ? definitions.value : refuse(definitions.error);
-}
-
-/** Templates are texts, whatever they become: a field of any type may be a template. */
-export type OperatorArgs<Args extends object> = { readonly [K in keyof Args]: Arg<Args[K]> };
-
-/**
- * A kind of task. A subclass names its arguments and what it returns:
- *
- *     class Greet extends Operator<{ name: string }, string> {
- *       static override readonly templateFields = ['name'];
- *       execute(ctx: TaskContext, { name }: { name: string }) { return `hello ${name}`; }
- *     }
- *
- * `execute` gets the arguments with templates rendered and outputs of other tasks in their place. One instance serves many
- * attempts: it must keep nothing between them.
- */
-export abstract class Operator<Args extends object = object, out Out = unknown> extends Task<Out> {
-  /** Arguments whose texts are templates. */
-  static readonly templateFields: readonly string[] = [];
-  /** A template field that ends in one of these names a file of the bundle. */
-  static readonly templateExtensions: readonly string[] = [];
-  /** Checks the arguments when a DAG file loads. Default: unchecked. */
-  static readonly schema: z.ZodType | undefined = undefined;
-  /** The kinds of trigger that `ctx.defer` may name. */
-  static readonly triggers: readonly TriggerClass[] = [];
-
-  constructor(options: TaskOptions & OperatorArgs<Args>) {
-    super(options as unknown as Readonly<Record<string, unknown>>, { schema: new.target.schema });
-  }
-
-  override get templateFields(): readonly string[] {
-    return (this.constructor as typeof Operator).templateFields;
-  }
-
-  override get templateExtensions(): readonly string[] {
-    return (this.constructor as typeof Operator).templateExtensions;
-  }
-
-  override get triggers(): readonly TriggerClass[] {
-    return (this.constructor as typeof Operator).triggers;
-  }
-
-  abstract execute(ctx: TaskContext, args: Args): Out | Promise<Out>;
-
-  override run(ctx: TaskContext, args: Readonly<Record<string, unknown>>): unknown {
-    return this.execute(ctx, args as Args);
-  }
 }

@@ -15,25 +15,29 @@ import {
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { Dag } from '../authoring/dag.ts';
 import { resolveParams } from '../authoring/params.ts';
-import { SOURCE, type Source } from '../authoring/source.ts';
-import type { Task } from '../authoring/task.ts';
+import { SOURCE, type Expression, type Source } from '../authoring/source.ts';
+import { Task } from '../authoring/task.ts';
 import { renderTemplate, templateContext } from '../templates/index.ts';
-import type { AttemptHost, AttemptInput, CallbackInput, LogLevel } from './contract.ts';
+import type { AttemptHost, AttemptInput, CallbackInput, LogLevel, XComQuery } from './contract.ts';
 import { Lookups, renderFetching } from './lookups.ts';
 import { deferral } from './defer.ts';
 import { BranchError } from './task-error.ts';
 import type { FileAccess, PullOptions, TaskContext, TaskLogger } from './task-context.ts';
+import { partOf, Values } from './values.ts';
 import { XComs } from './xcoms.ts';
 
 /** What an attempt, or a callback apart from one, keeps while it runs. */
 export interface Session {
   readonly host: AttemptHost;
-  /** Undefined for a callback of the DAG. */
-  readonly task: Task | undefined;
+  /** Undefined for a callback of the DAG. Of a mapped task: once it is known, the task of this instance. */
+  task: Task | undefined;
   readonly input: AttemptInput | CallbackInput;
   readonly attempt: AttemptRef;
   readonly maxTries: number;
   readonly lookups: Lookups;
+  readonly values: Values;
+  /** What user code has set for templates that are rendered from here on. */
+  readonly names: Record<string, unknown>;
   readonly xcoms: XComs;
   readonly flow: { decision: SkipDecision | undefined; trigger: TriggerRequest | undefined };
   /** Why a callback runs, for its templates. */
@@ -47,6 +51,7 @@ export function openSession(host: AttemptHost, input: AttemptInput | CallbackInp
       : undefined;
   const attempt = input.attempt ?? nobody!;
   const lookups = new Lookups(host.services, input.id, host.settings?.xcoms);
+  const inputs = 'inputs' in input ? input.inputs : {};
   return {
     host,
     task,
@@ -54,6 +59,8 @@ export function openSession(host: AttemptHost, input: AttemptInput | CallbackInp
     attempt,
     maxTries: 'maxTries' in input ? input.maxTries : (task?.attributes.retries ?? 0) + 1,
     lookups,
+    values: new Values({ task, mapIndex: attempt.mapIndex, lookups, inputs }),
+    names: {},
     xcoms: new XComs(lookups.store, attempt),
     flow: { decision: undefined, trigger: undefined },
     reason: 'reason' in input ? input.reason : undefined,
@@ -62,7 +69,7 @@ export function openSession(host: AttemptHost, input: AttemptInput | CallbackInp
 
 /** The context of user code. Whatever costs something is made when it is first asked for. */
 export function taskContext(session: Session): TaskContext {
-  const { host, task, input, attempt, maxTries } = session;
+  const { host, input, attempt, maxTries } = session;
   const { run } = input;
   const { dagId, runId, taskId, mapIndex, tryNumber } = attempt;
   const date = (ms: number): Date => new Date(ms);
@@ -81,9 +88,9 @@ export function taskContext(session: Session): TaskContext {
     get task() {
       return {
         taskId,
-        operator: task?.operator ?? '',
-        owner: task?.attributes.owner ?? '',
-        retries: task?.attributes.retries ?? 0,
+        operator: session.task?.operator ?? '',
+        owner: session.task?.attributes.owner ?? '',
+        retries: session.task?.attributes.retries ?? 0,
       };
     },
     get ti() {
@@ -103,7 +110,7 @@ export function taskContext(session: Session): TaskContext {
       return run.dataInterval === null ? null : { start: date(run.dataInterval[0]), end: date(run.dataInterval[1]) };
     },
     resources: {
-      ...(task?.attributes.resources as JsonObject | undefined),
+      ...(session.task?.attributes.resources as JsonObject | undefined),
       ...('overrides' in input ? input.overrides?.resources : undefined),
     },
     log: loggerOf(host),
@@ -113,7 +120,10 @@ export function taskContext(session: Session): TaskContext {
     xcom: xcomAccess(session),
     variables: variableAccess(session),
     connections: connectionAccess(session),
-    templates: { render: ((template: unknown) => renderWith(session, template)) as TaskContext['templates']['render'] },
+    templates: {
+      render: ((template: unknown) => renderWith(session, template)) as TaskContext['templates']['render'],
+      set: (name, value) => void (session.names[name] = value),
+    },
     get files() {
       return fileAccess(host);
     },
@@ -161,7 +171,7 @@ function templateNames(session: Session): Record<string, unknown> {
     startDate: run.startedAt,
     ...(task === undefined ? {} : { owner: task.attributes.owner ?? '', operator: task.operator }),
     ...(reason === undefined ? {} : { reason }),
-    ...lookups.forTemplates,
+    ...lookups.forTemplates((query) => pullXCom(session, query)),
   });
 }
 
@@ -171,34 +181,42 @@ export function renderWith(
   options: {
     readonly field?: string;
     readonly extensions?: readonly string[];
+    readonly native?: boolean;
+    /** Names that the template may use, unless they are taken. */
+    readonly names?: Readonly<Record<string, unknown>>;
     readonly replace?: (value: unknown) => { readonly value: unknown } | undefined;
   } = {},
 ): Promise<unknown> {
-  const context = templateNames(session);
+  const { names, ...how } = options;
+  const context = { ...names, ...templateNames(session), ...session.names };
   const native = session.host.dag.options.renderTemplateAsNativeObj ?? false;
-  return renderFetching(() =>
-    renderTemplate(value, context, { native, searchPath: searchPath(session.host), ...options }),
-  );
+  return renderFetching(() => renderTemplate(value, context, { native, searchPath: searchPath(session.host), ...how }));
 }
 
-function xcomAccess({ lookups, xcoms }: Session): TaskContext['xcom'] {
-  const pull = async (
-    from: string | Source<unknown>,
-    { key = 'return_value', ...where }: PullOptions = {},
-  ): Promise<unknown> => {
-    const taskId = typeof from === 'string' ? from : from[SOURCE].task.taskId;
-    const found = await lookups.xcom({ taskId, key, ...where });
-    return typeof from === 'string' || found === undefined ? found?.value : partOf(found.value, from[SOURCE].path);
+function xcomAccess(session: Session): TaskContext['xcom'] {
+  const pull = async (from: string | Source<unknown>, options: PullOptions = {}): Promise<unknown> => {
+    const { key = 'return_value', mapIndex, mapIndexes, ...where } = options;
+    const ref = typeof from === 'string' ? { kind: 'output', task: undefined, path: [] } : (from[SOURCE] as Expression);
+    if (ref.kind !== 'output') return session.values.of(from as Source<unknown>);
+    const taskId = typeof from === 'string' ? from : ref.task!.taskId;
+    const one = async (index: PullOptions['mapIndex']): Promise<unknown> => {
+      const at = index === undefined ? {} : { mapIndex: typeof index === 'object' ? index.join('.') : String(index) };
+      return partOf((await pullXCom(session, { taskId, key, ...at, ...where }))?.value, ref.path);
+    };
+    return mapIndexes === undefined ? one(mapIndex) : Promise.all(mapIndexes.map(one));
   };
-  return { pull: pull as TaskContext['xcom']['pull'], push: (key, value) => xcoms.push(key, value) };
+  return { pull: pull as TaskContext['xcom']['pull'], push: (key, value) => session.xcoms.push(key, value) };
 }
 
-/** What is found in a value along a path; undefined where it ends early. */
-export function partOf(value: unknown, path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>(
-    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string | number, unknown>)[key] : undefined),
-    value,
-  );
+/** Without a map index: of a task with many instances the list of all that this attempt sees. */
+async function pullXCom(session: Session, query: XComQuery): Promise<{ readonly value: unknown } | undefined> {
+  const { host, lookups, values } = session;
+  const task = host.dag.whoHas(query.taskId);
+  const isElsewhere = query.dagId !== undefined || query.runId !== undefined;
+  if (isElsewhere || query.mapIndex !== undefined || !(task instanceof Task)) return lookups.xcom(query);
+  const { under, isOne } = values.placeOf(task);
+  if (!isOne) return { value: await values.all(query.taskId, under, query.key) };
+  return lookups.xcom(under.length === 0 ? query : { ...query, mapIndex: under.join('.') });
 }
 
 function variableAccess({ lookups }: Session): TaskContext['variables'] {

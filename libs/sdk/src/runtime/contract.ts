@@ -20,6 +20,8 @@ export interface AttemptServices {
   variable(attemptId: string, key: string): Promise<string | undefined>;
   connection(attemptId: string, connId: string): Promise<Connection | undefined>;
   xcom(attemptId: string, query: XComQuery): Promise<{ readonly value: Json } | undefined>;
+  /** Values of one key of the instances of a task of the attempt's own run, in the order of their map indexes; those without one are left out. */
+  xcomList(attemptId: string, query: XComListQuery): Promise<XComPage>;
   /** Stores a value too large for an event; answers its hash. */
   putBlob(attemptId: string, bytes: Uint8Array): Promise<string>;
   getBlob(attemptId: string, hash: string): Promise<Uint8Array | undefined>;
@@ -31,6 +33,22 @@ export interface XComQuery {
   readonly mapIndex?: string;
   readonly dagId?: string;
   readonly runId?: string;
+}
+
+export interface XComListQuery {
+  readonly taskId: string;
+  readonly key: string;
+  /** Only instances whose map index begins so: `'2'`, `'2.5'`; `''`: all. */
+  readonly under: string;
+  readonly offset: number;
+  /** 1 to 1000. */
+  readonly limit: number;
+}
+
+export interface XComPage {
+  readonly values: readonly { readonly mapIndex: string; readonly value: Json }[];
+  /** Of all pages. */
+  readonly total: number;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -74,6 +92,8 @@ export interface AttemptResult {
   readonly outcome: AttemptOutcome;
   /** Template fields after rendering, masked, each text cut at 4,096 characters. */
   readonly rendered?: JsonObject;
+  /** What `mapIndexTemplate` came to, masked, cut at 250 characters. */
+  readonly mapIndexName?: string;
 }
 
 export interface RunCallbackOptions extends AttemptHost {

@@ -55,6 +55,7 @@ async function run(dag: Dag, taskId: string, world: World = {}): Promise<Ran> {
       const key = `${query.taskId}.${query.key}`;
       return world.xcoms !== undefined && key in world.xcoms ? { value: world.xcoms[key]! } : undefined;
     },
+    xcomList: async () => ({ values: [], total: 0 }),
     putBlob: async (_id, bytes) => {
       const hash = `hash${blobs.size}`;
       blobs.set(hash, bytes);
@@ -628,7 +629,14 @@ describe('callbacks', () => {
     const none = async () => undefined;
     const base = {
       dag: d,
-      services: { variable: none, connection: none, xcom: none, getBlob: none, putBlob: async () => '' },
+      services: {
+        variable: none,
+        connection: none,
+        xcom: none,
+        xcomList: async () => ({ values: [], total: 0 }),
+        getBlob: none,
+        putBlob: async () => '',
+      },
       signal: new AbortController().signal,
       log: (_level: string, text: string) => void log.push(text),
       env: {},

@@ -2,17 +2,17 @@ import {
   judgeError,
   withArgs,
   type AttemptOutcome,
-  type InputValue,
   type RetryAnswer,
   type TaskCallback,
   type TaskError,
   type XComValue,
 } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
-import { isSource, SOURCE, sourcesIn } from '../authoring/source.ts';
+import { MappedTask } from '../authoring/mapping/mapped-task.ts';
+import { isSource } from '../authoring/source.ts';
 import { Task } from '../authoring/task.ts';
-import { namesFile, renderTemplate } from '../templates/index.ts';
-import { openSession, partOf, renderWith, taskContext, type Session } from './attempt-context.ts';
+import { namesFile } from '../templates/index.ts';
+import { openSession, renderWith, taskContext, type Session } from './attempt-context.ts';
 import type {
   AttemptHost,
   AttemptResult,
@@ -20,15 +20,19 @@ import type {
   ExecuteAttemptOptions,
   RunCallbackOptions,
 } from './contract.ts';
+import { argumentNames, lengthsOf, mapIndexNameOf, quietly } from './map-index.ts';
 import { askPolicy } from './policy.ts';
 import { displayed } from './serialise.ts';
 import { Deferral, FailNow, Reschedule, Skip } from './signals.ts';
 import { taskError } from './task-error.ts';
 import type { CallbackContext, TaskContext } from './task-context.ts';
+import { replaceIn } from './values.ts';
 
 const same = (text: string): string => text;
 const FIELD = 4_096;
 const TOGETHER = 8_192;
+/** Bytes of JSON up to which a value that is mapped over is in line. */
+const FED = 2_048;
 
 /**
  * Runs one attempt: renders its templates, runs onExecute and the body, stores its XComs, and runs the callback that fits the
@@ -42,22 +46,33 @@ export async function executeAttempt(options: ExecuteAttemptOptions): Promise<At
   const session = openSession(withEnv(host, overrides?.env), input, task);
   const ctx = taskContext(session);
   let rendered: JsonObject | undefined;
+  let mapIndexName: string | undefined;
+  let names: Readonly<Record<string, unknown>> = {};
   let outcome: AttemptOutcome;
   try {
-    const args = await prepare(session, task, input.inputs, overrides?.args);
-    rendered = renderedFields(task, args, host.mask ?? same);
+    const work = await workOf(session, task);
+    const args = await prepare(session, work, overrides?.args);
+    names = argumentNames(work, args);
+    mapIndexName = await quietly(() => mapIndexNameOf(session, names));
+    rendered = renderedFields(work, args, host.mask ?? same);
     if (task.callbacksOf('onExecute').length > 0) await runCallbacks(session, ctx, 'onExecute', '');
     const { resume } = input;
     const value =
       resume === undefined
-        ? await task.run(ctx, args)
-        : await task.resume(resume.method, ctx, args, await valueOf(session, resume.payload));
+        ? await work.run(ctx, args)
+        : await work.resume(resume.method, ctx, args, await valueOf(session, resume.payload));
+    mapIndexName = await mapIndexNameOf(session, names);
     outcome = await succeeded(session, task, value);
   } catch (thrown) {
+    mapIndexName = (await quietly(() => mapIndexNameOf(session, names))) ?? mapIndexName;
     outcome = await interrupted(session, ctx, task, thrown);
   }
   await afterwards(session, ctx, task, outcome);
-  return { outcome, ...(rendered === undefined ? {} : { rendered }) };
+  return {
+    outcome,
+    ...(rendered === undefined ? {} : { rendered }),
+    ...(mapIndexName === undefined ? {} : { mapIndexName }),
+  };
 }
 
 /** Runs a callback of a task or a DAG apart from an attempt. What it throws is logged and reported, and changes nothing. */
@@ -80,45 +95,40 @@ export function taskOf({ dag }: AttemptHost, taskId: string): Task | TaskError {
     : { kind: 'load', message: `DAG '${dag.dagId}' in ${dag.file} has no task '${taskId}'` };
 }
 
+/** What the attempt runs: of a mapped task the task of this instance, which the session is about from then on. */
+export async function workOf(session: Session, task: Task): Promise<Task> {
+  if (!(task instanceof MappedTask)) return task;
+  const mapping = task.mapping!;
+  const args = await session.values.mappedArguments(mapping);
+  if (mapping.kind === 'kwargs') {
+    const reason = Object.keys(args)
+      .map((name) => task.unmappable(name))
+      .find((each) => each !== undefined);
+    if (reason !== undefined) throw new TypeError(`expandKwargs(): ${reason}`);
+  }
+  return (session.task = task.instance(args));
+}
+
 /** The arguments with the outputs of other tasks in their places and templates rendered. */
 export async function prepare(
   session: Session,
   task: Task,
-  inputs: ExecuteAttemptOptions['input']['inputs'],
   over: JsonObject | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
   const given = withArgs(task.given, over);
   const { templateFields, templateExtensions: extensions } = task;
-  const values = new Map<string, unknown>();
-  for (const taskId of task.inputs) values.set(taskId, await inputOf(session, inputs[taskId], taskId));
-  const replace = (value: unknown): { readonly value: unknown } | undefined => {
-    if (!isSource(value)) return undefined;
-    const { task: source, path } = value[SOURCE];
-    return { value: partOf(values.get(source.taskId), path) };
-  };
   const args: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
+    const replace = await session.values.replacer(value);
     if (templateFields.includes(name) && isTemplate(value, extensions))
-      args[name] = await renderWith(session, value, { field: name, extensions, replace });
-    else args[name] = task.inputs.length > 0 && sourcesIn(value).length > 0 ? replaceIn(value, replace) : value;
+      args[name] = await renderWith(session, value, {
+        field: name,
+        extensions,
+        ...(replace === undefined ? {} : { replace }),
+      });
+    else args[name] = replace === undefined ? value : replaceIn(value, replace);
   }
   return args;
-}
-
-async function inputOf(session: Session, input: InputValue | undefined, taskId: string): Promise<unknown> {
-  if (input === undefined || 'mapped' in input)
-    return (await session.lookups.xcom({ taskId, key: 'return_value' }))?.value;
-  const { store } = session.lookups;
-  return 'value' in input ? store.read(input.value) : store.readBlob(input.blob);
-}
-
-/** Without templates nothing is rendered: the walk only puts values in the places of outputs. */
-function replaceIn(value: unknown, replace: (value: unknown) => { readonly value: unknown } | undefined): unknown {
-  return renderTemplate(
-    value,
-    {},
-    { replace: (each) => replace(each) ?? (typeof each === 'string' ? { value: each } : undefined) },
-  );
 }
 
 function isTemplate(value: unknown, extensions: readonly string[]): boolean {
@@ -171,13 +181,16 @@ async function succeeded(session: Session, task: Task, value: unknown): Promise<
   const { attributes } = task;
   if (value !== undefined && value !== null && attributes.pushXcom !== false)
     session.xcoms.pushReturn(value, attributes.multipleOutputs ?? false);
-  const xcoms = await session.xcoms.store();
+  const lengths = lengthsOf(task, session.xcoms.pushed('return_value')?.value);
+  // Each instance of what is mapped over it gets the whole value along: small ones travel, others are fetched once.
+  const xcoms = await session.xcoms.store(lengths === undefined ? {} : { return_value: FED });
   const { trigger, decision } = session.flow;
   if (trigger !== undefined) return { kind: 'trigger', request: trigger, ...(xcoms === undefined ? {} : { xcoms }) };
   return {
     kind: 'success',
     ...(xcoms === undefined ? {} : { xcoms }),
     ...(decision === undefined ? {} : { skip: decision }),
+    ...(lengths === undefined ? {} : { lengths }),
   };
 }
 

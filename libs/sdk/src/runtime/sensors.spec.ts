@@ -27,6 +27,7 @@ const services: AttemptServices = {
   variable: async () => undefined,
   connection: async () => undefined,
   xcom: async () => undefined,
+  xcomList: async () => ({ values: [], total: 0 }),
   putBlob: async () => 'hash',
   getBlob: async () => undefined,
 };

@@ -9,10 +9,12 @@ import {
 import type { Json, JsonObject } from '@rondo/kernel';
 import { outletLeaf } from '../authoring/asset.ts';
 import type { Dag } from '../authoring/dag.ts';
-import { isPlain, isSource, Output, SOURCE } from '../authoring/source.ts';
+import { describeSource, isPlain, isSource, lengthOf } from '../authoring/source.ts';
+import { expansionOf, type Mapping } from '../authoring/mapping/mapping.ts';
 import type { Task } from '../authoring/task.ts';
 import type { TaskGroup } from '../authoring/task-group.ts';
 
+const SHOWN = 20;
 const CALLBACKS: readonly TaskCallback[] = ['onExecute', 'onSuccess', 'onFailure', 'onRetry', 'onSkipped'];
 
 /** A collected DAG as plain JSON. The same source gives the same bytes: keys stand in a fixed order, tasks in that of declaration. */
@@ -55,6 +57,8 @@ function serialiseTask(task: Task, file: string): TaskDefinition {
     runs: task.runs,
     upstream: [...task.upstream].sort(),
     ...optional('group', task.group?.groupId),
+    ...optional('expand', task.mapping && expansionOf(task.mapping)),
+    ...optional('mapIndexTemplate', a.mapIndexTemplate),
     triggerRule: task.triggerRule,
     ...(task.setup ? { setup: true } : {}),
     ...(task.teardown === undefined ? {} : { teardown: true, onFailureFailDagrun: task.teardown.onFailureFailDagrun }),
@@ -94,7 +98,7 @@ function serialiseTask(task: Task, file: string): TaskDefinition {
     templateFields: task.templateFields,
     ...(a.outlets === undefined || a.outlets.length === 0 ? {} : { outlets: a.outlets.map(outletLeaf) }),
     ...(a.inlets === undefined || a.inlets.length === 0 ? {} : { inlets: a.inlets.map(outletLeaf) }),
-    args: displayed(task.given) as JsonObject,
+    args: displayed({ ...task.given, ...displayedMapping(task.mapping) }) as JsonObject,
     ...(isHere ? { line: task.at!.line } : {}),
   };
 }
@@ -104,7 +108,18 @@ function serialiseGroup(group: TaskGroup): GroupDefinition {
     groupId: group.groupId,
     ...optional('parent', group.parent?.groupId),
     ...optional('tooltip', group.tooltip),
+    ...optional('expand', group.mapping && expansionOf(group.mapping)),
+    ...optional('mapIndexTemplate', group.mapIndexTemplate),
   };
+}
+
+/** Of a long list its first items: the definition of a DAG is read by people. */
+function displayedMapping(mapping: Mapping | undefined): Readonly<Record<string, unknown>> {
+  const shown = (list: Mapping['over'][number]['list']): unknown => {
+    if (!Array.isArray(list) || list.length <= SHOWN) return list;
+    return [...(list as readonly unknown[]).slice(0, SHOWN), `… ${lengthOf(list) - SHOWN} more`];
+  };
+  return Object.fromEntries((mapping?.over ?? []).map(({ name, list }) => [name || 'expandKwargs', shown(list)]));
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { readonly [k in K]?: V } {
@@ -116,7 +131,7 @@ export function displayed(value: unknown, ancestors: readonly object[] = []): Js
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (typeof value !== 'object') return typeof value === 'bigint' ? String(value) : `<${typeof value}>`;
-  if (isSource(value)) return new Output(value[SOURCE].task, value[SOURCE].path).toString();
+  if (isSource(value)) return describeSource(value);
   if (ancestors.includes(value)) return '<circular>';
   const inner = [...ancestors, value];
   if (Array.isArray(value)) return value.map((item) => displayed(item, inner));

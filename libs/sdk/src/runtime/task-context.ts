@@ -9,6 +9,7 @@ import type {
   WaitFor,
 } from '@rondo/domain';
 import type { Duration, Json, JsonObject } from '@rondo/kernel';
+import type { MappedTask } from '../authoring/mapping/mapped-task.ts';
 import type { Source } from '../authoring/source.ts';
 import type { Trigger } from '../authoring/trigger.ts';
 import type { LogLevel } from './contract.ts';
@@ -99,8 +100,10 @@ export type TaskLogger = { readonly [level in LogLevel]: (message: unknown, ...m
 export interface PullOptions {
   /** Default `return_value`. */
   readonly key?: string;
-  /** `'3'` or `'2.5'`. Default: the instance that is not mapped. */
-  readonly mapIndex?: string;
+  /** `3`, `[2, 5]` or `'2.5'`. Default: the instance that this one sees; of several the list of their values, in order. */
+  readonly mapIndex?: string | number | MapIndex;
+  /** Several map indexes: the list of their values. */
+  readonly mapIndexes?: readonly (string | number | MapIndex)[];
   /** Another DAG's run; both or neither. */
   readonly dagId?: string;
   readonly runId?: string;
@@ -108,6 +111,10 @@ export interface PullOptions {
 
 export interface XComAccess {
   /** What a task returned or pushed; undefined if it did neither. */
+  pull<E>(
+    task: MappedTask<E>,
+    options: PullOptions & { readonly mapIndex: PullOptions['mapIndex'] },
+  ): Promise<E | undefined>;
   pull<T>(task: Source<T>, options?: PullOptions): Promise<T | undefined>;
   pull(taskId: string, options?: PullOptions): Promise<unknown>;
   /** Stored with the attempt's outcome, failed or not. Throws for what is no XCom, or too large. */
@@ -130,6 +137,8 @@ export interface TemplateAccess {
   /** Renders a text, or every text in a value, with the attempt's template context. */
   render(template: string): Promise<string>;
   render(template: unknown): Promise<unknown>;
+  /** Gives templates that are rendered later in this attempt, such as `mapIndexTemplate`, a name. */
+  set(name: string, value: unknown): void;
 }
 
 export interface FileAccess {

@@ -16,7 +16,7 @@ import type { Task } from '../authoring/task.ts';
 import { TaskEnd, type Trigger } from '../authoring/trigger.ts';
 import { openSession, taskContext, type Session } from './attempt-context.ts';
 import type { AttemptHost } from './contract.ts';
-import { prepare, taskOf } from './execute.ts';
+import { prepare, taskOf, workOf } from './execute.ts';
 import { poke } from './poke.ts';
 import { Deferral, FailNow, Skip } from './signals.ts';
 import { taskError } from './task-error.ts';
@@ -77,12 +77,14 @@ function withEnv(host: AttemptHost, { overrides }: Assignment): AttemptHost {
 
 type Look = (task: Task) => Promise<WaitAnswer | undefined>;
 
-function polling(session: Session, ctx: TaskContext, { inputs, overrides }: Assignment): Look {
+function polling(session: Session, ctx: TaskContext, { overrides }: Assignment): Look {
+  let work: Task | undefined;
   let args: Readonly<Record<string, unknown>> | undefined;
   return async (task) => {
-    if (!PollingTask.is(task)) throw new TypeError(`${task.operator} is no sensor`);
-    args ??= await prepare(session, task, inputs, overrides?.args);
-    const found = await poke(task, ctx, args);
+    work ??= await workOf(session, task);
+    if (!PollingTask.is(work)) throw new TypeError(`${task.operator} is no sensor`);
+    args ??= await prepare(session, work, overrides?.args);
+    const found = await poke(work, ctx, args);
     return found === undefined ? undefined : met(session, found.value, false);
   };
 }

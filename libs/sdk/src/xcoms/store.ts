@@ -58,13 +58,17 @@ export class XComStore {
     return { key, json: json.value, bytes };
   }
 
-  /** Values in line as far as they fit into an event, the others where the configuration says. */
+  /**
+   * Values in line as far as they fit into an event, the others where the configuration says. `limits`: bytes above which the
+   * value of a key is not in line, where that is less than for others.
+   */
   async write(
     values: readonly Encoded[],
     about: Omit<XComAbout, 'key' | 'bytes'>,
+    limits: Readonly<Record<string, number>> = {},
   ): Promise<Readonly<Record<string, XComValue>>> {
     const backend = await this.#backend();
-    const outside = this.#outside(values, about, backend);
+    const outside = this.#outside(values, { about, backend, limits });
     const stored: Record<string, XComValue> = {};
     for (const each of values)
       stored[each.key] = outside.has(each) ? await this.#put(each, about, backend) : { value: each.json };
@@ -73,12 +77,20 @@ export class XComStore {
 
   #outside(
     values: readonly Encoded[],
-    about: Omit<XComAbout, 'key' | 'bytes'>,
-    backend: XComBackend | undefined,
+    {
+      about,
+      backend,
+      limits,
+    }: {
+      readonly about: Omit<XComAbout, 'key' | 'bytes'>;
+      readonly backend: XComBackend | undefined;
+      readonly limits: Readonly<Record<string, number>>;
+    },
   ): ReadonlySet<Encoded> {
     const threshold = Math.min(this.#settings.thresholdBytes ?? INLINE_BYTES, INLINE_BYTES);
     const isOutside = ({ key, bytes }: Encoded): boolean =>
-      bytes > INLINE_BYTES || (backend?.takes?.({ ...about, key, bytes }, threshold) ?? bytes > threshold);
+      bytes > (limits[key] ?? INLINE_BYTES) ||
+      (backend?.takes?.({ ...about, key, bytes }, threshold) ?? bytes > threshold);
     const outside = new Set(values.filter(isOutside));
     let together = values.reduce((sum, each) => sum + (outside.has(each) ? 0 : each.bytes), 0);
     for (const each of values.toSorted((a, b) => b.bytes - a.bytes)) {
@@ -107,15 +119,35 @@ export class XComStore {
 
   /** The value out of what a row or an input holds; a reference is followed. */
   async read(stored: Json): Promise<unknown> {
+    return this.decode(referenceOf(stored) === undefined ? stored : (await this.fetch(stored)).json);
+  }
+
+  /** The value out of the JSON that stands for it. */
+  decode(json: Json): unknown {
+    return decodeValue(json, this.#settings.types);
+  }
+
+  /** Where a value that is not in line lies, unique among all; undefined for one in line. */
+  placeOf(stored: Json): string | undefined {
     const ref = referenceOf(stored);
-    return decodeValue(ref === undefined ? stored : await this.#fetch(ref), this.#settings.types);
+    return ref === undefined ? undefined : JSON.stringify([ref.backend, ref.reference]);
+  }
+
+  /** The JSON of a value that is not in line. */
+  async fetch(stored: Json): Promise<{ readonly json: Json; readonly bytes: number }> {
+    const ref = referenceOf(stored)!;
+    return { json: await this.#fetch(ref), bytes: ref.bytes };
+  }
+
+  async fetchBlob(hash: string): Promise<{ readonly json: Json; readonly bytes: number }> {
+    const bytes = await this.#blobs.get(hash);
+    if (bytes === undefined) throw new Error(`the value with the hash ${hash} is not in the store any more`);
+    return { json: parsed(bytes), bytes: bytes.byteLength };
   }
 
   /** The value out of the blob store. */
   async readBlob(hash: string): Promise<unknown> {
-    const bytes = await this.#blobs.get(hash);
-    if (bytes === undefined) throw new Error(`the value with the hash ${hash} is not in the store any more`);
-    return decodeValue(parsed(bytes), this.#settings.types);
+    return this.decode((await this.fetchBlob(hash)).json);
   }
 
   async #fetch({ backend: name, reference }: Reference): Promise<Json> {
@@ -147,6 +179,7 @@ const REF = 'ref';
 interface Reference {
   readonly backend: string;
   readonly reference: string;
+  readonly bytes: number;
 }
 
 function referenceOf(stored: Json): Reference | undefined {

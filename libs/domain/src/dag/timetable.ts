@@ -1,0 +1,53 @@
+import { nextRun, runIdFor, type NextRun } from '../schedule/index.ts';
+import type { Interval } from './events.ts';
+import { runStandOf, type DagState } from './state.ts';
+
+/** The timetable's next run; undefined while the DAG is off, has enough open runs, or the timetable is at its end. */
+export function dueRun(dag: DagState, now: number): NextRun | undefined {
+  const { scheduling, backfills } = dag;
+  if (scheduling === undefined || dag.paused || dag.retired) return undefined;
+  const open = dag.active.size + dag.queued.size - backfills.activeRuns - backfills.queuedRuns;
+  if (open >= scheduling.maxActiveRuns) return undefined;
+  return runAfter(dag, now, dag.last);
+}
+
+/**
+ * The next runs, at most `count`, as the timetable would ask for them if the DAG were not paused and had room: each as if the
+ * one before it had just been asked for when it is due.
+ */
+export function previewRuns(dag: DagState, now: number, count: number): NextRun[] {
+  const runs: NextRun[] = [];
+  if (dag.scheduling === undefined || dag.retired) return runs;
+  // A continuous timetable goes on whenever its run ends, which nobody can know.
+  const limit = dag.scheduling.timetable.kind === 'continuous' ? Math.min(count, 1) : count;
+  let { last } = dag;
+  let at = now;
+  while (runs.length < limit) {
+    const next = runAfter(dag, at, last);
+    if (next === undefined || (last !== null && isSame(next.dataInterval, last))) break;
+    runs.push(next);
+    last = next.dataInterval;
+    at = Math.max(at, next.runAfter);
+  }
+  return runs;
+}
+
+/** What comes after the interval; dates and ids that a run has already are passed over. */
+function runAfter(dag: DagState, now: number, after: Interval | null): NextRun | undefined {
+  const { timetable, startDate, endDate, catchup } = dag.scheduling!;
+  const restriction = { earliest: startDate ?? null, latest: endDate ?? null, catchup };
+  let last = after;
+  for (;;) {
+    const next = nextRun(timetable, { now, last, restriction });
+    if (next === null) return undefined;
+    const isTaken =
+      dag.logicalDates.has(next.logicalDate) || runStandOf(dag, runIdFor('scheduled', next.runAfter)) !== undefined;
+    if (!isTaken) return next;
+    if (last !== null && isSame(next.dataInterval, last)) return undefined;
+    last = next.dataInterval;
+  }
+}
+
+function isSame(a: Interval, b: Interval): boolean {
+  return a[0] === b[0] && a[1] === b[1];
+}
