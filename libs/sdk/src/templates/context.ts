@@ -3,7 +3,8 @@ import type { Json } from '@rondo/kernel';
 import { DateTime } from './datetime.ts';
 import { nodashWithTz, TIMESTAMPS } from './filters.ts';
 import { macros } from './macros.ts';
-import { bind, Members, str } from './values.ts';
+import { formatConnection } from '../connections.ts';
+import { bind, Lazy, Members, str } from './values.ts';
 
 /** Dates are epoch milliseconds or ISO text. */
 type Moment = number | string;
@@ -38,18 +39,38 @@ export interface TemplateContextInput {
   /** Why a callback runs. */
   readonly reason?: string;
   readonly exception?: string;
+  readonly runAfter?: Moment;
+  /** More members of `dag`, `task` and `dag_run`, and more names. */
+  readonly dag?: Readonly<Record<string, unknown>>;
+  readonly task?: Readonly<Record<string, unknown>>;
+  readonly dagRun?: Readonly<Record<string, unknown>>;
+  readonly more?: Readonly<Record<string, unknown>>;
+  /** A run without a platform. Default false. */
+  readonly testMode?: boolean;
+  /** How often this try was rescheduled. Default 0. */
+  readonly reschedules?: number;
+  /** The last run of the DAG before this one that succeeded; undefined where there is none. */
+  readonly previousSuccess?: () => PreviousSuccess | undefined;
   /** Look-ups of the three kinds of things that are fetched; undefined means that there is none. */
   readonly variable?: (key: string) => string | undefined;
   readonly connection?: (connId: string) => Connection | undefined;
   readonly xcom?: (query: XComLookup) => { readonly value: unknown } | undefined;
 }
 
+/** Of a run that succeeded. Epoch milliseconds; null where it has none. */
+export interface PreviousSuccess {
+  readonly dataInterval: Interval | null;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+}
+
 /** The names that a template may use, under the names that Jinja templates for pipelines have always had. */
 export function templateContext(input: TemplateContextInput): Record<string, unknown> {
   const { dagId, runId, taskId = '', params = {} } = input;
   const dates = logicalDates(input);
-  const dag = { dag_id: dagId };
-  const task = { task_id: taskId, dag_id: dagId, owner: input.owner ?? '', operator: input.operator ?? '', params };
+  const dag = { dag_id: dagId, ...input.dag };
+  const [owner, operator] = [input.owner ?? '', input.operator ?? ''];
+  const task = { task_id: taskId, dag_id: dagId, owner, operator, task_type: operator, params, ...input.task };
   const startDate = moment(input.startDate);
   const dagRun = {
     dag_id: dagId,
@@ -59,11 +80,17 @@ export function templateContext(input: TemplateContextInput): Record<string, unk
     logical_date: dates?.logical_date ?? null,
     data_interval_start: dates?.data_interval_start ?? null,
     data_interval_end: dates?.data_interval_end ?? null,
+    run_after: moment(input.runAfter),
     start_date: startDate,
+    end_date: null,
+    state: 'running',
+    ...input.dagRun,
   };
   const ti = taskInstance(input, task, dagRun);
   return {
+    ...ABSENT,
     ...dates,
+    ...previous(input, dates !== undefined),
     dag,
     dag_run: dagRun,
     task,
@@ -74,7 +101,8 @@ export function templateContext(input: TemplateContextInput): Record<string, unk
     try_number: ti.try_number,
     start_date: startDate,
     task_instance_key_str: `${dagId}__${taskId}__${dates?.ds_nodash ?? runId}`,
-    test_mode: false,
+    test_mode: input.testMode ?? false,
+    task_reschedule_count: input.reschedules ?? 0,
     macros,
     var: {
       value: new Members((key) => input.variable?.(key)),
@@ -83,6 +111,38 @@ export function templateContext(input: TemplateContextInput): Record<string, unk
     conn: new Members((connId) => connectionMembers(input.connection?.(connId))),
     ...(input.reason === undefined ? {} : { reason: input.reason }),
     ...(input.exception === undefined ? {} : { exception: input.exception }),
+    ...input.more,
+  };
+}
+
+/** Names that an attempt always has, with what they are where there is nothing to tell. */
+const ABSENT = {
+  expanded_ti_count: null,
+  map_index_template: null,
+  templates_dict: null,
+  inlets: [],
+  outlets: [],
+  inlet_events: {},
+  outlet_events: {},
+  triggering_asset_events: {},
+};
+
+/** Looked up when a template asks for one of them. None where no run before has succeeded. */
+function previous({ previousSuccess }: TemplateContextInput, hasDate: boolean): Record<string, Lazy> {
+  const of = (field: (run: PreviousSuccess) => Moment | null | undefined): Lazy =>
+    new Lazy(() => {
+      const run = previousSuccess?.();
+      return run === undefined ? null : moment(field(run));
+    });
+  return {
+    prev_start_date_success: of((run) => run.startedAt),
+    prev_end_date_success: of((run) => run.endedAt),
+    ...(hasDate
+      ? {
+          prev_data_interval_start_success: of((run) => run.dataInterval?.[0]),
+          prev_data_interval_end_success: of((run) => run.dataInterval?.[1]),
+        }
+      : {}),
   };
 }
 
@@ -116,6 +176,9 @@ function taskInstance(input: TemplateContextInput, task: object, dagRun: object)
     dag_run: dagRun,
     try_number: tryNumber,
     max_tries: input.maxTries ?? tryNumber,
+    operator: input.operator ?? '',
+    state: 'running',
+    is_mapped: mapIndex.length > 0,
     /** -1: not mapped. */
     map_index: mapIndex.length === 0 ? -1 : mapIndex.length === 1 ? mapIndex[0] : mapIndex.join('.'),
     key: attemptId({ dagId, runId, taskId, mapIndex, tryNumber, leg: 1 }),
@@ -177,5 +240,8 @@ function connectionMembers(connection: Connection | undefined): unknown {
     description: none(description),
     extra: JSON.stringify(extra),
     extra_dejson: extra,
+    get_uri: () => formatConnection(connection),
+    get_password: () => none(password),
+    get_extra_dejson: () => extra,
   };
 }

@@ -3,14 +3,30 @@ import { isAbsolute, join } from 'node:path';
 import { createCompiler, type TemplateCompiler } from './compiler.ts';
 import { PendingLookup, TemplateError } from './errors.ts';
 import { filtersWith, LENIENT, TESTS } from './filters.ts';
+import { literalEval } from './literal-eval.ts';
 import { macros } from './macros.ts';
 import { loadNunjucks, type Environment, type Nunjucks } from './nunjucks.ts';
 import * as operations from './operations.ts';
-import { splitArgs, strict } from './values.ts';
+import { isText, splitArgs, strict } from './values.ts';
 
 type Fn = (...args: unknown[]) => unknown;
 
 const CACHE = 1000;
+
+export interface EngineOptions {
+  readonly native: boolean;
+  readonly searchPath: readonly string[];
+  readonly name: string;
+  /** By name, before those that there are. */
+  readonly filters?: Readonly<Record<string, Fn>>;
+}
+
+/** A text is what it says as a literal of Python, as Jinja's native environment has it. */
+function nativeOf(value: unknown): unknown {
+  if (!isText(value)) return value;
+  const literal = literalEval(String(value));
+  return literal === undefined ? String(value) : literal.value;
+}
 
 /** Renders one text. Compiled texts are kept: a warm child renders the same few again and again. */
 export class TemplateEngine {
@@ -19,6 +35,8 @@ export class TemplateEngine {
   readonly #environments = new Map<string, Environment>();
   readonly #compiled = new Map<string, object>();
   readonly #filters: Readonly<Record<string, Fn>>;
+  /** Of the template that is being rendered: rendering never waits, so there is one at a time. */
+  #own: Readonly<Record<string, Fn>> = {};
   #captured: { value: unknown } | undefined;
 
   constructor() {
@@ -31,19 +49,16 @@ export class TemplateEngine {
   }
 
   /** `native`: a template that is one expression gives its value, not a text. */
-  render(
-    source: string,
-    context: Readonly<Record<string, unknown>>,
-    options: { readonly native: boolean; readonly searchPath: readonly string[]; readonly name: string },
-  ): unknown {
-    const { native, searchPath, name } = options;
+  render(source: string, context: Readonly<Record<string, unknown>>, options: EngineOptions): unknown {
+    const { native, searchPath, name, filters = {} } = options;
     try {
       const obj = this.#compile(source, name, native);
       const template = new this.#nunjucks.Template({ type: 'code', obj }, this.#environment(searchPath), name, true);
       this.#captured = undefined;
+      this.#own = filters;
       const text = template.render(context);
       const captured = this.#captured as { value: unknown } | undefined;
-      return captured === undefined ? text : captured.value;
+      return native ? nativeOf(captured === undefined ? text : captured.value) : text;
     } catch (error) {
       throw translate(error);
     }
@@ -94,7 +109,7 @@ export class TemplateEngine {
   }
 
   #filter(name: string, scope: unknown, args: readonly unknown[]): unknown {
-    const own = Object.hasOwn(this.#filters, name) ? this.#filters[name] : undefined;
+    const own = [this.#own, this.#filters].find((filters) => Object.hasOwn(filters, name))?.[name];
     const filter = own ?? this.#environment([]).filters[name];
     if (filter === undefined) throw new TemplateError(`there is no filter '${name}'`);
     return filter.apply(scope, LENIENT.has(name) ? [...args] : args.map(strict));

@@ -89,7 +89,12 @@ export function filtersWith(
     ts: orNone((m) => m.isoformat()),
     ts_nodash: orNone((m) => m.strftime(TIMESTAMPS.ts_nodash)),
     ts_nodash_with_tz: orNone(nodashWithTz),
-    tojson: (value, ...args) => pythonJson(value, bind(['indent'], args)['indent']),
+    // For HTML and the quotes of a shell, as Jinja has it.
+    tojson: (value, ...args) =>
+      pythonJson(value, { indent: bind(['indent'], args)['indent'], sortKeys: true }).replaceAll(
+        /[<>&']/g,
+        (c) => `\\u00${c.charCodeAt(0).toString(16)}`,
+      ),
     string: (value) => str(value),
     format: (value, ...args) => formatPercent(str(value), args.length === 1 && isPlainObject(args[0]) ? args[0] : args),
     join: (value, ...args) => {

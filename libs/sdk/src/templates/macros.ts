@@ -1,8 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { DateTime, TimeDelta } from './datetime.ts';
 import { TemplateError } from './errors.ts';
+import { formatInLocale } from './locale-format.ts';
 import { strptime } from './strftime.ts';
-import { bind, isMoment, isText, splitArgs, str, typeName } from './values.ts';
+import { bind, isMoment, isPlainObject, isText, splitArgs, str, truthy, typeName } from './values.ts';
 
 /** Adds days (negative: takes away) to a date text such as `2015-01-01`. */
 export function dsAdd(ds: string, days: number): string {
@@ -12,6 +14,11 @@ export function dsAdd(ds: string, days: number): string {
 /** Reads a text in one format and writes it in another; formats are C's codes. */
 export function dsFormat(ds: string, inputFormat: string, outputFormat: string): string {
   return new DateTime(strptime(ds, inputFormat)).strftime(outputFormat);
+}
+
+/** As `dsFormat`, in a pattern of Unicode's locale data and a language: `EEEE dd MMMM yyyy`, `de_DE`. */
+export function dsFormatLocale(ds: string, inputFormat: string, outputFormat: string, locale?: string): string {
+  return formatInLocale(strptime(ds, inputFormat), outputFormat, locale);
 }
 
 const NEARLY: readonly (readonly [
@@ -76,20 +83,51 @@ function date(text: string): DateTime {
   }
 }
 
-/** JSON as Python writes it: a space after commas and colons. */
-export function pythonJson(value: unknown, indent?: unknown): string {
-  if (indent !== undefined && indent !== null) return JSON.stringify(value, null, Number(indent));
-  const walk = (v: unknown): string => {
-    if (Array.isArray(v)) return `[${v.map(walk).join(', ')}]`;
-    if (typeof v === 'object' && v !== null && !('toJSON' in v))
-      return `{${Object.entries(v)
-        .filter(([, e]) => e !== undefined)
-        .map(([k, e]) => `${JSON.stringify(k)}: ${walk(e)}`)
-        .join(', ')}}`;
-    return JSON.stringify(v) ?? 'null';
-  };
-  return walk(value);
+export interface JsonStyle {
+  readonly indent?: unknown;
+  readonly sortKeys?: boolean;
 }
+
+/** JSON as Python writes it: a space after commas and colons, nothing but ASCII. Maps are dicts, sets are lists, moments ISO texts. */
+export function pythonJson(value: unknown, { indent, sortKeys = false }: JsonStyle = {}): string {
+  const width = indent === undefined || indent === null ? undefined : Number(indent);
+  const block = (open: string, items: readonly string[], close: string, depth: number): string => {
+    if (items.length === 0) return open + close;
+    if (width === undefined) return `${open}${items.join(', ')}${close}`;
+    const line = (level: number): string => `\n${' '.repeat(width * level)}`;
+    return `${open}${line(depth + 1)}${items.join(`,${line(depth + 1)}`)}${line(depth)}${close}`;
+  };
+  const walk = (v: unknown, depth: number): string => {
+    if (v === undefined || v === null) return 'null';
+    if (typeof v === 'bigint') return String(v);
+    if (typeof v === 'number' && !Number.isFinite(v)) return String(v);
+    if (isText(v)) return ascii(JSON.stringify(String(v)));
+    if (typeof v !== 'object') return JSON.stringify(v) ?? 'null';
+    if (Array.isArray(v) || v instanceof Set)
+      return block(
+        '[',
+        Array.from(v as Iterable<unknown>, (item) => walk(item, depth + 1)),
+        ']',
+        depth,
+      );
+    if (isMoment(v)) return JSON.stringify(DateTime.from(v).isoformat());
+    if (!(v instanceof Map) && 'toJSON' in v && typeof v.toJSON === 'function')
+      return walk((v.toJSON as () => unknown)(), depth);
+    const entries = (v instanceof Map ? [...v] : Object.entries(v)).filter(([, item]) => item !== undefined);
+    const named = entries.map(([key, item]) => [str(key), item] as const);
+    const ordered = sortKeys ? named.toSorted(([x], [y]) => (x < y ? -1 : Number(x > y))) : named;
+    return block(
+      '{',
+      ordered.map(([key, item]) => `${ascii(JSON.stringify(key))}: ${walk(item, depth + 1)}`),
+      '}',
+      depth,
+    );
+  };
+  return walk(value, 0);
+}
+
+const ascii = (text: string): string =>
+  text.replaceAll(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 function datetime(...args: unknown[]): DateTime {
   const parts = bind(['year', 'month', 'day', 'hour', 'minute', 'second', 'microsecond'], args);
@@ -133,7 +171,30 @@ const random = Object.assign(() => Math.random(), {
   choice: (items: readonly unknown[]) => items[Math.floor(Math.random() * items.length)],
 });
 
-/** What templates call as `macros.…`. */
+const require = createRequire(import.meta.url);
+/** Loaded on first use: few templates ask for it. */
+const yaml = () => require('yaml') as typeof import('yaml');
+
+const namespaces = {
+  NAMESPACE_DNS: '6ba7b810-9dad-11d1-80b4-00c04fd430c8',
+  NAMESPACE_URL: '6ba7b811-9dad-11d1-80b4-00c04fd430c8',
+};
+
+/** The UUID of a name in a namespace: the same for the same. */
+function namedUuid(algorithm: 'md5' | 'sha1', version: 3 | 5) {
+  return (namespace: unknown, name: unknown): string => {
+    const digest = createHash(algorithm)
+      .update(Buffer.from(str(namespace).replaceAll('-', ''), 'hex'))
+      .update(str(name))
+      .digest()
+      .subarray(0, 16);
+    digest[6] = (digest[6]! & 0x0f) | (version << 4);
+    digest[8] = (digest[8]! & 0x3f) | 0x80;
+    return digest.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  };
+}
+
+/** What templates call as `macros.…`. `registerMacros` adds to it. */
 export const macros = {
   ds_add: (...args: unknown[]) => {
     const { ds, days } = bind(['ds', 'days'], args);
@@ -143,6 +204,11 @@ export const macros = {
     const { ds, input_format, output_format } = bind(['ds', 'input_format', 'output_format'], args);
     return dsFormat(str(ds), str(input_format), str(output_format));
   },
+  ds_format_locale: (...args: unknown[]) => {
+    const { ds, input_format, output_format, locale } = bind(['ds', 'input_format', 'output_format', 'locale'], args);
+    const language = locale === undefined || locale === null ? undefined : str(locale);
+    return dsFormatLocale(str(ds), str(input_format), str(output_format), language);
+  },
   datetime_diff_for_humans: (...args: unknown[]) => {
     const { dt, since } = bind(['dt', 'since'], args);
     return datetimeDiffForHumans(toDateTime(dt), since === undefined || since === null ? null : toDateTime(since));
@@ -150,12 +216,61 @@ export const macros = {
   datetime: DATETIME,
   timedelta,
   relativedelta: timedelta,
-  dateutil: { parser: { parse: toDateTime }, relativedelta: { relativedelta: timedelta } },
-  time: { time: () => Date.now() / 1000 },
-  uuid: { uuid4: () => randomUUID() },
+  dateutil: {
+    parser: { parse: toDateTime, isoparse: toDateTime },
+    relativedelta: { relativedelta: timedelta },
+  },
+  time: {
+    time: () => Date.now() / 1000,
+    strftime: (format: unknown) => now().strftime(str(format)),
+  },
+  uuid: {
+    uuid4: () => randomUUID(),
+    uuid3: namedUuid('md5', 3),
+    uuid5: namedUuid('sha1', 5),
+    ...namespaces,
+  },
   random,
   json: {
-    dumps: (...args: unknown[]) => pythonJson(splitArgs(args).positional[0], splitArgs(args).kwargs['indent']),
+    dumps: (...args: unknown[]) => {
+      const { positional, kwargs } = splitArgs(args);
+      return pythonJson(positional[0], { indent: kwargs['indent'], sortKeys: truthy(kwargs['sort_keys'] ?? false) });
+    },
     loads: (text: unknown) => JSON.parse(str(text)) as unknown,
   },
+  yaml: {
+    safe_load: (text: unknown) => yaml().parse(str(text)) as unknown,
+    load: (text: unknown) => yaml().parse(str(text)) as unknown,
+    dump: yamlDump,
+    safe_dump: yamlDump,
+  },
 };
+
+function yamlDump(...args: unknown[]): string {
+  const { positional, kwargs } = splitArgs(args);
+  const sortMapEntries = truthy(kwargs['sort_keys'] ?? true);
+  return yaml().stringify(positional[0], { sortMapEntries });
+}
+
+/** Functions, and objects of them, as templates call them: keyword arguments come as one object at the end. */
+export function callable(given: unknown): unknown {
+  if (typeof given === 'function')
+    return (...args: unknown[]): unknown => {
+      const { positional, kwargs } = splitArgs(args);
+      const call = given as (...args: readonly unknown[]) => unknown;
+      return Object.keys(kwargs).length === 0 ? call(...positional) : call(...positional, kwargs);
+    };
+  if (!isPlainObject(given)) return given;
+  return Object.fromEntries(Object.entries(given).map(([name, each]) => [name, callable(each)]));
+}
+
+const BUILT_IN = new Set(Object.keys(macros));
+
+/** Adds `macros.NAME` to the templates of every DAG file that imports the caller. Throws for a name that Rondo has. */
+export function registerMacros(name: string, members: Readonly<Record<string, unknown>>): void {
+  if (!/^[A-Za-z_]\w*$/.test(name) || BUILT_IN.has(name))
+    throw new TypeError(
+      `the name of macros is '${name}'; allowed: a name that none of these has: ${[...BUILT_IN].join(', ')}`,
+    );
+  Object.assign(macros, { [name]: callable(members) });
+}

@@ -8,6 +8,7 @@ import {
   isPlainObject,
   isText,
   iterate,
+  Lazy,
   Members,
   order,
   str,
@@ -28,7 +29,8 @@ const FORBIDDEN = new Set(['constructor', '__proto__', 'prototype', 'caller', 'c
 /** The value of a name; what is nowhere is an Undefined that tells its name and line. */
 export function lookup(context: Scope, frame: Scope, name: string, line: number): unknown {
   const local = frame.lookup(name);
-  const value = local === undefined ? context.lookup(name) : local;
+  const found = local === undefined ? context.lookup(name) : local;
+  const value = found instanceof Lazy ? found.get() : found;
   if (value !== undefined && !FORBIDDEN.has(name)) return value;
   return name in LITERALS ? LITERALS[name] : new Undefined(name, line, missingHint(name));
 }
@@ -42,6 +44,8 @@ const LOGICAL = new Set([
   'logical_date',
   'data_interval_start',
   'data_interval_end',
+  'prev_data_interval_start_success',
+  'prev_data_interval_end_success',
 ]);
 const missingHint = (name: string): string => (LOGICAL.has(name) ? ' (the run has no logical date)' : '');
 
@@ -108,11 +112,16 @@ function refuse(operator: string, a: unknown, b: unknown): never {
   throw new TemplateError(`'${operator}' is not defined between ${typeName(a)} and ${typeName(b)}`);
 }
 
+/** Whole numbers of which one is too large for a number. */
+const isBig = (a: unknown, b: unknown): a is bigint | number =>
+  (typeof a === 'bigint' && (typeof b === 'bigint' || Number.isSafeInteger(b))) ||
+  (typeof b === 'bigint' && Number.isSafeInteger(a));
 const isNumber = (v: unknown): v is number | boolean => typeof v === 'number' || typeof v === 'boolean';
 
 export function add(left: unknown, right: unknown): unknown {
   const [a, b] = [strict(left), strict(right)];
   if (isNumber(a) && isNumber(b)) return Number(a) + Number(b);
+  if (isBig(a, b)) return BigInt(a) + BigInt(b as number);
   if (isText(a) && isText(b)) return String(a) + String(b);
   if (Array.isArray(a) && Array.isArray(b)) return [...a, ...b];
   if (isMoment(a) && b instanceof TimeDelta) return DateTime.from(a).plus(b);
@@ -124,6 +133,7 @@ export function add(left: unknown, right: unknown): unknown {
 export function sub(left: unknown, right: unknown): unknown {
   const [a, b] = [strict(left), strict(right)];
   if (isNumber(a) && isNumber(b)) return Number(a) - Number(b);
+  if (isBig(a, b)) return BigInt(a) - BigInt(b as number);
   if (isMoment(a))
     return b instanceof TimeDelta
       ? DateTime.from(a).minus(b)
@@ -137,6 +147,7 @@ export function sub(left: unknown, right: unknown): unknown {
 export function mul(left: unknown, right: unknown): unknown {
   const [a, b] = [strict(left), strict(right)];
   if (isNumber(a) && isNumber(b)) return Number(a) * Number(b);
+  if (isBig(a, b)) return BigInt(a) * BigInt(b as number);
   if (isNumber(a)) return mul(b, a);
   if (isText(a) && isNumber(b)) return String(a).repeat(Math.max(0, Number(b)));
   if (Array.isArray(a) && isNumber(b)) return Array.from({ length: Math.max(0, Number(b)) }, () => a).flat();
@@ -226,7 +237,12 @@ export function each(value: unknown, names: number): unknown[] {
 export function call(target: unknown, path: string, args: readonly unknown[]): unknown {
   const fn = strict(target);
   if (typeof fn !== 'function') throw new TemplateError(`'${path}' is ${typeName(fn)}, which cannot be called`);
-  return fn(...args.map(strict));
+  const value: unknown = fn(...args.map(strict));
+  if (value instanceof Promise)
+    throw new TemplateError(
+      `'${path}' answers a promise, and a template cannot wait; allowed: a function that is not async`,
+    );
+  return value;
 }
 
 export { str, truthy };

@@ -1,5 +1,6 @@
 import { DateTime, TimeDelta } from './datetime.ts';
 import { TemplateError } from './errors.ts';
+import { isLiteral, literalValue } from './literal.ts';
 
 /** A name or member that is not there. Any use of it but `is defined` and `default` is an error (Jinja's StrictUndefined). */
 export class Undefined {
@@ -15,6 +16,15 @@ export class Undefined {
 
   refuse(): never {
     throw new TemplateError(`'${this.path}' is undefined${this.hint}`, { line: this.line });
+  }
+}
+
+/** A name whose value is looked up when a template asks for it. */
+export class Lazy {
+  readonly get: () => unknown;
+
+  constructor(get: () => unknown) {
+    this.get = get;
   }
 }
 
@@ -63,6 +73,8 @@ export function repr(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(repr).join(', ')}]`;
   if (value instanceof Set) return value.size === 0 ? 'set()' : `{${[...value].map(repr).join(', ')}}`;
   if (value instanceof Date) return DateTime.from(value).toString();
+  if (value instanceof Uint8Array) return `b${quote(Buffer.from(value).toString('latin1'))}`;
+  if (isLiteral(value)) return repr(literalValue(value));
   if (value instanceof Map) return `{${[...value].map(([k, v]) => `${repr(k)}: ${repr(v)}`).join(', ')}}`;
   if (isPlainObject(value))
     return `{${Object.entries(value)
@@ -102,8 +114,8 @@ export function equal(a: unknown, b: unknown): boolean {
   if (isMoment(a) && isMoment(b)) return DateTime.from(a).ms === DateTime.from(b).ms;
   if (a instanceof TimeDelta && b instanceof TimeDelta) return a.total_seconds() === b.total_seconds();
   if ((a ?? null) === null && (b ?? null) === null) return true;
-  if (typeof a === 'boolean' && typeof b === 'number') return Number(a) === b;
-  if (typeof a === 'number' && typeof b === 'boolean') return a === Number(b);
+  if (isNumeric(a) && isNumeric(b))
+    return typeof a === 'bigint' && typeof b === 'bigint' ? a === b : Number(a) === Number(b);
   return a === b;
 }
 
@@ -114,7 +126,7 @@ export function isMoment(value: unknown): value is DateTime | Date {
 /** Below 0, 0, above 0; values without an order are refused. */
 export function order(a: unknown, b: unknown): number {
   if (isText(a) && isText(b)) return String(a) < String(b) ? -1 : Number(String(a) > String(b));
-  if (isNumeric(a) && isNumeric(b)) return Number(a) - Number(b);
+  if (isNumeric(a) && isNumeric(b)) return a < b ? -1 : Number(a > b);
   if (isMoment(a) && isMoment(b)) return DateTime.from(a).ms - DateTime.from(b).ms;
   if (a instanceof TimeDelta && b instanceof TimeDelta) return a.total_seconds() - b.total_seconds();
   if (Array.isArray(a) && Array.isArray(b)) {
@@ -127,8 +139,8 @@ export function order(a: unknown, b: unknown): number {
   throw new TemplateError(`${typeName(a)} and ${typeName(b)} have no order`);
 }
 
-function isNumeric(value: unknown): value is number | boolean {
-  return typeof value === 'number' || typeof value === 'boolean';
+function isNumeric(value: unknown): value is number | bigint | boolean {
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean';
 }
 
 /** Python's name of a value's type, for messages. */
@@ -136,7 +148,7 @@ export function typeName(value: unknown): string {
   if (value === null || value === undefined) return 'None';
   if (isText(value)) return 'a text';
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'number') return 'a number';
+  if (typeof value === 'number' || typeof value === 'bigint') return 'a number';
   if (typeof value === 'boolean') return 'a boolean';
   if (typeof value === 'function') return 'a function';
   if (isMoment(value)) return 'a datetime';
