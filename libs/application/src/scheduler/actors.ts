@@ -3,6 +3,7 @@ import {
   evolveRun,
   initialDag,
   initialRun,
+  tasksOfRun,
   type DagEvent,
   type DagRunEvent,
   type DagRunState,
@@ -86,8 +87,9 @@ export class ActorLoader {
     return { dagId, state, trace: traceOf(dagId, ''), runs: new Map(), wakes: new Map(), revision };
   }
 
-  /** I4: a run that was admitted and has no events yet comes back with revision -1, to be started with the tasks in `only`. */
-  async run(dagId: string, runId: string, version: string, only: readonly string[] | undefined): Promise<RunActor> {
+  /** I4: a run that was admitted and has no events yet comes back with revision -1, to be started. */
+  async run(dag: DagState, runId: string, version: string): Promise<RunActor> {
+    const { dagId } = dag;
     const whole = await this.plans.load(version);
     let actor: RunActor | undefined;
     for await (const page of this.store.readStream(runStream(dagId, runId)))
@@ -102,7 +104,9 @@ export class ActorLoader {
         if (event.type === 'TaskSucceeded' && event.data.assets !== undefined) actor.updates.push(event.data);
         actor.revision = recorded.revision;
       }
-    return actor ?? newRunActor(dagId, runId, this.plans.choose(version, only));
+    return (
+      actor ?? newRunActor(dagId, runId, this.plans.choose(version, tasksOfRun(dag, runId, whole.version.definition)))
+    );
   }
 
   async plan(version: string): Promise<RunPlan> {

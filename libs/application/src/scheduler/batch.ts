@@ -7,7 +7,6 @@ import {
   decideBackfill,
   Decision,
   DEFAULT_WINDOW,
-  onlyOf,
   pastOf,
   requestAssetRuns,
   reviseSummary,
@@ -30,8 +29,8 @@ import { awaitedInQueue, byDate, waitingAfter, waitingRuns } from './followers.t
 /** Data and metadata of one request together stay under this (I7); what is more goes on in the next request of the chain. */
 const REQUEST_BYTES = 900_000;
 
-/** Gives the actor of a run that was admitted just now; `only`: the tasks that it consists of. */
-export type StartRun = (runId: string, version: string, only: readonly string[] | undefined) => RunActor;
+/** Gives the actor of a run that was admitted just now. */
+export type StartRun = (runId: string, version: string) => RunActor;
 
 export interface RunWork {
   readonly actor: RunActor;
@@ -246,7 +245,7 @@ export class DagBatch {
       const event = events[this.startedAdmissions]!;
       if (event.type !== 'RunAdmitted') continue;
       const { runId, version } = event.data;
-      const actor = this.actor.runs.get(runId) ?? start(runId, version, onlyOf(this.actor.state, runId));
+      const actor = this.actor.runs.get(runId) ?? start(runId, version);
       this.actor.runs.set(runId, actor);
       this.begin(actor);
     }
@@ -267,7 +266,7 @@ export class DagBatch {
       throw new Error(`run '${actor.runId}' of DAG '${this.actor.dagId}' was admitted without having been requested`);
     const { runId, runType, logicalDate, dataInterval, runAfter, conf, triggeredBy, partitionKey } = requested;
     const { dagId } = this.actor;
-    const only = onlyOf(this.actor.state, runId);
+    const { only } = actor.version;
     work.decision.emit({
       type: 'RunStarted',
       data: {

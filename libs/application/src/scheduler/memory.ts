@@ -1,4 +1,4 @@
-import { onlyOf, runsToClear } from '@rondo/domain';
+import { runsToClear } from '@rondo/domain';
 import type { SchedulerMessage } from '@rondo/contracts';
 import type { BlobStore, EventStore } from '@rondo/ports';
 import { assetLeaves, assetsOf, type AssetLeaf } from '@rondo/domain';
@@ -85,7 +85,7 @@ export class ShardMemory {
   private async loadRun(actor: DagActor, runId: string, version: string, blame: Blame): Promise<void> {
     if (this.quarantineOf(actor.dagId, runId) !== undefined) return;
     blame.runId = runId;
-    actor.runs.set(runId, await this.loader.run(actor.dagId, runId, version, onlyOf(actor.state, runId)));
+    actor.runs.set(runId, await this.loader.run(actor.state, runId, version));
     delete blame.runId;
   }
 }

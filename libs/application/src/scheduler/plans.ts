@@ -4,6 +4,8 @@ import type { BlobStore } from '@rondo/ports';
 export interface VersionPlan {
   readonly plan: RunPlan;
   readonly version: DagVersion;
+  /** The tasks that it is for, where it is not all of the version's. */
+  readonly only?: readonly string[];
 }
 
 const MAX_CHOSEN = 100;
@@ -35,7 +37,7 @@ export class PlanCache {
     const known = this.chosen.get(key);
     if (known !== undefined) return known;
     const definition = onlyTasks(whole.version.definition, only);
-    const entry = { plan: compilePlan(version, definition), version: { ...whole.version, definition } };
+    const entry = { plan: compilePlan(version, definition), version: { ...whole.version, definition }, only };
     if (this.chosen.size >= MAX_CHOSEN) this.chosen.delete(this.chosen.keys().next().value!);
     this.chosen.set(key, entry);
     return entry;

@@ -8,6 +8,7 @@ import {
   parseAttemptId,
   runsToClear,
   runStandOf,
+  tasksOfRun,
   watchResolved,
   type TriggerAnswer,
 } from '@rondo/domain';
@@ -22,6 +23,7 @@ import { decideScheduleCommand, isScheduleCommand } from './schedule-commands.ts
 import { consequencesOf, restate } from './consequences.ts';
 import type { Effects } from './effects.ts';
 import type { ShardMemory } from './memory.ts';
+import type { VersionPlan } from './plans.ts';
 
 export interface TurnOptions {
   readonly memory: ShardMemory;
@@ -65,7 +67,7 @@ export class Turn {
     delete blame.runId;
     const { dagId } = this.actor;
     this.batch.settle(
-      (runId, version, only) => newRunActor(dagId, runId, memory.plans.choose(version, only)),
+      (runId, version) => newRunActor(dagId, runId, this.planFor(runId, version)),
       (runId) => memory.quarantineOf(dagId, runId) !== undefined,
     );
   }
@@ -76,6 +78,13 @@ export class Turn {
     else consequencesOf(this.batch, position, effects);
     for (const { message, draft } of this.answers) this.answer(message, draft, position, effects);
     return this.wind();
+  }
+
+  /** The plan of a run that is to start: of its version, with the tasks that the run consists of. */
+  private planFor(runId: string, version: string): VersionPlan {
+    const { plans } = this.options.memory;
+    const { definition } = plans.choose(version, undefined).plan;
+    return plans.choose(version, tasksOfRun(this.actor.state, runId, definition));
   }
 
   private recover(): void {

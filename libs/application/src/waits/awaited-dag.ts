@@ -1,12 +1,4 @@
-import {
-  evolveDag,
-  evolveRun,
-  onlyOf,
-  type DagEvent,
-  type DagRunEvent,
-  type InstanceState,
-  type RunWait,
-} from '@rondo/domain';
+import { evolveDag, evolveRun, type DagEvent, type DagRunEvent, type InstanceState, type RunWait } from '@rondo/domain';
 import type { Position, RecordedEvent, Subscription } from '@rondo/ports';
 import type { DagActor, RunActor } from '../scheduler/actors.ts';
 import { dagStream, decodeEvent, runStream } from '../scheduler/envelope.ts';
@@ -200,7 +192,7 @@ export class AwaitedDag {
     if (version === undefined) return this.wait(runId, waiter);
     const run = this.runAt(runId);
     run.waiters.add(waiter);
-    run.actor ??= await this.options.loader.run(this.dagId, runId, version, onlyOf(state, runId));
+    run.actor ??= await this.options.loader.run(state, runId, version);
     waiter.watch = new TaskWatch(run.actor, waiter.wait);
     const impossible = waiter.watch.missing;
     if (impossible !== undefined) return this.impossible(waiter, impossible);

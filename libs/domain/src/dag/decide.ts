@@ -13,20 +13,14 @@ import { dueRun } from './timetable.ts';
 const RUNS_PER_TICK = 10;
 
 export function schedulingOf(definition: DagDefinition): DagScheduling {
-  const {
-    timetable,
-    timezone,
-    startDate,
-    endDate,
-    catchup,
-    maxActiveRuns,
-    maxConsecutiveFailedDagRuns,
-    isPausedUponCreation,
-  } = definition;
+  const { timetable, timezone, endDate, catchup, maxActiveRuns, maxConsecutiveFailedDagRuns, isPausedUponCreation } =
+    definition;
+  const starts = [definition, ...definition.tasks].flatMap((each) => each.startDate ?? []);
   return {
     timetable,
     timezone,
-    ...(startDate === undefined ? {} : { startDate }),
+    // The earliest of the DAG's and of its tasks'.
+    ...(starts.length === 0 ? {} : { startDate: starts.reduce((a, b) => Math.min(a, b)) }),
     ...(endDate === undefined ? {} : { endDate }),
     catchup,
     maxActiveRuns: timetable.kind === 'continuous' ? 1 : maxActiveRuns,

@@ -86,6 +86,9 @@ export interface TaskDefinition {
   readonly expand?: Expansion;
   /** Template of the name that people see beside an instance's map index. */
   readonly mapIndexTemplate?: string;
+  /** The dates of which runs have the task, both inclusive; runs of a backfill have it always. */
+  readonly startDate?: number;
+  readonly endDate?: number;
   readonly triggerRule: TriggerRule;
   readonly setup?: boolean;
   readonly teardown?: boolean;

@@ -12,6 +12,7 @@ import {
 import { Backfills, evolveBackfill } from '../backfill/state.ts';
 import type { BackfillRef } from '../backfill/events.ts';
 import { RunLine } from '../past/line.ts';
+import type { DagDefinition } from './definition.ts';
 import type { DagAssetsEvent, DagEvent, DagScheduling, Interval, RunRequestedData, RunWaiter } from './events.ts';
 
 /** A run that has been asked for and is not closed. */
@@ -274,8 +275,20 @@ export function runStandOf(dag: DagState, runId: string): 'queued' | 'active' | 
   return dag.closed.get(runId)?.state;
 }
 
-/** The tasks that a run which has not started will consist of; undefined: all. */
-export function onlyOf(dag: DagState, runId: string): readonly string[] | undefined {
-  const ref = (dag.active.get(runId) ?? dag.queued.get(runId))?.backfill;
-  return ref === undefined ? undefined : dag.backfills.get(ref.backfillId)?.spec.only;
+/**
+ * The tasks that a run which has not started will consist of; undefined: all of the definition. A backfill may be of some tasks
+ * only. In any other run a task is left out whose end date lies before the run's date, and with catchup one whose start
+ * date lies after it.
+ */
+export function tasksOfRun(dag: DagState, runId: string, definition: DagDefinition): readonly string[] | undefined {
+  const run = dag.active.get(runId) ?? dag.queued.get(runId);
+  if (run?.backfill !== undefined) return dag.backfills.get(run.backfill.backfillId)?.spec.only;
+  const date = run?.requested?.logicalDate ?? null;
+  if (date === null) return undefined;
+  const { tasks, catchup } = definition;
+  const left = tasks.filter(
+    ({ startDate, endDate }) =>
+      !(catchup && startDate !== undefined && startDate > date) && !(date > (endDate ?? date)),
+  );
+  return left.length === tasks.length ? undefined : left.map((task) => task.taskId);
 }

@@ -1,11 +1,15 @@
-import { DagHarness as Dag, NOON } from '@rondo/testing';
+import { dagDefinition, DagHarness as Dag, NOON } from '@rondo/testing';
+import { createBackfill } from '../backfill/index.ts';
 import {
   admit,
   evolveDag,
   initialDag,
   nextDagWake,
+  previewRuns,
   reopenRun,
+  schedulingOf,
   setPaused,
+  tasksOfRun,
   type DagEvent,
   type DagScheduling,
 } from './index.ts';
@@ -104,6 +108,78 @@ describe('the timetable', () => {
     dag.now += DAY;
     dag.tick();
     expect(dag.scheduled).toEqual(['2024-01-10T00:00:00', '2024-01-11T00:00:00']);
+  });
+});
+
+describe('a continuous timetable', () => {
+  it('without a start date starts now, and goes on when its run has ended', () => {
+    const dag = Dag.published({ timetable: { kind: 'continuous' }, maxActiveRuns: 1 });
+    dag.tick();
+    dag.now += 5_000;
+    dag.tick();
+    expect(dag.scheduled).toHaveLength(1);
+    dag.close(dag.active[0]!);
+    dag.tick();
+    expect(dag.history.findLast((event) => event.type === 'RunRequested')).toMatchObject({
+      data: { dataInterval: [NOON, NOON + 5_000] },
+    });
+    expect(previewRuns(dag.state, dag.now + 1, 5)).toHaveLength(1);
+  });
+});
+
+describe('the next runs', () => {
+  it('are told as if the DAG were on and had room, without dates that have a run', () => {
+    const dag = Dag.published({ timetable: daily, startDate: NOON - 3 * DAY, catchup: true, maxActiveRuns: 1 });
+    dag.run('mine', { logicalDate: Date.UTC(2024, 0, 8) });
+    dag.decide((d) => setPaused(d, true));
+    const dates = previewRuns(dag.state, dag.now, 3).map((run) => new Date(run.logicalDate).toISOString().slice(0, 10));
+    expect(dates).toEqual(['2024-01-09', '2024-01-10', '2024-01-11']);
+    expect(previewRuns(Dag.published().state, NOON, 3)).toEqual([]);
+    expect(previewRuns(new Dag().state, NOON, 3)).toEqual([]);
+  });
+});
+
+describe('dates of tasks', () => {
+  const day = (n: number): number => Date.UTC(2024, 0, n);
+  const definition = dagDefinition({
+    timetable: daily,
+    startDate: day(5),
+    catchup: true,
+    tasks: [
+      { id: 'early', startDate: day(3), endDate: day(7) },
+      { id: 'late', upstream: ['early'], startDate: day(8) },
+      { id: 'always' },
+    ],
+  });
+  const tasksOn = (date: number, change: Partial<typeof definition> = {}) => {
+    const dag = Dag.published({ timetable: daily, startDate: day(100) });
+    dag.run('r', { logicalDate: date });
+    return tasksOfRun(dag.state, 'r', { ...definition, ...change });
+  };
+
+  it('bound the schedule together with those of the DAG', () => {
+    expect(schedulingOf(definition).startDate).toBe(day(3));
+    expect(schedulingOf(dagDefinition({ tasks: [{ id: 'a', startDate: day(9) }] })).startDate).toBe(day(9));
+    expect(schedulingOf(dagDefinition({ tasks: [] })).startDate).toBeUndefined();
+  });
+
+  it('say which tasks a run has, bounds included', () => {
+    expect(tasksOn(day(7))).toEqual(['early', 'always']);
+    expect(tasksOn(day(8))).toEqual(['late', 'always']);
+    expect(tasksOn(day(8), { tasks: [] })).toBeUndefined();
+  });
+
+  it('without catchup leave nothing out that is yet to start', () => {
+    expect(tasksOn(day(7), { catchup: false })).toBeUndefined();
+    expect(tasksOn(day(8), { catchup: false })).toEqual(['late', 'always']);
+  });
+
+  it('leave nothing out of a backfill, nor of a run without a date', () => {
+    const dag = Dag.published({ timetable: daily, startDate: day(100) });
+    dag.run('none');
+    dag.decide((d) => createBackfill(d, { from: day(1), to: day(2) }, definition));
+    dag.tick();
+    for (const runId of dag.active) expect(tasksOfRun(dag.state, runId, definition)).toBeUndefined();
   });
 });
 

@@ -35,7 +35,9 @@ export function previewRuns(dag: DagState, now: number, count: number): NextRun[
 /** What comes after the interval; dates and ids that a run has already are passed over. */
 function runAfter(dag: DagState, now: number, after: Interval | null): NextRun | undefined {
   const { timetable, startDate, endDate, catchup } = dag.scheduling!;
-  const restriction = { earliest: startDate ?? null, latest: endDate ?? null, catchup };
+  // A continuous timetable without a start date starts now; a first interval without a length would take the next one's date.
+  const earliest = startDate ?? (timetable.kind === 'continuous' ? (after?.[0] ?? now - 1) : null);
+  const restriction = { earliest, latest: endDate ?? null, catchup };
   let last = after;
   for (;;) {
     const next = nextRun(timetable, { now, last, restriction });

@@ -30,7 +30,7 @@ export function pastOf(dag: DagState, runId: string, plan: RunPlan, task: TaskPl
     isIgnored: dag.line.find(runId)?.ignoresPast ?? false,
     isFirstOfBackfill: dag.line.find(runId)?.ordinal === 1,
     catchup,
-    startDate: plan.definition.startDate,
+    startDate: def.startDate ?? plan.definition.startDate,
     previous: previous === undefined || unrecorded ? undefined : view(dag, runId, plan, task, previous, openRun),
   });
   if (!verdict.met) return verdict;

@@ -1,6 +1,7 @@
 import { assertNever, formatDuration } from '@rondo/kernel';
 import cronstrue from 'cronstrue';
 import { describeAssets } from '../asset/describe.ts';
+import type { Delta } from './delta.ts';
 import { isoInstant } from './instant.ts';
 import type { TimetableSpec } from './types.ts';
 
@@ -50,7 +51,7 @@ export function summarizeSchedule(spec: TimetableSpec): string {
       return spec.expressions.join(', ');
     case 'delta_trigger':
     case 'delta_interval':
-      return `every ${formatDuration(spec.deltaMs)}`;
+      return `every ${deltaText(spec)}`;
     case 'events':
       return spec.description ?? `${spec.eventDates.length} events`;
     case 'asset':
@@ -60,6 +61,15 @@ export function summarizeSchedule(spec: TimetableSpec): string {
     default:
       return assertNever(spec, 'timetable');
   }
+}
+
+function deltaText({ deltaMs, months = 0 }: Delta): string {
+  const parts = [
+    ...(months >= 12 ? [`${Math.floor(months / 12)}y`] : []),
+    ...(months % 12 > 0 ? [`${months % 12} months`.replace(/^1 months$/, '1 month')] : []),
+    ...(deltaMs > 0 ? [formatDuration(deltaMs)] : []),
+  ];
+  return parts.join(' ');
 }
 
 function describeEvents(dates: readonly number[]): string {

@@ -2,6 +2,7 @@ import { assertNever } from '@rondo/kernel';
 import type { Interval } from '../dag/events.ts';
 import { alignToNext, alignToPrev, cronTicks, type Ticks } from './cron.ts';
 import { parseCron } from './cron-fields.ts';
+import { addDelta, deltasSince, type Delta } from './delta.ts';
 import type {
   CronTriggerSpec,
   EventsSpec,
@@ -29,11 +30,11 @@ export function nextRun(spec: TimetableSpec, query: NextRunQuery): NextRun | nul
     case 'multi_cron_trigger':
       return nextOfMany(spec, query);
     case 'delta_trigger':
-      return nextTrigger(deltaBeat(spec.deltaMs), spec.intervalMs ?? 0, query);
+      return nextTrigger(deltaBeat(spec), spec.intervalMs ?? 0, query);
     case 'cron_interval':
       return nextInterval(cronBeat(spec.expression, spec.timezone, undefined), query);
     case 'delta_interval':
-      return nextInterval(deltaBeat(spec.deltaMs), query);
+      return nextInterval(deltaBeat(spec), query);
     case 'events':
       return nextEvent(spec, query);
     default:
@@ -61,7 +62,7 @@ export function manualInterval(spec: TimetableSpec, runAfter: number): Interval 
       return [ticks.prev(end) ?? end, end];
     }
     case 'delta_interval':
-      return [runAfter - spec.deltaMs, runAfter];
+      return [addDelta(runAfter, spec, -1), runAfter];
     case 'events':
       return manualEvent(spec, runAfter);
     default:
@@ -96,7 +97,7 @@ interface Beat extends Ticks {
   /** The tick to start with when neither a run nor a start date says so. */
   readonly firstRun: (now: number) => number | undefined;
   /** The start of the last complete interval at `now`. */
-  readonly latestStart: (now: number) => number | undefined;
+  readonly latestStart: (now: number, earliest: number | null) => number | undefined;
   /** Where an interval timetable starts after `earliest`, without catchup. */
   readonly alignEarliest: (earliest: number) => number | undefined;
 }
@@ -124,15 +125,19 @@ function cronBeat(expression: string, timezone: string, runImmediately: RunImmed
   };
 }
 
-function deltaBeat(deltaMs: number): Beat {
+function deltaBeat(delta: Delta): Beat {
   const same = (instant: number): number => instant;
   return {
-    next: (instant) => instant + deltaMs,
-    prev: (instant) => instant - deltaMs,
+    next: (instant) => addDelta(instant, delta),
+    prev: (instant) => addDelta(instant, delta, -1),
     alignToNext: same,
     alignToPrev: same,
     firstRun: same,
-    latestStart: (now) => Math.floor(now / deltaMs) * deltaMs - deltaMs,
+    // Months have no common length: they are counted from where the timetable starts, milliseconds from the epoch.
+    latestStart: (now, earliest) => {
+      const anchor = delta.months === undefined ? 0 : (earliest ?? 0);
+      return addDelta(anchor, delta, deltasSince(anchor, now, delta) - 1);
+    },
     alignEarliest: same,
   };
 }
@@ -207,7 +212,7 @@ function alignedEarliest(beat: Beat, earliest: number | null): number | null | u
 
 /** Without catchup an interval starts no earlier than the last complete one. */
 function skipToLatest(beat: Beat, now: number, earliest: number | null): number | undefined {
-  const latest = beat.latestStart(now);
+  const latest = beat.latestStart(now, earliest);
   if (earliest === null) return latest;
   const aligned = beat.alignEarliest(earliest);
   return aligned === undefined ? undefined : Math.max(latest ?? aligned, aligned);

@@ -1,6 +1,7 @@
 import { err, ok, parseDuration, type Duration, type Result } from '@rondo/kernel';
 import { assetLeaves, assetsOf, type AssetExpression } from '../asset/index.ts';
 import { cronTicks } from './cron.ts';
+import { isPositive, parseDelta, type CalendarDelta } from './delta.ts';
 import { parseCron } from './cron-fields.ts';
 import { describeSchedule } from './describe.ts';
 import { mapPartitionKey, PARTITION_MAPPERS } from './partition.ts';
@@ -42,6 +43,7 @@ export type ScheduleInput =
   | string
   | readonly string[]
   | Duration
+  | CalendarDelta
   | CronSchedule
   | EventsSchedule
   | TimetableSpec;
@@ -53,7 +55,7 @@ export interface ParseScheduleOptions {
 
 const allowed =
   `a schedule is null, a cron expression, a preset (${Object.keys(CRON_PRESETS).join(', ')}, @once, @continuous), a list of cron ` +
-  `expressions, a duration ('5m', { hours: 6 }), { cron }, { events }, or a timetable with a kind`;
+  `expressions, a duration ('5m', { hours: 6 }, { months: 1 }), { cron }, { events }, or a timetable with a kind`;
 
 /** The timetable of what an author wrote. A refusal names the value and what is allowed. `timezone` is an IANA name. */
 export function parseSchedule(
@@ -70,7 +72,7 @@ export function parseSchedule(
     if ('kind' in input) return validateTimetable(input as TimetableSpec);
     if ('cron' in input) return parseCronSchedule(input as CronSchedule, timezone, dataIntervals);
     if ('events' in input) return parseEvents(input as EventsSchedule);
-    return parseDelta(input as Duration, dataIntervals);
+    return deltaSchedule(input as Duration, dataIntervals);
   }
   return err(`${JSON.stringify(input) ?? String(input)} is not a schedule: ${allowed}`);
 }
@@ -82,16 +84,16 @@ function notAZone(name: unknown): string {
 function parseText(text: string, timezone: string, dataIntervals: boolean): Result<TimetableSpec> {
   if (text === '@once') return ok({ kind: 'once' });
   if (text === '@continuous') return ok({ kind: 'continuous' });
-  if (/^-?\d[\w.]*$/.test(text)) return parseDelta(text, dataIntervals);
+  if (/^-?\d[\w.]*$/.test(text)) return deltaSchedule(text, dataIntervals);
   if (text.startsWith('@') && CRON_PRESETS[text] === undefined) return err(`'${text}' is not a preset: ${allowed}`);
   return parseCronSchedule({ cron: text }, timezone, dataIntervals);
 }
 
-function parseDelta(input: Duration, dataIntervals: boolean): Result<TimetableSpec> {
+function deltaSchedule(input: Duration, dataIntervals: boolean): Result<TimetableSpec> {
   if (isNegative(input)) return err(notPositive(JSON.stringify(input)));
-  const delta = parseDuration(input);
+  const delta = parseDelta(input);
   if (!delta.ok) return err(`${delta.error}; ${allowed}`);
-  return validateTimetable({ kind: dataIntervals ? 'delta_interval' : 'delta_trigger', deltaMs: delta.value });
+  return validateTimetable({ kind: dataIntervals ? 'delta_interval' : 'delta_trigger', ...delta.value });
 }
 
 function isNegative(input: Duration): boolean {
@@ -175,7 +177,7 @@ export function validateTimetable(spec: TimetableSpec): Result<TimetableSpec> {
         : validateCrons(spec, spec.expressions, spec.timezone);
     case 'delta_trigger':
     case 'delta_interval':
-      return Number.isFinite(spec.deltaMs) && spec.deltaMs > 0 ? ok(spec) : err(notPositive(`${spec.deltaMs} ms`));
+      return isPositive(spec) ? ok(spec) : err(notPositive(`${spec.deltaMs} ms`));
     case 'events':
       return ok(spec);
     case 'asset': {

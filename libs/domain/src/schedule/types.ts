@@ -1,5 +1,6 @@
 import type { AssetExpression } from '../asset/condition.ts';
 import type { Interval } from '../dag/events.ts';
+import type { Delta } from './delta.ts';
 import type { PartitionMapper, PartitionMapping } from './partition.ts';
 
 /**
@@ -13,8 +14,8 @@ export type TimetableSpec =
   | CronTriggerSpec
   | { readonly kind: 'cron_interval'; readonly expression: string; readonly timezone: string }
   | MultiCronTriggerSpec
-  | { readonly kind: 'delta_trigger'; readonly deltaMs: number; readonly intervalMs?: number }
-  | { readonly kind: 'delta_interval'; readonly deltaMs: number }
+  | ({ readonly kind: 'delta_trigger'; readonly intervalMs?: number } & Delta)
+  | ({ readonly kind: 'delta_interval' } & Delta)
   | EventsSpec
   | AssetSpec
   | { readonly kind: 'asset_or_time'; readonly timetable: TimetableSpec; readonly assets: AssetExpression };

@@ -3,6 +3,7 @@ import { parseDuration, type Duration, type Json } from '@rondo/kernel';
 import * as z from 'zod';
 import type { CallbackContext } from '../runtime/task-context.ts';
 import { AssetCondition, isOutlet, type Outlet } from './asset.ts';
+import { parseDate, type DateInput } from './dates.ts';
 import type { ParamsInput } from './params.ts';
 import { show } from './error.ts';
 import { retryPolicySchema, type RetryPolicyInput } from './retry-policy.ts';
@@ -63,6 +64,10 @@ export interface TaskAttributes {
   /** Which workers may take it. Default `default`. */
   readonly queue?: string;
   readonly executor?: string;
+  /** Runs of earlier dates do not have the task, if the DAG catches up. Default: the DAG's. */
+  readonly startDate?: DateInput;
+  /** Runs of later dates do not have the task. Default: none. */
+  readonly endDate?: DateInput;
   /** Default `all_success`. */
   readonly triggerRule?: TriggerRule;
   readonly params?: ParamsInput;
@@ -108,6 +113,12 @@ export const duration = (): z.ZodType<number> =>
     ctx.addIssue({ code: 'custom', message: parsed.error, params: { whole: true } });
     return z.NEVER;
   });
+
+/** Left as it was given: it is read on the clocks of the DAG. */
+const date = (): z.ZodType<DateInput> =>
+  z
+    .custom<DateInput>((value) => parseDate(value, 'UTC').ok)
+    .describe("ISO text such as '2024-01-01', a Date of a literal, or a Temporal value");
 
 const emails = z
   .union([z.string(), z.array(z.string())])
@@ -174,6 +185,8 @@ const shape = {
   weightRule: oneOf(WEIGHT_RULES),
   queue: text(),
   executor: text(),
+  startDate: date(),
+  endDate: date(),
   triggerRule: oneOf(TRIGGER_RULES),
   params: z.record(z.string(), z.unknown()).describe('an object of params'),
   mapIndexTemplate: z.string().describe('a template'),

@@ -1,4 +1,12 @@
-import type { CronSchedule, EventsSchedule, ScheduleInput, TimetableSpec } from '@rondo/domain';
+import {
+  parseDelta,
+  type CalendarDelta,
+  type CronSchedule,
+  type Delta,
+  type EventsSchedule,
+  type ScheduleInput,
+  type TimetableSpec,
+} from '@rondo/domain';
 import { parseDuration, type Duration } from '@rondo/kernel';
 import { callSite } from './call-site.ts';
 import { DagError } from './error.ts';
@@ -20,16 +28,19 @@ export function multiCron(crons: readonly string[], options: Omit<CronSchedule, 
   return { cron: crons, ...options };
 }
 
-/** Runs every so often, each run at the end of an interval of that length. */
-export function deltaInterval(every: Duration): TimetableSpec {
-  return { kind: 'delta_interval', deltaMs: milliseconds(every) };
+/** Runs every so often, each run at the end of an interval of that length. Months and years are those of the UTC calendar. */
+export function deltaInterval(every: Duration | CalendarDelta): TimetableSpec {
+  return { kind: 'delta_interval', ...deltaOf(every) };
 }
 
 /** Runs every so often. `interval`: the data interval that ends at the run. Default: none. */
-export function deltaTrigger(every: Duration, options: { readonly interval?: Duration } = {}): TimetableSpec {
+export function deltaTrigger(
+  every: Duration | CalendarDelta,
+  options: { readonly interval?: Duration } = {},
+): TimetableSpec {
   return {
     kind: 'delta_trigger',
-    deltaMs: milliseconds(every),
+    ...deltaOf(every),
     ...(options.interval === undefined ? {} : { intervalMs: milliseconds(options.interval) }),
   };
 }
@@ -57,6 +68,12 @@ export function isCronInterval(value: unknown): value is CronIntervalSchedule {
   return (
     typeof value === 'object' && value !== null && 'interval' in value && value.interval === 'cron' && 'cron' in value
   );
+}
+
+function deltaOf(every: Duration | CalendarDelta): Delta {
+  const parsed = parseDelta(every);
+  if (!parsed.ok) throw new DagError(`schedule: ${parsed.error}`, { at: callSite() });
+  return parsed.value;
 }
 
 function milliseconds(duration: Duration): number {

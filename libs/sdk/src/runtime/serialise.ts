@@ -9,6 +9,7 @@ import {
 import type { Json, JsonObject } from '@rondo/kernel';
 import { outletLeaf } from '../authoring/asset.ts';
 import type { Dag } from '../authoring/dag.ts';
+import { parseDate, type DateInput } from '../authoring/dates.ts';
 import { describeSource, isPlain, isSource, lengthOf } from '../authoring/source.ts';
 import { expansionOf, type Mapping } from '../authoring/mapping/mapping.ts';
 import type { Task } from '../authoring/task.ts';
@@ -43,14 +44,14 @@ export function serialiseDag(dag: Dag): DagDefinition {
     templateSearchPath: options.templateSearchPath ?? [],
     params: dag.params,
     callbacks: (['onSuccess', 'onFailure'] as const).filter((name) => dag.callbacksOf(name).length > 0),
-    tasks: dag.tasks.map((task) => serialiseTask(task, dag.file)),
+    tasks: dag.tasks.map((task) => serialiseTask(task, dag)),
     groups: dag.groups.map(serialiseGroup),
   };
 }
 
-function serialiseTask(task: Task, file: string): TaskDefinition {
+function serialiseTask(task: Task, dag: Dag): TaskDefinition {
   const { attributes: a } = task;
-  const isHere = task.at !== undefined && task.at.file.replaceAll('\\', '/').endsWith(`/${file}`);
+  const isHere = task.at !== undefined && task.at.file.replaceAll('\\', '/').endsWith(`/${dag.file}`);
   return {
     taskId: task.taskId,
     operator: task.operator,
@@ -59,6 +60,8 @@ function serialiseTask(task: Task, file: string): TaskDefinition {
     ...optional('group', task.group?.groupId),
     ...optional('expand', task.mapping && expansionOf(task.mapping)),
     ...optional('mapIndexTemplate', a.mapIndexTemplate),
+    ...optional('startDate', dateOf(a.startDate, dag.timezone)),
+    ...optional('endDate', dateOf(a.endDate, dag.timezone)),
     triggerRule: task.triggerRule,
     ...(task.setup ? { setup: true } : {}),
     ...(task.teardown === undefined ? {} : { teardown: true, onFailureFailDagrun: task.teardown.onFailureFailDagrun }),
@@ -101,6 +104,11 @@ function serialiseTask(task: Task, file: string): TaskDefinition {
     args: displayed({ ...task.given, ...displayedMapping(task.mapping) }) as JsonObject,
     ...(isHere ? { line: task.at!.line } : {}),
   };
+}
+
+function dateOf(given: DateInput | undefined, timezone: string): number | undefined {
+  const parsed = given === undefined ? undefined : parseDate(given, timezone);
+  return parsed?.ok === true ? parsed.value : undefined;
 }
 
 function serialiseGroup(group: TaskGroup): GroupDefinition {
