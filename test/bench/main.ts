@@ -3,12 +3,14 @@ import { idle } from './scenarios/idle.ts';
 import { chain, fan, mappedLike } from './scenarios/one-run.ts';
 import { store } from './scenarios/store.ts';
 import { three } from './scenarios/three.ts';
+import { mapped } from './scenarios/mapped.ts';
 import { readOptions, USAGE, type BenchOptions } from './options.ts';
 
 const scenarios: Readonly<Record<string, (options: BenchOptions) => Promise<object>>> = {
   chain,
   fan,
   three,
+  mapped,
   'mapped-like': mappedLike,
   idle,
   recover,

@@ -25,6 +25,7 @@ Prints one JSON object.
   chain         one run of N tasks in a chain                      --tasks 40
   fan           one run: 1 task, then N, then 1                    --tasks 1000
   three         runs of 3 steps: all at once, then one at a time   --runs 2000
+  mapped        one task mapped N times, and 100 x 100 in groups   --tasks 100000
   mapped-like   one run of N independent tasks                     --tasks 10000
   idle          N DAGs on schedules, CPU and memory                --dags 1000 --seconds 20
   recover       start on a history of N events                     --events 1000000
