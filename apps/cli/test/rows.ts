@@ -45,6 +45,7 @@ export const taskRow = (taskId: string, more: Partial<TaskInstanceRow> = {}): Ta
   runId: 'r1',
   taskId,
   mapIndex: '',
+  mapIndexName: null,
   state: 'success',
   tryNumber: 1,
   maxTries: 1,

@@ -109,6 +109,8 @@ export interface TaskInstanceRow {
   readonly taskId: string;
   /** `''` for a task that is not mapped, else `3`, `2.5`. */
   readonly mapIndex: string;
+  /** What its `mapIndexTemplate` came to in its last attempt. */
+  readonly mapIndexName: string | null;
   readonly state: TaskState;
   readonly tryNumber: number;
   /** The last try number after which a failure is retried: `retries`, after a clear `tryNumber + retries`. */
@@ -136,7 +138,7 @@ export interface TaskInstanceRow {
 /** An earlier try, kept when the instance goes on to the next. */
 export interface TaskTryRow extends Omit<
   TaskInstanceRow,
-  'maxTries' | 'retryAt' | 'operator' | 'pool' | 'queue' | 'held' | 'priority' | 'note' | 'noteBy'
+  'maxTries' | 'mapIndexName' | 'retryAt' | 'operator' | 'pool' | 'queue' | 'held' | 'priority' | 'note' | 'noteBy'
 > {}
 
 export interface XComRow {
@@ -264,6 +266,10 @@ export interface TaskFilter {
   readonly runId?: string;
   readonly taskId?: string;
   readonly state?: readonly TaskState[];
+  /** Instances whose map index begins so: `2` for `2`, `2.0`, `2.1` … */
+  readonly under?: string;
+  /** Instances whose name has this in it, in either case. */
+  readonly name?: string;
 }
 
 export interface XComsUnder {

@@ -31,6 +31,7 @@ function applyToInstance(row: InstanceFoldRow, event: BulkEvent, sink: RunSink):
         row.tryNumber = event.data.attempt.tryNumber;
         row.leg = event.data.attempt.leg;
         row.open = false;
+        row.mapIndexName = event.data.name ?? row.mapIndexName;
       }
       return end(row, 'skipped', at, event.data.reason);
     case 'TaskUpstreamFailed':
@@ -203,11 +204,13 @@ const attemptOf = ({ taskId, mapIndex, tryNumber, leg }: InstanceFoldRow) => ({ 
 interface Leavings {
   readonly xcoms?: Readonly<Record<string, XComValue>>;
   readonly rendered?: JsonObject;
+  readonly name?: string;
 }
 
 /** What an attempt that has ended leaves behind. */
 function leave(row: InstanceFoldRow, left: Leavings & AttemptKey, sink: RunSink): void {
   const { dagId, runId, taskId, mapIndex } = row;
+  row.mapIndexName = left.name ?? row.mapIndexName;
   if (left.xcoms !== undefined)
     for (const [key, xcom] of Object.entries(left.xcoms))
       sink.setXCom({ dagId, runId, taskId, mapIndex, key, ...stored(xcom) });

@@ -128,6 +128,7 @@ export function newInstance(
     priority: null,
     note: null,
     noteBy: null,
+    mapIndexName: null,
     ordinal,
     retries,
     open: false,

@@ -8,7 +8,13 @@ import { followLog, logText } from './log.ts';
 import { AS_OF, type PastOptions } from './runs.ts';
 import { RunView } from './watch.ts';
 
-async function list(context: Context, dagId: string, runId: string | undefined, options: PastOptions): Promise<void> {
+interface ListOptions extends PastOptions {
+  readonly task?: string;
+  readonly name?: string;
+  readonly mapIndex?: string;
+}
+
+async function list(context: Context, dagId: string, runId: string | undefined, options: ListOptions): Promise<void> {
   if (runId !== undefined) return listOfRun(context, dagId, runId, options);
   const { definition } = await context.api.get<DagDetail>(path('dags', dagId));
   context.answer(definition.tasks, () =>
@@ -26,14 +32,21 @@ async function list(context: Context, dagId: string, runId: string | undefined, 
   );
 }
 
-async function listOfRun(context: Context, dagId: string, runId: string, { asOf }: PastOptions): Promise<void> {
-  const { tasks } = await new RunView(context, dagId, runId, asOf).look();
+async function listOfRun(
+  context: Context,
+  dagId: string,
+  runId: string,
+  { asOf, task: taskId, name, mapIndex: under }: ListOptions,
+): Promise<void> {
+  const { tasks } = await new RunView(context, dagId, runId, asOf).look({ taskId, name, under });
   const now = Date.now();
+  const isNamed = tasks.some((task) => task.mapIndexName !== null);
   context.answer(tasks, () =>
     table(
-      ['TASK', 'STATE', 'TRY', 'STARTED', 'TOOK', 'REASON'],
+      ['TASK', ...(isNamed ? ['NAME'] : []), 'STATE', 'TRY', 'STARTED', 'TOOK', 'REASON'],
       tasks.map((task) => [
         task.mapIndex === '' ? task.taskId : `${task.taskId}[${task.mapIndex}]`,
+        ...(isNamed ? [task.mapIndexName] : []),
         task.state,
         task.tryNumber === 0 ? null : task.tryNumber,
         time(task.startedAt),
@@ -117,6 +130,9 @@ export function registerTasks({ program, action }: Registry): void {
     .description('list the tasks of a DAG, or the task instances of a run')
     .argument('<dag>')
     .argument('[run]')
+    .option('--task <id>', 'only instances of this task')
+    .option('--map-index <index>', 'only instances whose map index begins so')
+    .option('--name <text>', 'only instances whose name has this in it')
     .option(...AS_OF)
     .action(action(list));
   tasks
@@ -146,6 +162,7 @@ export function registerTasks({ program, action }: Registry): void {
     .option('--dags <folder>', 'the DAG folder (default: RONDO_DAGS, else ./dags)')
     .option('--dag <id>', 'which DAG of the file')
     .option('--conf <json>', 'configuration of the run: JSON, @file or -')
+    .option('--map-index <index>', 'this instance of a mapped task, such as 3 or 2.5')
     .option('--inputs <json>', 'what upstream tasks returned, by task id: JSON, @file or -')
     .action(action(test));
 }

@@ -27,7 +27,14 @@ export class RunView {
     this.#runId = runId;
   }
 
-  async look(): Promise<{ readonly run: RunAnswer; readonly tasks: readonly PlacedTask[] }> {
+  /** `filter`: only those of a task, under a map index, or with a name. Default: all. */
+  async look(
+    filter: Readonly<Record<'taskId' | 'name' | 'under', string | undefined>> = {
+      taskId: undefined,
+      name: undefined,
+      under: undefined,
+    },
+  ): Promise<{ readonly run: RunAnswer; readonly tasks: readonly PlacedTask[] }> {
     const route = path('dags', this.#dagId, 'runs', this.#runId);
     const run = await this.#context.api.get<RunAnswer>(route, { asOf: this.#asOf });
     this.#upstream ??= await this.#edges(run);
@@ -37,6 +44,7 @@ export class RunView {
         limit: PAGE,
         offset: tasks.length,
         asOf: this.#asOf,
+        ...filter,
       });
       if (page.items.length === 0) break;
       total = page.total;

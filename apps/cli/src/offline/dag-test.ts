@@ -1,13 +1,14 @@
 import { plainLine, renderTree, type ProgressRun, type ProgressTask } from '@rondo/nest-platform/progress';
 import { runCallback } from '@rondo/sdk';
 import {
-  findInstance,
   grantedTo,
   leavesOf,
+  instanceKey,
   manualInterval,
   runIdFor,
   type AttemptRunContext,
   type DagRunState,
+  type InstanceState,
   type TriggerAnswer,
   type TriggerRequest,
 } from '@rondo/domain';
@@ -86,7 +87,7 @@ class Tester {
           signal: this.#signal,
           maxTries: instance.maxTries + 1,
           granted: grantedTo(instance),
-          inputs: inputsOf(instance, (taskId) => findInstance(memory.state, taskId, [])?.output),
+          inputs: inputsOf(memory.state, instance),
           log: taskLog(this.#context, attempt.taskId),
         }),
     });
@@ -142,6 +143,8 @@ class Tester {
   }
 }
 
+const keyOf = ({ task, mapIndex }: InstanceState): string => instanceKey(task.def.taskId, mapIndex);
+
 /** States of instances as people see them, with the times at which they changed. */
 class TaskTimes {
   readonly #known = new Map<string, ProgressTask>();
@@ -154,7 +157,7 @@ class TaskTimes {
       const { plan } = runtime;
       for (const instance of leavesOf(runtime)) {
         const mapIndex = instance.mapIndex.join('.');
-        const key = `${plan.def.taskId}[${mapIndex}]`;
+        const key = keyOf(instance);
         const before = this.#known.get(key);
         if (before?.state === instance.state && before.tryNumber === instance.tryNumber) continue;
         const running = instance.state === 'running';
@@ -177,7 +180,10 @@ class TaskTimes {
 
   all(state: DagRunState): readonly ProgressTask[] {
     this.follow(state);
-    return [...this.#known.values()];
+    // What stood for instances that were not there yet is gone.
+    return state.tasks.flatMap((runtime) =>
+      Array.from(leavesOf(runtime), (instance) => this.#known.get(keyOf(instance))!),
+    );
   }
 }
 

@@ -1,5 +1,14 @@
-import type { AttemptOutcome, AttemptRef, AttemptRunContext, InstanceState, XComValue } from '@rondo/domain';
-import { attemptId, type grantedTo } from '@rondo/domain';
+import {
+  attemptId,
+  inputOf,
+  type AttemptOutcome,
+  type AttemptRef,
+  type AttemptRunContext,
+  type DagRunState,
+  type grantedTo,
+  type InputValue,
+  type InstanceState,
+} from '@rondo/domain';
 import { formatDuration, type JsonObject } from '@rondo/kernel';
 import { executeAttempt, type LogSink } from '@rondo/sdk';
 import type { Context } from '../context.ts';
@@ -16,7 +25,7 @@ export interface BodyOptions {
   readonly run: AttemptRunContext;
   readonly maxTries: number;
   readonly granted: ReturnType<typeof grantedTo>;
-  readonly inputs: Readonly<Record<string, XComValue>>;
+  readonly inputs: Readonly<Record<string, InputValue>>;
   readonly services: MemoryServices;
   readonly log: LogSink;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -26,6 +35,7 @@ export interface BodyOptions {
 export interface BodyResult {
   readonly outcome: AttemptOutcome;
   readonly rendered?: JsonObject;
+  readonly mapIndexName?: string;
 }
 
 /** Runs the body of an attempt in this process. A body that ignores its timeout is left behind: nothing here can kill it. */
@@ -82,14 +92,11 @@ const ended = (signal: AbortSignal, result: () => BodyResult): Promise<BodyResul
   });
 
 /** What an attempt gets of the tasks whose return value it takes. */
-export function inputsOf(
-  instance: InstanceState,
-  outputOf: (taskId: string) => XComValue | undefined,
-): Readonly<Record<string, XComValue>> {
-  const inputs: Record<string, XComValue> = {};
+export function inputsOf(run: DagRunState, instance: InstanceState): Readonly<Record<string, InputValue>> {
+  const inputs: Record<string, InputValue> = {};
   for (const taskId of instance.task.def.inputs) {
-    const output = outputOf(taskId);
-    if (output !== undefined) inputs[taskId] = output;
+    const input = inputOf(run, instance, taskId);
+    if (input !== undefined) inputs[taskId] = input;
   }
   return inputs;
 }

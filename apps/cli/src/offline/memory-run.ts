@@ -34,7 +34,7 @@ export interface MemoryRunOptions {
   readonly execute: (
     attempt: AttemptRef,
     instance: InstanceState,
-  ) => Promise<{ readonly outcome: AttemptOutcome; readonly rendered?: JsonObject }>;
+  ) => Promise<{ readonly outcome: AttemptOutcome; readonly rendered?: JsonObject; readonly mapIndexName?: string }>;
   /** Answers a task that asks for a run of another DAG. */
   readonly trigger: (request: TriggerRequest & { readonly runId: string }) => Promise<TriggerAnswer>;
   /** Told of every event, in order. */

@@ -28,16 +28,16 @@ export class MemoryServices implements AttemptServices {
       this.#xcoms.set(keyOf(taskId, mapIndex.join('.'), key), this.open(value));
   }
 
-  /** What tasks that are not mapped have returned, by task id. */
+  /** What tasks have returned, by task id; of a mapped one the list of what its instances did. */
   returned(): Readonly<Record<string, Json>> {
-    const entries = [...this.#xcoms].map(
-      ([key, value]) => [JSON.parse(key) as [string, string, string], value] as const,
-    );
-    return Object.fromEntries(
-      entries.flatMap(([[taskId, mapIndex, name], value]) =>
-        name === 'return_value' && mapIndex === '' ? [[taskId, value]] : [],
-      ),
-    );
+    const returned: Record<string, Json> = {};
+    for (const key of this.#xcoms.keys()) {
+      const [taskId, mapIndex, name] = JSON.parse(key) as [string, string, string];
+      if (name !== 'return_value' || taskId in returned) continue;
+      returned[taskId] =
+        mapIndex === '' ? this.#xcoms.get(key)! : this.#valuesUnder(taskId, name, '').map(({ value }) => value);
+    }
+    return returned;
   }
 
   open(value: XComValue): Json {
@@ -63,15 +63,16 @@ export class MemoryServices implements AttemptServices {
   }
 
   async xcomList(_attemptId: string, query: XComListQuery): Promise<XComPage> {
-    const found = [...this.#xcoms]
+    const found = this.#valuesUnder(query.taskId, query.key, query.under);
+    return { values: found.slice(query.offset, query.offset + query.limit), total: found.length };
+  }
+
+  #valuesUnder(ofTask: string, ofKey: string, under: string): { readonly mapIndex: string; readonly value: Json }[] {
+    return [...this.#xcoms]
       .map(([key, value]) => ({ name: JSON.parse(key) as [string, string, string], value }))
-      .filter(
-        ({ name: [taskId, mapIndex, key] }) =>
-          taskId === query.taskId && key === query.key && isUnder(mapIndex, query.under),
-      )
+      .filter(({ name: [taskId, mapIndex, key] }) => taskId === ofTask && key === ofKey && isUnder(mapIndex, under))
       .map(({ name: [, mapIndex], value }) => ({ mapIndex, value }))
       .sort((a, b) => compareMapIndex(pathOf(a.mapIndex), pathOf(b.mapIndex)));
-    return { values: found.slice(query.offset, query.offset + query.limit), total: found.length };
   }
 
   putBlob(_attemptId: string, bytes: Uint8Array): Promise<string> {

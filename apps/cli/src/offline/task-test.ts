@@ -6,6 +6,7 @@ import {
   grantedTo,
   runIdFor,
   type AttemptOutcome,
+  type MapIndex,
   type XComValue,
 } from '@rondo/domain';
 import { assertNever, type Json } from '@rondo/kernel';
@@ -23,6 +24,20 @@ export interface TaskTestOptions {
   readonly dag?: string;
   readonly conf?: string;
   readonly inputs?: string;
+  readonly mapIndex?: string;
+}
+
+/** Of a mapped task the first instance, unless another is asked for. */
+function mapIndexFrom(given: string | undefined, levels: number): MapIndex {
+  if (given === undefined) return Array.from({ length: levels }, () => 0);
+  const path = given.split('.');
+  if (path.length !== levels || path.some((element) => !/^\d+$/.test(element)))
+    throw new UsageError(
+      levels === 0
+        ? `--map-index ${given} is not allowed: the task is not mapped`
+        : `--map-index ${given} is not allowed: ${levels === 1 ? 'a number, from 0' : `${levels} numbers with dots between them, such as ${Array.from({ length: levels }, () => '0').join('.')}`}`,
+    );
+  return path.map(Number);
 }
 
 async function inputsFrom(context: Context, given: string | undefined): Promise<Readonly<Record<string, XComValue>>> {
@@ -81,7 +96,7 @@ export async function testTask(context: Context, which: TaskChoice, options: Tas
     dagId,
     runId: runIdFor('manual', run.runAfter, 'test'),
     taskId: which.task,
-    mapIndex: [],
+    mapIndex: mapIndexFrom(options.mapIndex, instance.task.levels.length),
     tryNumber: 1,
     leg: 1,
   };

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { compareMapIndex, type MapIndex } from '@rondo/domain';
 import type {
   DagRunRow,
   Page,
@@ -19,7 +20,7 @@ import { RunHistory } from './run-history.ts';
 export interface RunSnapshot {
   readonly position: Position;
   run(): Promise<DagRunRow | undefined>;
-  tasks(filter: Pick<TaskFilter, 'taskId' | 'state'>, page: Page): Promise<Paged<TaskInstanceRow>>;
+  tasks(filter: Omit<TaskFilter, 'dagId' | 'runId'>, page: Page): Promise<Paged<TaskInstanceRow>>;
   task(taskId: string, mapIndex: string): Promise<TaskInstanceRow | undefined>;
   tries(taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;
   xcoms(taskId?: string, mapIndex?: string): Promise<readonly XComRow[]>;
@@ -56,9 +57,16 @@ type Placed = Pick<TaskInstanceRow, 'taskId' | 'mapIndex'>;
 
 const isAt = (taskId: string, mapIndex: string) => (row: Placed) => row.taskId === taskId && row.mapIndex === mapIndex;
 const byText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
-/** Indexes are numbers as text: the shorter is the smaller. */
-const byMapIndex = (a: Placed, b: Placed): number =>
-  a.mapIndex.length - b.mapIndex.length || byText(a.mapIndex, b.mapIndex);
+const pathOf = (mapIndex: string): MapIndex => (mapIndex === '' ? [] : mapIndex.split('.').map(Number));
+const byMapIndex = (a: Placed, b: Placed): number => compareMapIndex(pathOf(a.mapIndex), pathOf(b.mapIndex));
+const isUnder = (mapIndex: string, under: string): boolean => mapIndex === under || mapIndex.startsWith(`${under}.`);
+
+function matches(row: TaskInstanceRow, { taskId, state, under, name }: TaskFilter): boolean {
+  if (taskId !== undefined && row.taskId !== taskId) return false;
+  if (state !== undefined && !state.includes(row.state)) return false;
+  if (under !== undefined && !isUnder(row.mapIndex, under)) return false;
+  return name === undefined || (row.mapIndexName ?? '').toLowerCase().includes(name.toLowerCase());
+}
 
 function past(position: Position, view: RunView | undefined): RunSnapshot {
   const tasks = (view?.tasks ?? [])
@@ -71,10 +79,8 @@ function past(position: Position, view: RunView | undefined): RunSnapshot {
       const { runNo: _runNo, dagRevisions: _dagRevisions, ...run } = view.run;
       return run;
     },
-    async tasks({ taskId, state }, { offset, limit }) {
-      const matching = tasks.filter(
-        (row) => (taskId === undefined || row.taskId === taskId) && (state === undefined || state.includes(row.state)),
-      );
+    async tasks(filter, { offset, limit }) {
+      const matching = tasks.filter((row) => matches(row, filter));
       return { items: matching.slice(offset, offset + limit), total: matching.length };
     },
     task: async (taskId, mapIndex) => tasks.find(isAt(taskId, mapIndex)),

@@ -11,14 +11,15 @@ export class TasksController {
 
   @Route(operations.listTaskInstances)
   list(@Input() { query }: InputOf<typeof operations.listTaskInstances>) {
-    const { dagId, runId, taskId, state } = query;
-    return this.tasks.list(defined({ dagId, runId, taskId, state }), pageOf(query));
+    const { dagId, runId, taskId, state, under, name } = query;
+    return this.tasks.list(defined({ dagId, runId, taskId, state, under, name }), pageOf(query));
   }
 
   @Route(operations.listRunTasks)
   listOf(@Input() { params, query }: InputOf<typeof operations.listRunTasks>) {
-    const { taskId, state, asOf } = query;
-    return this.tasks.listOf(params.dagId, params.runId, defined({ taskId, state }), pageOf(query), asOf);
+    const { taskId, state, under, name, asOf } = query;
+    const filter = defined({ taskId, state, under, name });
+    return this.tasks.listOf(params.dagId, params.runId, filter, pageOf(query), asOf);
   }
 
   @Route(operations.getTaskInstance)

@@ -62,6 +62,10 @@ export const trySchema = z.object(trySchemaFields).meta({ id: 'TaskTry' }) satis
 export const taskInstanceSchema = z
   .object({
     ...trySchemaFields,
+    mapIndexName: z.string().nullable().meta({
+      description:
+        'What the mapIndexTemplate of its task came to in its last attempt; null: there is none, or no attempt has ended.',
+    }),
     maxTries: z.number().int().meta({ description: 'A failure of this try or an earlier one is retried.' }),
     operator: z.string(),
     pool: z.string(),
@@ -94,7 +98,14 @@ const logLineSchema = z
   })
   .meta({ id: 'LogLine' }) satisfies z.ZodType<LogLine>;
 
-const stateFilter = { state: z.array(z.enum(TASK_STATES)).optional() };
+const instanceFilter = {
+  taskId: z.string().min(1).max(250).optional(),
+  state: z.array(z.enum(TASK_STATES)).optional(),
+  under: mapIndexText.optional().meta({
+    description: 'Only instances whose map index begins so: `2` for those of the third instance of a mapped group.',
+  }),
+  name: z.string().min(1).max(250).optional().meta({ description: 'Only instances whose name has this in it.' }),
+};
 const instanceFields = { mapIndex: mapIndexText.default('') };
 const tryField = { try: z.number().int().min(1).optional().meta({ description: 'Default: the latest.' }) };
 const reading = { method: 'get', tag, action: 'read', refusals: [404] } as const;
@@ -111,8 +122,7 @@ export const listTaskInstances = {
   query: z.strictObject({
     dagId: z.string().min(1).max(250).optional(),
     runId: z.string().min(1).max(300).optional(),
-    taskId: z.string().min(1).max(250).optional(),
-    ...stateFilter,
+    ...instanceFilter,
     ...pageFields,
     ...afterField,
   }),
@@ -126,8 +136,7 @@ export const listRunTasks = {
   summary: 'List the task instances of a run, in order of declaration',
   params: runParams,
   query: z.strictObject({
-    taskId: z.string().min(1).max(250).optional(),
-    ...stateFilter,
+    ...instanceFilter,
     ...pageFields,
     ...asOfField,
     ...afterField,

@@ -60,6 +60,7 @@ export class TasksService {
       pool: _pool,
       queue: _queue,
       retryAt: _retryAt,
+      mapIndexName: _mapIndexName,
       ...latest
     } = current;
     const items = begun ? [...earlier, latest] : earlier;

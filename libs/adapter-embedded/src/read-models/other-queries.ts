@@ -9,8 +9,8 @@ import type {
   PoolRow,
   VariableRow,
 } from '@rondo/ports';
-import { sql, type Expression, type SqlBool } from 'kysely';
-import { pageOf } from './paging.ts';
+import type { Expression, SqlBool } from 'kysely';
+import { contains, pageOf } from './paging.ts';
 import { connectionRow, dagRow, dagVersionRow, importErrorRow, poolRow, variableRow } from './rows.ts';
 import type { Db } from './sqlite.ts';
 
@@ -25,12 +25,6 @@ export async function findDags(db: Db, filter: DagFilter, page: Page): Promise<P
     return eb.and(all);
   });
   return pageOf(matching.selectAll().orderBy('dag_id'), matching, page, dagRow);
-}
-
-/** The column contains the text, in either case. */
-function contains(column: string, text: string): Expression<SqlBool> {
-  const pattern = `%${text.toLowerCase().replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
-  return sql<SqlBool>`lower(${sql.ref(column)}) like ${pattern} escape ${sql.lit('\\')}`;
 }
 
 export async function findDag(db: Db, dagId: string): Promise<DagRow | undefined> {

@@ -1,5 +1,5 @@
 import type { Page, Paged } from '@rondo/ports';
-import type { SelectQueryBuilder } from 'kysely';
+import { sql, type Expression, type SelectQueryBuilder, type SqlBool } from 'kysely';
 import type { Schema } from './schema.ts';
 
 /** One page of the ordered rows, and how many there are in all. */
@@ -12,4 +12,10 @@ export async function pageOf<Tables extends keyof Schema, Row, Item>(
   const rows = await ordered.offset(page.offset).limit(page.limit).execute();
   const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
   return { items: (rows as Row[]).map(toItem), total: Number(total) };
+}
+
+/** The column contains the text, in either case. */
+export function contains(column: string, text: string): Expression<SqlBool> {
+  const pattern = `%${text.toLowerCase().replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+  return sql<SqlBool>`lower(${sql.ref(column)}) like ${pattern} escape ${sql.lit('\\')}`;
 }

@@ -115,6 +115,7 @@ export function instanceRecord(row: TaskInstancesTable & RunName): InstanceRecor
     runId: row.run_id,
     taskId: row.task_id,
     mapIndex: row.map_index,
+    mapIndexName: row.map_index_name,
     state: row.state,
     tryNumber: row.try_number,
     maxTries: row.max_tries,

@@ -112,6 +112,7 @@ export interface TaskInstancesTable {
   task_id: string;
   map_index: string;
   map_order: string;
+  map_index_name: string | null;
   ordinal: number;
   state: TaskState;
   try_number: number;

@@ -55,6 +55,7 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
     rest: [
       ...([
         'map_order',
+        'map_index_name',
         'ordinal',
         'state',
         'try_number',

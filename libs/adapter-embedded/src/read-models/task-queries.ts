@@ -12,7 +12,7 @@ import type {
 import type { Json } from '@rondo/kernel';
 import type { Expression, SqlBool } from 'kysely';
 import { afterAllUnder, mapOrder } from './map-order.ts';
-import { pageOf } from './paging.ts';
+import { contains, pageOf } from './paging.ts';
 import { instanceRecord, taskTryRow, xcomRow } from './rows.ts';
 import type { Db } from './sqlite.ts';
 
@@ -36,6 +36,12 @@ export async function findInstances(db: Db, filter: TaskFilter, page: Page): Pro
     if (filter.runId !== undefined) all.push(eb('runs.run_id', '=', filter.runId));
     if (filter.taskId !== undefined) all.push(eb('task_instances.task_id', '=', filter.taskId));
     if (filter.state !== undefined) all.push(eb('task_instances.state', 'in', filter.state));
+    if (filter.under !== undefined)
+      all.push(
+        eb('task_instances.map_order', '>=', mapOrder(filter.under)),
+        eb('task_instances.map_order', '<', afterAllUnder(filter.under)),
+      );
+    if (filter.name !== undefined) all.push(contains('map_index_name', filter.name));
     return eb.and(all);
   });
   const ordered = matching

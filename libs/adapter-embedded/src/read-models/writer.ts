@@ -213,6 +213,7 @@ function instanceValues(runNo: number, row: InstanceRecord): SQLInputValue[] {
     row.taskId,
     row.mapIndex,
     mapOrder(row.mapIndex),
+    row.mapIndexName,
     row.ordinal,
     row.state,
     row.tryNumber,

@@ -73,6 +73,8 @@ export type DagRunEvent =
         /** The worker must run it apart: no child of the attempt is left (a task that waited for a run it triggered). */
         readonly callback?: 'onSuccess';
         readonly rendered?: JsonObject;
+        /** What names the instance beside its map index. */
+        readonly name?: string;
         /** What it updated: each becomes an event of its asset. */
         readonly assets?: readonly AssetUpdate[];
       };
@@ -87,6 +89,8 @@ export type DagRunEvent =
         readonly xcoms?: Xcoms;
         readonly callback?: 'onFailure';
         readonly rendered?: JsonObject;
+        /** What names the instance beside its map index. */
+        readonly name?: string;
       };
     }
   | {
@@ -101,6 +105,8 @@ export type DagRunEvent =
         readonly overrides?: AttemptOverrides;
         readonly callback?: 'onRetry';
         readonly rendered?: JsonObject;
+        /** What names the instance beside its map index. */
+        readonly name?: string;
       };
     }
   | { readonly type: 'TaskRescheduled'; readonly data: AttemptKey & { readonly at: number; readonly until: number } }
@@ -137,6 +143,8 @@ export type DagRunEvent =
         readonly instances: readonly InstanceRange[];
         readonly reason: string;
         readonly attempt?: AttemptKey;
+        /** What names the instance of the attempt beside its map index. */
+        readonly name?: string;
         readonly callback?: 'onSkipped';
       };
     }

@@ -119,17 +119,18 @@ type Finished = Extract<RunReport, { kind: 'finished' }>;
 function finished(d: Decision, inst: InstanceState, report: Finished): void {
   started(d, inst, report);
   const { outcome, at } = report;
-  const rendered = report.rendered === undefined ? {} : { rendered: report.rendered };
+  const name = report.mapIndexName === undefined ? {} : { name: report.mapIndexName };
+  const shown = { ...name, ...(report.rendered === undefined ? {} : { rendered: report.rendered }) };
   switch (outcome.kind) {
     case 'success': {
       const skip = resolveSkip(d, outcome.skip);
       if (!skip.ok) {
-        fail(d, inst, at, { kind: 'branch', message: skip.error }, { retryable: true, rendered, callbacksRan: false });
+        fail(d, inst, at, { kind: 'branch', message: skip.error }, { retryable: true, shown, callbacksRan: false });
         return;
       }
       const tooLong = overLimit(d, outcome.lengths);
       if (tooLong !== undefined) {
-        fail(d, inst, at, { kind: 'mapping', message: tooLong }, { retryable: true, rendered, callbacksRan: false });
+        fail(d, inst, at, { kind: 'mapping', message: tooLong }, { retryable: true, shown, callbacksRan: false });
         return;
       }
       const decided = skip.value === undefined ? {} : { skip: skip.value };
@@ -142,7 +143,7 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
           ...xcomsOf(outcome.xcoms),
           ...decided,
           ...lengths,
-          ...rendered,
+          ...shown,
           ...updatesOf(d, outcome.assets),
         },
       });
@@ -156,13 +157,14 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
           instances: [{ taskId: inst.task.def.taskId, mapIndex: inst.mapIndex }],
           reason: outcome.reason,
           attempt: keyOf(inst),
+          ...name,
         },
       });
       return;
     case 'failed':
       fail(d, inst, at, outcome.error, {
         retryable: outcome.retryable,
-        rendered,
+        shown,
         callbacksRan: outcome.callbacksRan ?? true,
         policy: outcome.policy,
         xcoms: outcome.xcoms,
@@ -227,7 +229,7 @@ interface FailOptions {
   readonly retryable: boolean;
   readonly callbacksRan: boolean;
   readonly policy?: RetryAnswer | undefined;
-  readonly rendered?: { readonly rendered?: JsonObject };
+  readonly shown?: { readonly rendered?: JsonObject; readonly name?: string };
   readonly xcoms?: Readonly<Record<string, XComValue>> | undefined;
 }
 
@@ -238,7 +240,7 @@ export function fail(d: Decision, inst: InstanceState, at: number, error: TaskEr
   const retry = options.retryable && mayRetry(inst) && verdict?.action !== 'fail';
   const wanted = retry ? ('onRetry' as const) : ('onFailure' as const);
   const asks = !options.callbacksRan && def.callbacks.includes(wanted);
-  const base = { ...keyOf(inst), at, error, ...options.rendered };
+  const base = { ...keyOf(inst), at, error, ...options.shown };
   if (!retry) {
     const rule = verdict?.action === 'fail' ? { rule: verdict.rule } : {};
     d.emit({
