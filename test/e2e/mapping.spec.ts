@@ -1,5 +1,6 @@
 /** Mapped tasks and groups on a whole platform. */
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { instanceKey } from '@rondo/domain';
 import { Project, runPath, type Row, type Rows, type Served } from './project.ts';
 
 jest.setTimeout(150_000);
@@ -101,7 +102,9 @@ describe('a DAG of mapped tasks and groups', () => {
     const run = await served.run('mapped');
     const path = `${runPath('mapped', String(run['runId']))}/tasks`;
     const names = async (query: string): Promise<unknown[]> =>
-      (await served.get<Rows>(`${path}?${query}`)).items.map((row: Row) => `${row['taskId']}[${row['mapIndex']}]`);
+      (await served.get<Rows>(`${path}?${query}`)).items.map((row: Row) =>
+        instanceKey(String(row['taskId']), String(row['mapIndex']).split('.').map(Number)),
+      );
     expect(await names('taskId=per.letter&under=2')).toEqual(['per.letter[2.0]', 'per.letter[2.1]', 'per.letter[2.2]']);
     expect(await names('name=C%20OF')).toEqual(['length[2]']);
   });
