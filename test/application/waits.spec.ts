@@ -237,6 +237,25 @@ describe('a wait for another DAG', () => {
     await node.until(after, 'TaskSucceeded');
   });
 
+  it('waits for every instance of a mapped task, also of one that is mapped meanwhile', async () => {
+    const node = await start();
+    const length = { kind: 'output' as const, taskId: 'a', path: [] };
+    const expand = { kind: 'product' as const, over: [{ name: 'x', length }] };
+    await node.publish(aDefinition('o', [aTask('a'), aTask('b', { upstream: ['a'], expand })]));
+    const run = await waiting(node, other({ runId: 'r1', taskIds: ['b'] }));
+    const { outcome } = node.worker;
+    node.worker.outcome = (a) => {
+      if (a.attempt.dagId === 'w') return outcome(a);
+      if (a.attempt.taskId === 'a') return { kind: 'success', lengths: { '[]': 3 } };
+      return a.attempt.mapIndex[0] === 1 ? undefined : { kind: 'success' };
+    };
+    await node.trigger('o', { runId: 'r1' });
+    await node.until('dagRun-o:r1', 'TaskSucceeded', 3);
+    expect(await node.types(run)).not.toContain('TaskSucceeded');
+    node.worker.finish('o:r1:b[1]:1.1', { kind: 'success' });
+    expect(dataOf(await node.until(run, 'TaskSucceeded'))['consumed']).toEqual(expect.any(Number));
+  });
+
   it('is met before the run ends, when the task that it waits for has', async () => {
     const node = await start();
     await publishOther(node);

@@ -3,9 +3,11 @@ import { Context, type GlobalOptions, type Registry } from './context.ts';
 import { EXIT, EXIT_HELP, RefusedError, UnreachableError, UsageError, type Problem } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 import { registerBackfill } from './commands/backfill.ts';
+import { registerApprovals } from './commands/approvals.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerConnections } from './commands/connections.ts';
 import { registerDags } from './commands/dags.ts';
+import { registerEvents } from './commands/events.ts';
 import { registerHistory } from './commands/history.ts';
 import { registerPools } from './commands/pools.ts';
 import { registerRuns } from './commands/runs.ts';
@@ -21,6 +23,8 @@ const REGISTER = [
   registerRuns,
   registerBackfill,
   registerTasks,
+  registerEvents,
+  registerApprovals,
   registerHistory,
   registerXComs,
   registerVariables,

@@ -1,4 +1,4 @@
-import type { AdminService } from '@rondo/application';
+import type { AdminService, SensorEvents } from '@rondo/application';
 import type { AdmissionQueries, CommandBus } from '@rondo/contracts';
 import type {
   BlobStore,
@@ -39,6 +39,7 @@ export interface QueryOptions {
   readonly bundles: BundleStore;
   readonly secrets: SecretBox;
   readonly admin: AdminService;
+  readonly sensorEvents: SensorEvents;
   readonly admission: AdmissionQueries;
   readonly clock: Clock;
   readonly health: () => Promise<HealthReport>;
@@ -58,6 +59,7 @@ export const LOGS = Symbol('logs');
 export const BLOBS = Symbol('blobs');
 export const BUNDLES = Symbol('bundles');
 export const SECRETS = Symbol('secrets');
+export const SENSOR_EVENTS = Symbol('events from outside');
 export const ADMIN = Symbol('administration');
 export const ADMISSION = Symbol('admission');
 export const CLOCK = Symbol('clock');

@@ -10,6 +10,8 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import express from 'express';
 import { BackfillsController } from './backfills/backfills.controller.ts';
 import { BackfillsService } from './backfills/backfills.service.ts';
+import { ApprovalsController } from './approvals/approvals.controller.ts';
+import { ApprovalsService } from './approvals/approvals.service.ts';
 import { Commands } from './commands.ts';
 import { ConnectionsController } from './connections/connections.controller.ts';
 import { ConnectionsService } from './connections/connections.service.ts';
@@ -29,6 +31,7 @@ import { PoolsController } from './pools/pools.controller.ts';
 import { PoolsService } from './pools/pools.service.ts';
 import { RunsController } from './runs/runs.controller.ts';
 import { RunsService } from './runs/runs.service.ts';
+import { SensorEventsController } from './sensor-events/sensor-events.controller.ts';
 import { SystemController } from './system/system.controller.ts';
 import { LogController } from './task-instances/log.controller.ts';
 import { LogService } from './task-instances/log.service.ts';
@@ -41,6 +44,7 @@ import { VariablesService } from './variables/variables.service.ts';
 
 /** The largest body of a request. */
 const BODY_LIMIT = '1mb';
+const BODY_TYPES = ['application/json', 'application/cloudevents+json', 'application/cloudevents-batch+json'];
 
 const CONTROLLERS = [
   DagsController,
@@ -50,6 +54,8 @@ const CONTROLLERS = [
   LogController,
   XComsController,
   EventsController,
+  SensorEventsController,
+  ApprovalsController,
   VariablesController,
   ConnectionsController,
   PoolsController,
@@ -66,6 +72,7 @@ const SERVICES = [
   BackfillsService,
   TasksService,
   LogService,
+  ApprovalsService,
   XComsService,
   VariablesService,
   ConnectionsService,
@@ -93,7 +100,7 @@ export class QueryModule implements NestModule {
 
   configure(consumer: MiddlewareConsumer): void {
     // Who may not come in is not listened to: the door stands before the body is read.
-    consumer.apply(door(this.doorOptions), express.json({ limit: BODY_LIMIT })).forRoutes('{*path}');
+    consumer.apply(door(this.doorOptions), express.json({ limit: BODY_LIMIT, type: BODY_TYPES })).forRoutes('{*path}');
   }
 }
 
@@ -107,6 +114,7 @@ function provided(given: options.QueryOptions): Provider[] {
     [options.BUNDLES, given.bundles],
     [options.SECRETS, given.secrets],
     [options.ADMIN, given.admin],
+    [options.SENSOR_EVENTS, given.sensorEvents],
     [options.ADMISSION, given.admission],
     [options.CLOCK, given.clock],
     [options.HEALTH, given.health],

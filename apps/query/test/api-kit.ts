@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  embeddedBus,
   fileBlobStore,
   fileBundleStore,
   fileLogStore,
@@ -13,7 +14,7 @@ import {
   systemIds,
   type EmbeddedEventStore,
 } from '@rondo/adapter-embedded';
-import { AdminService } from '@rondo/application';
+import { AdminService, SensorEvents } from '@rondo/application';
 import type { AdmissionQueries, CommandAnswer, CommandBus } from '@rondo/contracts';
 import type { BlobStore, BundleStore, LogStore, ReadModels } from '@rondo/ports';
 import { PROJECTION_MODULE } from '@rondo/projections';
@@ -82,6 +83,7 @@ export class ApiUnderTest {
       bundles: api.bundles,
       secrets,
       admin: new AdminService({ eventStore: api.store, secrets, clock, ids: systemIds }),
+      sensorEvents: new SensorEvents({ store: api.store, bus: embeddedBus(), clock }),
       admission: {
         admissionOf: (id) => api.onAdmission(id),
         poolLoads: async (names) => names.map(() => ({ occupied: 2, queued: 1 })),

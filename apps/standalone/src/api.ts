@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { backupDataFolder } from '@rondo/adapter-embedded';
-import { AdminService, type BusCommands, type Gateway, type Scheduler } from '@rondo/application';
+import { AdminService, type SensorEvents, type BusCommands, type Gateway, type Scheduler } from '@rondo/application';
 import { serveApi as serve, type ApiServer, type HealthReport } from '@rondo/app-query';
 import type { Adapters } from './adapters.ts';
 
@@ -22,6 +22,7 @@ export interface ApiOptions extends Adapters {
   readonly commands: BusCommands;
   readonly scheduler: Scheduler;
   readonly gateway: Gateway;
+  readonly sensorEvents: SensorEvents;
   readonly http: HttpOptions;
   /** The data folder. */
   readonly folder: string;
@@ -92,6 +93,7 @@ function queryOptions(options: ApiOptions): Parameters<typeof serve>[0] {
     admission: options.gateway,
     ...{ readModels, eventStore: store, commands, logs, blobs, bundles, secrets, clock, version },
     confOverridesParams,
+    sensorEvents: options.sensorEvents,
     admin: new AdminService({ eventStore: store, secrets, clock, ids }),
     adminCommands: { backup: (path) => backupDataFolder(folder, path) },
     health: () => health(options),

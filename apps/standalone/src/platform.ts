@@ -10,7 +10,7 @@ import {
   type EmbeddedEventStore,
   type EmbeddedReadModels,
 } from '@rondo/adapter-embedded';
-import { BusCommands, DagSource, type Gateway, type Scheduler } from '@rondo/application';
+import { BusCommands, DagSource, SensorEvents, type Gateway, type Scheduler } from '@rondo/application';
 import type { DagDefinition, DagVersion, ImportFailure } from '@rondo/domain';
 import { onFailPoint, type FailPoint } from '@rondo/kernel';
 import type { WorkerSession } from '@rondo/ports';
@@ -62,6 +62,8 @@ export interface Platform {
   readonly readModels: EmbeddedReadModels;
   readonly commands: BusCommands;
   readonly scheduler: Scheduler;
+  /** Takes events from outside. */
+  readonly sensorEvents: SensorEvents;
   /** What was wrong with the DAG files when they were last read. */
   readonly importErrors: readonly ImportFailure[];
   /** Milliseconds that each part of the start took. */
@@ -112,6 +114,7 @@ class StandalonePlatform implements Platform {
   private context: { close(): Promise<void>; get(token: symbol): unknown } | undefined;
   private source: DagSource | undefined;
   private bus: BusCommands | undefined;
+  private events: SensorEvents | undefined;
   private gateway: Gateway | undefined;
   private api: ApiServer | undefined;
   private work: Scheduler | undefined;
@@ -140,6 +143,9 @@ class StandalonePlatform implements Platform {
   }
   get importErrors(): readonly ImportFailure[] {
     return [...this.failures.values()].flat();
+  }
+  get sensorEvents(): SensorEvents {
+    return present(this.events);
   }
   private get opened(): Adapters {
     return present(this.adapters);
@@ -185,6 +191,8 @@ class StandalonePlatform implements Platform {
     await this.bus.start();
     await this.phase('worker', () => gateway.start());
     await this.phase('recover', () => this.scheduler.start());
+    this.events = new SensorEvents({ store, bus, clock, onRefused: this.notice });
+    await this.events.start();
     const session = this.context.get(WORKER_SESSION) as WorkerSession;
     this.source = new DagSource({
       ...{ session, store, blobs, bundles, commands: this.bus, readModels, clock, ids },
@@ -201,6 +209,7 @@ class StandalonePlatform implements Platform {
           commands: this.commands,
           scheduler: this.scheduler,
           gateway,
+          sensorEvents: this.sensorEvents,
           http,
           folder: folder.paths.folder,
           version: VERSION,
@@ -238,6 +247,7 @@ class StandalonePlatform implements Platform {
 
   async stop(graceMs = 0): Promise<void> {
     await this.api?.close();
+    await this.events?.stop();
     await this.source?.stop();
     await this.gateway?.stop(graceMs);
     await this.work?.stop();

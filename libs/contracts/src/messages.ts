@@ -78,6 +78,8 @@ export type DagCommand =
       readonly taskId: string;
       readonly mapIndex: string;
       readonly options: readonly string[];
+      /** In whose name. Default: the actor's. */
+      readonly by?: string;
       readonly params?: JsonObject;
     }
   | { readonly type: 'explainTask'; readonly runId: string; readonly taskId: string; readonly mapIndex: string };

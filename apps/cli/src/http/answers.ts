@@ -1,7 +1,8 @@
 /** The answers of the API as far as the command line reads them. Times are epoch milliseconds. */
 import type { ReasonView } from '@rondo/contracts';
-import type { DagDefinition } from '@rondo/domain';
+import type { DagDefinition, SensorEvent } from '@rondo/domain';
 import type {
+  ApprovalRow,
   ConnectionRow,
   DagRow,
   DagRunRow,
@@ -28,12 +29,26 @@ export type PoolAnswer = PoolRow & {
   /** Null: no limit. */
   readonly openSlots: number | null;
 };
+export type ApprovalAnswer = ApprovalRow;
 export type XComAnswer = XComRow;
 export type ReasonAnswer = ReasonView;
 export type DagDetail = DagRow & { readonly definition: DagDefinition };
 export interface LogAnswer {
   readonly lines: readonly LogLine[];
   readonly next: number;
+}
+/** Events from outside. */
+export interface ReceivedAnswer {
+  readonly types: readonly { readonly type: string; readonly events: number }[];
+  readonly items: readonly { readonly position: number; readonly receivedAt: number; readonly event: SensorEvent }[];
+}
+export interface SentAnswer {
+  readonly events: readonly {
+    readonly id: string;
+    readonly source: string;
+    readonly type: string;
+    readonly position: number;
+  }[];
 }
 export interface EventAnswer {
   readonly position: number;

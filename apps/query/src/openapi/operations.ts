@@ -1,10 +1,12 @@
 import { BACKFILL_OPERATIONS } from '../backfills/backfills.operations.ts';
+import { APPROVAL_OPERATIONS } from '../approvals/approvals.operations.ts';
 import { CONNECTION_OPERATIONS } from '../connections/connections.operations.ts';
 import { DAG_OPERATIONS } from '../dags/dags.operations.ts';
 import { EVENT_OPERATIONS } from '../events/events.operations.ts';
 import type { Operation } from '../http/operation.ts';
 import { POOL_OPERATIONS } from '../pools/pools.operations.ts';
 import { RUN_OPERATIONS } from '../runs/runs.operations.ts';
+import { SENSOR_EVENT_OPERATIONS } from '../sensor-events/sensor-events.operations.ts';
 import { SYSTEM_OPERATIONS } from '../system/system.operations.ts';
 import { TASK_OPERATIONS } from '../task-instances/tasks.operations.ts';
 import { VARIABLE_OPERATIONS } from '../variables/variables.operations.ts';
@@ -18,6 +20,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...TASK_OPERATIONS,
   ...XCOM_OPERATIONS,
   ...EVENT_OPERATIONS,
+  ...SENSOR_EVENT_OPERATIONS,
+  ...APPROVAL_OPERATIONS,
   ...VARIABLE_OPERATIONS,
   ...CONNECTION_OPERATIONS,
   ...POOL_OPERATIONS,

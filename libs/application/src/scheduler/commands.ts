@@ -101,7 +101,7 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
   if (command.type === 'clearTasks' && command.dryRun === true) return dryClear(actor, command);
   const work = batch.work(actor, causeOf(message));
   if (command.type === 'changeXCom') return changeXCom(work, command);
-  if (command.type === 'respondApproval') return respond(work, command, message.actor.name);
+  if (command.type === 'respondApproval') return respond(work, command, command.by ?? message.actor.name);
   const wasClosed = batch.actor.state.closed.has(actor.runId);
   const done = applyToRun(work, command);
   if (!done.ok)

@@ -159,14 +159,15 @@ export class AwaitedDag {
     const actor = run?.actor;
     if (run === undefined || actor === undefined || recorded.revision <= actor.revision) return;
     const event = decodeEvent<DagRunEvent>(recorded);
-    // It has other tasks, or more instances of them, from now on.
     if (event.type === 'RunVersionChanged') {
+      // It is another plan's from now on: folded anew.
       delete run.actor;
       born.push(...run.waiters);
       return;
     }
     evolveRun(actor.state, event);
     actor.revision = recorded.revision;
+    if (event.type === 'TaskMapped') for (const waiter of run.waiters) waiter.watch?.relist();
     const instances = moved.get(runId) ?? new Set();
     moved.set(runId, instances);
     for (const inst of instancesOf(actor.state, event)) instances.add(inst);
