@@ -34,11 +34,16 @@ const MUTATIONS: readonly Mutation[] = [
     to: 'graph.downstream[index]!.length === 0',
     fails: 'dagrun_state/a teardown',
   },
-  { file: 'dag-run/advance.ts', from: 'run.failedLeaves > 0', to: 'false', fails: 'dagrun_state/a leaf that failed' },
+  {
+    file: 'dag-run/advance.ts',
+    from: 'run.failedLeaves > run.blocks.stoodLeaves',
+    to: 'false',
+    fails: 'dagrun_state/a leaf that failed',
+  },
   {
     file: 'dag-run/evolve.ts',
-    from: 'inst.tryNumber + inst.task.def.retries',
-    to: 'inst.task.def.retries',
+    from: 'inst.tryNumber + retriesOf(inst)',
+    to: 'retriesOf(inst)',
     fails: 'clear/fresh tries',
   },
   {

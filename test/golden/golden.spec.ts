@@ -80,6 +80,7 @@ describe('golden histories of runs', () => {
       TaskUpstreamFailed: true,
       TaskMapped: true,
       TaskCleared: true,
+      GroupRetried: true,
       TaskMarked: true,
       CallbackReported: true,
       XComSet: true,

@@ -46,6 +46,12 @@ function applyToInstance(row: InstanceFoldRow, event: BulkEvent, sink: RunSink):
       if (row.open) row.state = 'restarting';
       else closeTry(row, at, sink);
       return;
+    case 'GroupRetried':
+      row.maxTries = row.tryNumber + row.retries;
+      closeTry(row, at, sink);
+      row.retryAt = event.data.retryAt;
+      row.reason = `group '${event.data.groupId}' is tried again, try ${event.data.tryNumber}`;
+      return;
     case 'TaskHeld':
     case 'TaskReleased':
       row.held = event.type === 'TaskHeld';

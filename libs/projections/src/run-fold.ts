@@ -144,6 +144,7 @@ export function applyRunEvent(
     case 'TaskRemoved':
     case 'TaskMarked':
     case 'TaskCleared':
+    case 'GroupRetried':
     case 'TaskHeld':
     case 'TaskReleased':
     case 'TaskReprioritised':

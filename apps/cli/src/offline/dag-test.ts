@@ -86,7 +86,7 @@ class Tester {
           env,
           signal: this.#signal,
           maxTries: instance.maxTries + 1,
-          granted: grantedTo(instance),
+          granted: grantedTo(memory.state, instance),
           inputs: inputsOf(memory.state, instance),
           log: taskLog(this.#context, attempt.taskId),
         }),

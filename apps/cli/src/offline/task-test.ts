@@ -84,7 +84,8 @@ export interface TaskChoice {
 export async function testTask(context: Context, which: TaskChoice, options: TaskTestOptions): Promise<void> {
   const loaded = await loadDag(context, { fileOrId: which.dag, folder: options.dags, dagId: options.dag });
   const { dagId, tasks } = loaded.definition;
-  const instance = findInstance(initialRun(compilePlan('test', loaded.definition)), which.task, []);
+  const state = initialRun(compilePlan('test', loaded.definition));
+  const instance = findInstance(state, which.task, []);
   if (instance === undefined)
     throw new RefusedError({
       title: `DAG ${dagId} has no task '${which.task}'`,
@@ -107,7 +108,7 @@ export async function testTask(context: Context, which: TaskChoice, options: Tas
     run,
     services,
     maxTries: instance.maxTries + 1,
-    granted: grantedTo(instance),
+    granted: grantedTo(state, instance),
     inputs: await inputsFrom(context, options.inputs),
     log: taskLog(context, which.task),
     env: context.terminal.env,

@@ -92,7 +92,7 @@ export function assignmentOf(run: RunActor, inst: InstanceState, position: numbe
     bundle: run.version.version.bundle,
     run: runContextOf(run),
     maxTries: inst.maxTries + 1,
-    ...grantedTo(inst),
+    ...grantedTo(run.state, inst),
     inputs: inputsOf(run, inst),
     position,
     traceparent: traceparentOf(run.trace, id),

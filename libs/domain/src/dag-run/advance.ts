@@ -7,6 +7,8 @@ import {
 import { isLatest } from '../schedule/index.ts';
 import { rangesOf, type InstanceRange } from '../task-instance/index.ts';
 import type { PastReliance } from '../past/index.ts';
+import { reviewBlocks } from './block-review.ts';
+import { judgeByBlocks, seenThroughBlocks } from './block-view.ts';
 import { pastOfTask, type Decision } from './decision.ts';
 import { DEFAULT_MAX_MAP_LENGTH, lengthOf, pointOf, sourceVerdict, type MapPoint } from './lengths.ts';
 import { emptied, isMappedOtherwise, mappingOf } from './mapping.ts';
@@ -86,6 +88,10 @@ function settle(d: Decision): void {
   // The list grows while it is worked: a state that is written makes the instances below it be looked at.
   for (;;) {
     if (run.remap.length > 0) remap(d, bulk);
+    if (run.dirty.size === 0 || run.blocks.touched.size > 0) {
+      bulk.flush(d);
+      reviewBlocks(d);
+    }
     const item = run.dirty.pop();
     if (item === undefined) break;
     item.dirty = false;
@@ -153,13 +159,16 @@ const BRANCH_SKIP: UpstreamVerdict = { state: 'skipped', met: false };
 function judge(d: Decision, inst: InstanceState): Verdict {
   const { def } = inst.task;
   d.run.past.drop(inst);
-  const upstream = upstreamOf(inst);
+  const held = judgeByBlocks(d.run, inst);
+  if (held === 'skip') return { state: 'skipped', reason: 'fallback' };
+  if (held === 'wait') return 'wait';
+  const upstream = seenThroughBlocks(d.run, inst, upstreamOf(inst));
   const verdict = inst.skipVotes > 0 ? BRANCH_SKIP : evaluateUpstream(upstream);
   if (verdict.state !== null) {
     const past = def.waitForPastDependsBeforeSkipping === true ? pastOfTask(d.context, inst.task) : undefined;
-    const held = holdSkipForPast(verdict, past !== undefined, past?.allowsSkip ?? false);
-    if (held.state === null) return byPast(d, inst);
-    return { state: held.state, reason: inst.skipVotes > 0 ? 'branch' : `trigger_rule:${upstream.rule}` };
+    const skip = holdSkipForPast(verdict, past !== undefined, past?.allowsSkip ?? false);
+    if (skip.state === null) return byPast(d, inst);
+    return { state: skip.state, reason: inst.skipVotes > 0 ? 'branch' : `trigger_rule:${upstream.rule}` };
   }
   const point = pointOf(d.run, inst);
   if (point !== undefined) {
@@ -265,11 +274,16 @@ function end(d: Decision): void {
       run.dirty.size === 0 &&
       run.past.size === 0 &&
       run.holds === 0 &&
+      (run.open === 0 || run.blocks.open === 0) &&
+      run.wake.next() === undefined &&
       !d.context.paused;
     if (stuck) d.emit({ type: 'RunFailed', data: { at: now, reason: 'all_tasks_deadlocked' } });
     return;
   }
-  if (run.failedLeaves > 0) d.emit({ type: 'RunFailed', data: { at: now, reason: 'task_failure' } });
+  // An attempt of a marked instance is still open: its group may be tried again when that has ended (I3).
+  if (run.blocks.open > 0) return;
+  if (run.failedLeaves > run.blocks.stoodLeaves)
+    d.emit({ type: 'RunFailed', data: { at: now, reason: 'task_failure' } });
   else d.emit({ type: 'RunSucceeded', data: { at: now, reason: 'all_tasks_done' } });
 }
 

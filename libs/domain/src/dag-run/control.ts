@@ -3,6 +3,7 @@ import type { BackfillRef } from '../backfill/events.ts';
 import { clearSelection, closure, type ClearScope, type TaskGraph } from '../graph/index.ts';
 import type { InstanceRange } from '../task-instance/index.ts';
 import { isDone, rangesFor } from './advance.ts';
+import { withFallbacks } from './block-review.ts';
 import type { Decision } from './decision.ts';
 import { sharedLevels } from './map-plan.ts';
 import { leavesOf, type DagRunState, type InstanceState } from './state.ts';
@@ -21,7 +22,9 @@ export interface Selection {
 
 /** The instances that clearing a selection clears, setups and teardowns with them (§8.3). An unknown task id is refused. */
 export function select(run: DagRunState, selection: Selection): Result<InstanceState[]> {
-  return choose(run, selection, clearSelection);
+  const chosen = choose(run, selection, clearSelection);
+  if (!chosen.ok || run.plan.blocks.length === 0) return chosen;
+  return ok(withFallbacks(run, chosen.value));
 }
 
 type Spread = (graph: TaskGraph, matched: readonly number[], scope: ClearScope) => Iterable<number>;

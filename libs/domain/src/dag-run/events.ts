@@ -175,6 +175,22 @@ export type DagRunEvent =
       readonly type: 'TaskCleared';
       readonly data: { readonly at: number; readonly instances: readonly InstanceRange[] };
     }
+  /** A group has failed and begins anew: everything that it came to is cleared. */
+  | {
+      readonly type: 'GroupRetried';
+      readonly data: {
+        readonly at: number;
+        readonly groupId: string;
+        readonly mapIndex: MapIndex;
+        /** The try of the group that begins, from 2. */
+        readonly tryNumber: number;
+        /** Its instances wait until then. */
+        readonly retryAt: number;
+        /** Instances that had failed, the first few of them. */
+        readonly failed: readonly InstanceRange[];
+        readonly instances: readonly InstanceRange[];
+      };
+    }
   | {
       readonly type: 'TaskMarked';
       readonly data: {

@@ -2,6 +2,7 @@ import { assertNever } from '@rondo/kernel';
 import { pathsOf, type InstanceRange, type SkipDecision } from '../task-instance/index.ts';
 import { skipsOf } from '../graph/index.ts';
 import type { AttemptKey, DagRunEvent } from './events.ts';
+import { blocksMapped, foldGroupRetried, grantTries } from './block-fold.ts';
 import { grant } from './retry-policy.ts';
 import { retriesOf, setHold, setPriority, setRetries } from './hold.ts';
 import { foldDeferred, foldRescheduled, foldResponse, foldResumed } from './waits-fold.ts';
@@ -72,13 +73,23 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       evolveMapped(run, event.data);
       bulk(run, event.data.removed ?? [], (inst) => transition(run, inst, 'removed'));
       bulk(run, event.data.restored ?? [], (inst) => transition(run, inst, inst.open ? 'restarting' : 'none'));
+      blocksMapped(run, event.data.scope, event.data.mapIndex);
       return;
     case 'TaskCleared':
-      bulk(run, event.data.instances, (inst) => clear(run, inst));
+      bulk(run, event.data.instances, (inst) => {
+        clear(run, inst);
+        grantTries(run, inst);
+      });
       run.failing = false;
       return;
+    case 'GroupRetried':
+      foldGroupRetried(run, event.data, instancesIn(run, event.data.instances), (inst) => clear(run, inst));
+      return;
     case 'TaskMarked':
-      bulk(run, event.data.instances, (inst) => transition(run, inst, event.data.state));
+      bulk(run, event.data.instances, (inst) => {
+        inst.byHand = true;
+        transition(run, inst, event.data.state);
+      });
       return;
     case 'TaskHeld':
     case 'TaskReleased':
@@ -215,6 +226,7 @@ function clear(run: DagRunState, inst: InstanceState): void {
   inst.deferral = undefined;
   inst.output = undefined;
   inst.ruleUses = undefined;
+  inst.byHand = false;
   // The attempt that is still open was published with them.
   if (!inst.open) inst.overrides = undefined;
   setCallback(run, inst, undefined);
@@ -270,10 +282,14 @@ function relook(run: DagRunState): void {
 }
 
 function bulk(run: DagRunState, ranges: readonly InstanceRange[], each: (inst: InstanceState) => void): void {
+  for (const inst of instancesIn(run, ranges)) each(inst);
+}
+
+function* instancesIn(run: DagRunState, ranges: readonly InstanceRange[]): Generator<InstanceState> {
   for (const range of ranges)
     for (const path of pathsOf(range)) {
       const inst = need(run, range.taskId, path);
-      if (inst !== undefined) each(inst);
+      if (inst !== undefined) yield inst;
     }
 }
 

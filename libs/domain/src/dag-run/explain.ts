@@ -1,6 +1,8 @@
 import { explainUpstream, evaluateUpstream } from '../trigger-rule/index.ts';
 import { describeWait, isTerminal } from '../task-instance/index.ts';
 import { upstreamOf } from './advance.ts';
+import { explainBlocks } from './block-reasons.ts';
+import { seenThroughBlocks } from './block-view.ts';
 import { pastOfTask, type DecisionContext } from './decision.ts';
 import type { DagRunState, InstanceState } from './state.ts';
 
@@ -12,6 +14,8 @@ export interface Reason {
     | 'task_state'
     | 'branch'
     | 'trigger_rule'
+    | 'group'
+    | 'fallback'
     | 'past'
     | 'retry_period'
     | 'waiting_for'
@@ -25,7 +29,7 @@ export interface Reason {
 /** Every rule between an instance and its next attempt, from the predicates that decide. */
 export function explain(run: DagRunState, inst: InstanceState, context: DecisionContext): readonly Reason[] {
   const limit = run.plan.definition.maxActiveTasks;
-  const upstream = upstreamOf(inst);
+  const upstream = seenThroughBlocks(run, inst, upstreamOf(inst));
   const verdict = evaluateUpstream(upstream);
   const due = inst.wakeAt === undefined || inst.wakeAt <= context.now;
   const reasons: Reason[] = [
@@ -45,6 +49,7 @@ export function explain(run: DagRunState, inst: InstanceState, context: Decision
           : 'a branch or short-circuit upstream chose otherwise',
     },
     { rule: 'trigger_rule', passed: verdict.met && verdict.state === null, reason: explainUpstream(upstream) },
+    ...explainBlocks(run, inst),
     {
       rule: 'retry_period',
       passed: due,

@@ -1,5 +1,6 @@
 export { decideHold, decideNote, decidePriority, decideRetries } from './adjust.ts';
 export { advance, isDone, nextWake, rangesFor } from './advance.ts';
+export { blockProblems } from './block-check.ts';
 export { decideBackfill, decideClear, decideMark, decideMarkRun, select, type Selection } from './control.ts';
 export { Decision, DEFAULT_WINDOW, type DecisionContext } from './decision.ts';
 export * from './events.ts';

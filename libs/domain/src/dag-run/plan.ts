@@ -1,5 +1,6 @@
 import type { DagDefinition, TaskDefinition } from '../dag/definition.ts';
 import { compileGraph, effectiveLeaves, indirectSetups, priorityWeights, type TaskGraph } from '../graph/index.ts';
+import { compileBlocks, membersOf, withoutFallbacks, type Block } from './block-plan.ts';
 import { compileMapping, sharedLevels, type MapPlan, type MapScope } from './map-plan.ts';
 
 /** One task of a plan, with its edges as indexes into `RunPlan.tasks`. */
@@ -37,6 +38,12 @@ export interface TaskPlan {
   readonly feeds: boolean;
   /** Its instances look at the previous run before they start. */
   readonly asksPast: boolean;
+  /** Blocks that it is in, innermost first. */
+  readonly blocks: readonly Block[];
+  /** Blocks that it looks at from outside, and waits for. */
+  readonly blocksBefore: readonly Block[];
+  /** Blocks for which it stands, with others, when they fail. */
+  readonly standsFor: readonly Block[];
 }
 
 /** A DAG version made ready for deciding: compiled once, shared by all of its runs. */
@@ -48,6 +55,8 @@ export interface RunPlan {
   readonly indexOf: ReadonlyMap<string, number>;
   /** What is mapped. */
   readonly scopes: readonly MapScope[];
+  /** Groups that are retried as a whole, and whatever has a fallback. */
+  readonly blocks: readonly Block[];
   /** A task looks at the previous run. */
   readonly asksPast: boolean;
 }
@@ -57,7 +66,7 @@ export function compilePlan(version: string, definition: DagDefinition): RunPlan
   const compiled = compileGraph(definition.tasks, definition.groups);
   if (!compiled.ok) throw new Error(`DAG '${definition.dagId}': ${compiled.error.message}`);
   const graph = compiled.value;
-  const leaves = new Set(effectiveLeaves(graph));
+  const leaves = leavesOf(definition, graph);
   const weights = priorityWeights(graph);
   const setupsOf = indirectSetups(graph);
   const workOf: number[][] = definition.tasks.map(() => []);
@@ -65,6 +74,7 @@ export function compilePlan(version: string, definition: DagDefinition): RunPlan
   const ranks = new Int32Array(graph.order.length);
   for (const [rank, index] of graph.order.entries()) ranks[index] = rank;
   const mapping = compileMapping(definition, graph.indexOf);
+  const { blocks, around, before, standsFor } = compileBlocks(definition, graph, setupsOf);
   const feeding = feedingTasks(definition, graph, mapping);
   const sharedBy = sharing(definition, mapping);
   const tasks = definition.tasks.map((def, index): TaskPlan => {
@@ -92,10 +102,21 @@ export function compilePlan(version: string, definition: DagDefinition): RunPlan
       weight: weights[index]!,
       feeds: feeding.has(index),
       asksPast: def.dependsOnPast || def.waitForDownstream,
+      blocks: around[index]!,
+      blocksBefore: before[index]!,
+      standsFor: standsFor[index]!,
     };
   });
   const asksPast = tasks.some((task) => task.asksPast);
-  return { version, definition, graph, tasks, indexOf: graph.indexOf, scopes: mapping.scopes, asksPast };
+  return { version, definition, graph, tasks, indexOf: graph.indexOf, scopes: mapping.scopes, blocks, asksPast };
+}
+
+/** The end of a fallback counts as that of what it stands for: it is no leaf itself. */
+function leavesOf(definition: DagDefinition, graph: TaskGraph): ReadonlySet<number> {
+  const leaves = new Set(effectiveLeaves(withoutFallbacks(definition, graph)));
+  for (const { fallback } of [...definition.groups, ...definition.tasks])
+    if (fallback !== undefined) for (const task of membersOf(graph, fallback)) leaves.delete(task);
+  return leaves;
 }
 
 /** Of what a task takes from all instances of another nothing is kept: it asks for them. */

@@ -7,7 +7,8 @@ import {
   type RetryVerdict,
 } from '../retry/index.ts';
 import type { Assignment, TaskError } from '../task-instance/index.ts';
-import type { InstanceState } from './state.ts';
+import { standInsOf } from './block-view.ts';
+import type { DagRunState, InstanceState } from './state.ts';
 
 const NO_USES: ReadonlyMap<number, number> = new Map();
 
@@ -29,17 +30,19 @@ export function grantOf(inst: InstanceState, verdict: RetryVerdict | undefined):
   return { rule: verdict.rule, overrides: overridesOf(verdict.with, verdict.uses, inst.task.def, inst.overrides) };
 }
 
-/** The part of an assignment that the retry policy has a say in. */
-export function grantedTo({
-  task,
-  overrides,
-  ruleUses,
-}: InstanceState): Pick<Assignment, 'executionTimeoutMs' | 'overrides' | 'ruleUses'> {
+/** The part of an assignment that the retry policy and fallbacks have a say in. */
+export function grantedTo(
+  run: DagRunState,
+  inst: InstanceState,
+): Pick<Assignment, 'executionTimeoutMs' | 'overrides' | 'ruleUses' | 'standIns'> {
+  const { task, overrides, ruleUses } = inst;
   const executionTimeoutMs = overrides?.executionTimeoutMs ?? task.def.executionTimeoutMs;
+  const standIns = standInsOf(run, inst);
   return {
     ...(executionTimeoutMs === undefined ? {} : { executionTimeoutMs }),
     ...(overrides === undefined ? {} : { overrides }),
     ...(ruleUses === undefined ? {} : { ruleUses: [...ruleUses] }),
+    ...(standIns === undefined ? {} : { standIns }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { RunStartedData } from './events.ts';
 import type { RunPlan, TaskPlan } from './plan.ts';
+import { Blocks } from './blocks.ts';
 import { Heap } from './heap.ts';
 import { PastWaits } from './past-waits.ts';
 import { ReadyQueue } from './ready-queue.ts';
@@ -75,6 +76,8 @@ export interface InstanceState {
   pushed: boolean;
   /** Of what is mapped over in its return value. */
   lengths: Readonly<Record<string, number>> | undefined;
+  /** It was marked, not failed by an attempt: no group is tried again for it. */
+  byHand: boolean;
   /** A callback that the worker must run apart, because its attempt's child is gone. */
   callback: 'onFailure' | 'onRetry' | 'onSuccess' | 'onSkipped' | undefined;
   /** Not to be published until it is released. */
@@ -142,6 +145,7 @@ export interface DagRunState {
   readonly wake: WakeQueue;
   /** Instances that wait for the previous run. */
   readonly past: PastWaits;
+  readonly blocks: Blocks;
 }
 
 /** The state before the first event: every instance without a status, every one to be looked at. */
@@ -176,6 +180,7 @@ export function initialRun(plan: RunPlan): DagRunState {
     ready: new ReadyQueue(),
     wake: new WakeQueue(),
     past: new PastWaits(),
+    blocks: new Blocks(),
   };
   for (const { plan: task, root } of tasks) {
     if (isNode(root)) continue;
@@ -225,6 +230,7 @@ export function newInstance(
     output: undefined,
     ruleUses: undefined,
     overrides: undefined,
+    byHand: false,
     pushed: false,
     lengths: undefined,
     callback: undefined,

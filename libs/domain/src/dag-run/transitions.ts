@@ -1,5 +1,6 @@
 import { countUpstream, type UpstreamCounts } from '../trigger-rule/index.ts';
 import { hasOpenAttempt, isTerminal, type TaskState } from '../task-instance/index.ts';
+import { instanceMoved, isInBlocks, mayRecover, touchBlocks } from './blocks.ts';
 import { sourceMoved } from './lengths.ts';
 import { look, lookGate, type DagRunState, type InstanceState } from './state.ts';
 import { gatesAt } from './tree.ts';
@@ -17,7 +18,7 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
   countRun(run, inst, from, -1);
   countRun(run, inst, to, 1);
   run.tasks[inst.task.index]!.passed += (isPassed(to) ? 1 : 0) - (isPassed(from) ? 1 : 0);
-  if (to === 'failed' && inst.task.def.teardown !== true) run.failing = true;
+  if (to === 'failed' && inst.task.def.teardown !== true && !mayRecover(run, inst)) run.failing = true;
   const was = isTerminal(from);
   const is = isTerminal(to);
   if (is) {
@@ -26,6 +27,7 @@ export function transition(run: DagRunState, inst: InstanceState, to: TaskState)
     inst.deferral = undefined;
   }
   if (was || is) {
+    if (isInBlocks(inst)) instanceMoved(run, inst, from);
     tallyUp(inst, was ? from : undefined, is ? to : undefined);
     tellNeighbours(run, inst, was ? from : undefined, is ? to : undefined);
     if (inst.task.mapsInto.length > 0) sourceMoved(run, inst);
@@ -85,6 +87,7 @@ export function setOpen(run: DagRunState, inst: InstanceState, open: boolean): v
   if (inst.open === open) return;
   inst.open = open;
   run.open += open ? 1 : -1;
+  if (!open && isInBlocks(inst)) touchBlocks(run, inst);
 }
 
 export function setCallback(run: DagRunState, inst: InstanceState, callback: InstanceState['callback']): void {

@@ -69,6 +69,12 @@ export interface GroupDefinition {
   readonly groupId: string;
   readonly parent?: string;
   readonly tooltip?: string;
+  readonly displayName?: string;
+  /** The group as a whole is tried again so often when one of its tasks has failed for good. Default 0. */
+  readonly retries?: number;
+  readonly retryDelayMs?: number;
+  /** Task or group id: runs when the group has failed, and stands for it when it succeeds. */
+  readonly fallback?: string;
   readonly expand?: Expansion;
   /** Template of the name of an instance, for tasks inside that have none of their own. */
   readonly mapIndexTemplate?: string;
@@ -97,6 +103,8 @@ export interface TaskDefinition {
   /** A task has at most `retries + 1` tries. */
   readonly retries: number;
   readonly retryDelayMs: number;
+  /** Task or group id: runs when the task has failed, and stands for it when it succeeds. */
+  readonly fallback?: string;
   /** 0 or 1: constant delay. */
   readonly retryExponentialBackoff: number;
   readonly maxRetryDelayMs?: number;

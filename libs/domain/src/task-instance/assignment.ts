@@ -38,6 +38,8 @@ export interface Assignment {
    * all instances under that path, to be asked for.
    */
   readonly inputs: Readonly<Record<string, InputValue>>;
+  /** Tasks that have failed and for which another stands: whose values it gets instead. */
+  readonly standIns?: Readonly<Record<string, string>>;
   /** The history up to here holds every XCom that the attempt may look up. */
   readonly position: number;
   readonly traceparent: string;

@@ -13,6 +13,8 @@ import type { TaskGroup } from './task-group.ts';
 export interface FunctionOptions extends TaskAttributes {
   readonly dag?: Dag;
   readonly group?: TaskGroup;
+  /** Runs when the task has failed for good, and stands for it when it succeeds. A task or group beside it, or its id. */
+  readonly fallback?: Linkable;
 }
 
 type Body<A extends readonly unknown[], R> = (ctx: TaskContext, ...args: A) => R | Promise<R>;

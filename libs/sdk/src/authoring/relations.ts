@@ -65,6 +65,16 @@ function nodesOf(input: Linkable): (Node | string)[] {
   });
 }
 
+/** The one node that an attribute names. */
+export function oneNode(input: Linkable, attribute: string): Node | string {
+  const nodes = nodesOf(input);
+  if (nodes.length === 1) return nodes[0]!;
+  throw new DagError(`${attribute} is ${nodes.length} tasks or groups; allowed: one, or its id`, {
+    at: callSite(),
+    dagId: currentScope()?.dag.dagId,
+  });
+}
+
 /** Connects every one of the first with every one of the second; gives back the second. */
 export function arrow(first: Linkable, second: Linkable, direction: 'to' | 'from'): Chain {
   const [near, far] = [nodesOf(first), nodesOf(second)];

@@ -1,8 +1,10 @@
-import { compileGraph, validateGraph } from '@rondo/domain';
+import { blockProblems, compileGraph, validateGraph } from '@rondo/domain';
+import { serialiseDag } from '../runtime/serialise.ts';
 import { suggestion } from './attributes.ts';
 import type { Dag } from './dag.ts';
 import { DagError } from './error.ts';
 import { checkMappings } from './mapping/check-mappings.ts';
+import { fallbacksOf } from './fallbacks.ts';
 import type { Node, Relation } from './relations.ts';
 import { Task } from './task.ts';
 import type { TaskGroup } from './task-group.ts';
@@ -24,6 +26,10 @@ export function completeDag(dag: Dag): DagError[] {
     for (const after of from instanceof Task ? [from] : leaves(members(dag, from), byId))
       for (const before of to instanceof Task ? [to] : roots(members(dag, to))) before.upstream.add(after.taskId);
   }
+  for (const { main, fallback } of fallbacksOf(dag))
+    for (const after of main instanceof Task ? [main] : leaves(members(dag, main), byId))
+      for (const before of fallback instanceof Task ? [fallback] : roots(members(dag, fallback)))
+        before.upstream.add(after.taskId);
   for (const { teardown, inside } of dag.surrounds) surround(teardown, inside, byId);
   for (const task of dag.tasks)
     for (const id of task.namedIds())
@@ -39,10 +45,13 @@ export function completeDag(dag: Dag): DagError[] {
     teardown: task.teardown !== undefined,
   }));
   const graph = compileGraph(nodes);
-  if (graph.ok)
-    for (const problem of validateGraph(graph.value, { failFast: dag.options.failFast ?? false }))
-      refuse(problem.message, problem.taskId, byId.get(problem.taskId)?.at);
-  else if (graph.error.kind === 'cycle')
+  if (graph.ok) {
+    const problems = [
+      ...validateGraph(graph.value, { failFast: dag.options.failFast ?? false }),
+      ...blockProblems(serialiseDag(dag)),
+    ];
+    for (const { message, taskId } of problems) refuse(message, taskId, dag.whoHas(taskId)?.at);
+  } else if (graph.error.kind === 'cycle')
     refuse(
       `the arrows go in a circle: ${graph.error.path.join(' → ')}; allowed: an order in which each task comes after its upstream`,
       undefined,

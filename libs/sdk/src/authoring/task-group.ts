@@ -1,5 +1,15 @@
+import type { Duration } from '@rondo/kernel';
 import * as z from 'zod';
-import { attributesSchema, flag, idSchema, problems, text, type TaskAttributes } from './attributes.ts';
+import {
+  attributesSchema,
+  duration,
+  flag,
+  idSchema,
+  problems,
+  text,
+  wholeNumber,
+  type TaskAttributes,
+} from './attributes.ts';
 import { callSite, type CallSite } from './call-site.ts';
 import type { Dag } from './dag.ts';
 import { DagError, show } from './error.ts';
@@ -17,6 +27,14 @@ export interface TaskGroupOptions {
   /** Attributes of the tasks inside, over those of outer groups and the DAG. */
   readonly defaultArgs?: TaskAttributes & SensorAttributes;
   readonly tooltip?: string;
+  /** Shown to people in place of the id. */
+  readonly displayName?: string;
+  /** How often the group as a whole is tried again when one of its tasks has failed for good. Default 0. */
+  readonly retries?: number;
+  /** Between its failure and its next try. Default 5 minutes. */
+  readonly retryDelay?: Duration;
+  /** Runs when the group has failed, and stands for it when it succeeds. A task or group beside it, or its id. */
+  readonly fallback?: Linkable;
   /** A template: what names an instance of a mapped group, of the tasks inside that have none of their own. */
   readonly mapIndexTemplate?: string;
   /** True: an id that is taken gets `__1`, `__2`, … Default false: it is refused. */
@@ -34,6 +52,10 @@ const schema = z.strictObject({
   prefixGroupId: flag().optional(),
   defaultArgs: attributesSchema.extend(sensorSchema.shape).strict().optional(),
   tooltip: text().optional(),
+  displayName: text().optional(),
+  retries: wholeNumber(0).optional(),
+  retryDelay: duration().optional(),
+  fallback: z.unknown().optional(),
   mapIndexTemplate: z.string().describe('a template').optional(),
   addSuffixOnCollision: flag().optional(),
   dag: z.unknown().optional(),
@@ -50,6 +72,10 @@ export class TaskGroup<out T = unknown> implements Node {
   readonly parent: TaskGroup | undefined;
   readonly groupId: string;
   readonly tooltip: string | undefined;
+  readonly displayName: string | undefined;
+  readonly retries: number;
+  readonly retryDelayMs: number | undefined;
+  readonly fallback: Linkable | undefined;
   readonly mapIndexTemplate: string | undefined;
   readonly mapping: Mapping | undefined;
   readonly at: CallSite | undefined;
@@ -77,6 +103,10 @@ export class TaskGroup<out T = unknown> implements Node {
       options.addSuffixOnCollision ?? false,
     );
     this.tooltip = options.tooltip;
+    this.displayName = options.displayName;
+    this.retries = options.retries ?? 0;
+    this.retryDelayMs = parsed.data.retryDelay;
+    this.fallback = options.fallback;
     this.mapIndexTemplate = options.mapIndexTemplate;
     this.mapping = mapping;
     this.#prefixes = options.prefixGroupId ?? true;

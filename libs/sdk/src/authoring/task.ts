@@ -46,6 +46,8 @@ export interface TaskOptions extends TaskAttributes {
   readonly dag?: Dag;
   /** Default: the group whose definition is running. */
   readonly group?: TaskGroup;
+  /** Runs when the task has failed for good, and stands for it when it succeeds. A task or group beside it, or its id. */
+  readonly fallback?: Linkable;
 }
 
 export interface Construction {
@@ -68,7 +70,7 @@ export interface Feed {
   readonly by: string;
 }
 
-const STRUCTURE: ReadonlySet<string> = new Set(['id', 'dag', 'group']);
+const STRUCTURE: ReadonlySet<string> = new Set(['id', 'dag', 'group', 'fallback']);
 
 /** A node of a DAG, of any kind of operator. Its return value can be given to other tasks. */
 export abstract class Task<out Out = unknown> implements Node, Source<Out> {
@@ -84,6 +86,7 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
   readonly upstream = new Set<string>();
   /** Task ids whose return values are among the arguments. */
   readonly inputs: readonly string[];
+  readonly fallback: Linkable | undefined;
   setup = false;
   teardown: { readonly onFailureFailDagrun: boolean } | undefined;
   /** The operator's own arguments as they were given. */
@@ -104,6 +107,7 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
     this.taskId = apart ?? claimId(options['id'], dag, group, suffixOnCollision, at);
     this.mapping = mapping;
     this.attributes = this.checkAttributes(options);
+    this.fallback = (options as Partial<TaskOptions>).fallback;
     this.given = this.checkArguments(options, { schema, ownKeys, mapping });
     this.params = paramsOf(this.attributes.params, (reason) => this.refuse(reason));
     const sources = tasksBehind([...Object.values(this.given), ...(mapping?.over ?? []).map(({ list }) => list)]);

@@ -50,7 +50,12 @@ export function openSession(host: AttemptHost, input: AttemptInput | CallbackInp
       ? { dagId: input.dagId, runId: input.runId, taskId: '', mapIndex: UNMAPPED, tryNumber: 0, leg: 0 }
       : undefined;
   const attempt = input.attempt ?? nobody!;
-  const lookups = new Lookups(host.services, input.id, host.settings?.xcoms);
+  const lookups = new Lookups(
+    host.services,
+    input.id,
+    host.settings?.xcoms,
+    'standIns' in input ? input.standIns : undefined,
+  );
   const inputs = 'inputs' in input ? input.inputs : {};
   return {
     host,

@@ -14,10 +14,18 @@ const kept = new Map<string, { readonly json: Json; readonly bytes: number }>();
 export class Lookups {
   readonly #services: AttemptServices;
   readonly #attemptId: string;
+  /** Tasks that have failed, and those that stand for them in this run. */
+  readonly #standIns: Readonly<Record<string, string>>;
   readonly #fetched = new Map<string, unknown>();
   readonly store: XComStore;
 
-  constructor(services: AttemptServices, attemptId: string, settings: XComSettings = {}) {
+  constructor(
+    services: AttemptServices,
+    attemptId: string,
+    settings: XComSettings = {},
+    standIns: Readonly<Record<string, string>> = {},
+  ) {
+    this.#standIns = standIns;
     this.#services = services;
     this.#attemptId = attemptId;
     this.store = new XComStore(settings, {
@@ -35,7 +43,9 @@ export class Lookups {
   }
 
   async xcom(query: XComQuery): Promise<{ readonly value: unknown } | undefined> {
-    const found = await this.#services.xcom(this.#attemptId, query);
+    const standIn = query.runId === undefined ? this.#standIns[query.taskId] : undefined;
+    const asked = standIn === undefined ? query : { ...query, taskId: standIn };
+    const found = await this.#services.xcom(this.#attemptId, asked);
     return found === undefined ? undefined : { value: await this.store.read(found.value) };
   }
 

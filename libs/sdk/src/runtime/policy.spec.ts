@@ -168,7 +168,7 @@ describe('a policy in a definition', () => {
   });
 
   it.each<[string, unknown, object, string]>([
-    ['an unknown part', { waits: '1s' }, {}, 'retryPolicy: waits is not an attribute; allowed: action, delay'],
+    ['an unknown part', { waits: '1s' }, {}, 'retryPolicy: waits is not an attribute'],
     ['a kind', [{}, { kind: 'oom' }], {}, `retryPolicy: rule 2: kind is 'oom'; allowed: one of exception, timeout`],
     ['no rule', ['x'], {}, "retryPolicy: rule 1: 'x' is no rule; allowed: an object such as"],
     ['a delay', { delay: 'soon' }, {}, `retryPolicy: delay is 'soon'; allowed: a duration such as '90s'`],

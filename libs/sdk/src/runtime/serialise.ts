@@ -13,6 +13,7 @@ import { parseDate, type DateInput } from '../authoring/dates.ts';
 import { describeSource, isPlain, isSource, lengthOf } from '../authoring/source.ts';
 import { expansionOf, type Mapping } from '../authoring/mapping/mapping.ts';
 import type { Task } from '../authoring/task.ts';
+import { fallbackId } from '../authoring/fallbacks.ts';
 import type { TaskGroup } from '../authoring/task-group.ts';
 
 const SHOWN = 20;
@@ -68,6 +69,7 @@ function serialiseTask(task: Task, dag: Dag): TaskDefinition {
     owner: a.owner ?? TASK_DEFAULTS.owner,
     retries: a.retries ?? 0,
     retryDelayMs: a.retryDelay ?? TASK_DEFAULTS.retryDelayMs,
+    ...optional('fallback', fallbackId(task)),
     retryExponentialBackoff: a.retryExponentialBackoff ?? 0,
     ...optional('maxRetryDelayMs', a.maxRetryDelay),
     ...optional(
@@ -116,6 +118,10 @@ function serialiseGroup(group: TaskGroup): GroupDefinition {
     groupId: group.groupId,
     ...optional('parent', group.parent?.groupId),
     ...optional('tooltip', group.tooltip),
+    ...optional('displayName', group.displayName),
+    ...(group.retries === 0 ? {} : { retries: group.retries }),
+    ...optional('retryDelayMs', group.retryDelayMs),
+    ...optional('fallback', fallbackId(group)),
     ...optional('expand', group.mapping && expansionOf(group.mapping)),
     ...optional('mapIndexTemplate', group.mapIndexTemplate),
   };
