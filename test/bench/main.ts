@@ -1,6 +1,7 @@
 import { recover, replay } from './scenarios/history.ts';
 import { idle } from './scenarios/idle.ts';
 import { chain, fan, mappedLike } from './scenarios/one-run.ts';
+import { sensors } from './scenarios/sensors.ts';
 import { store } from './scenarios/store.ts';
 import { three } from './scenarios/three.ts';
 import { mapped } from './scenarios/mapped.ts';
@@ -13,6 +14,7 @@ const scenarios: Readonly<Record<string, (options: BenchOptions) => Promise<obje
   mapped,
   'mapped-like': mappedLike,
   idle,
+  sensors,
   recover,
   replay,
   store,

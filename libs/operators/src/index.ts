@@ -18,3 +18,35 @@ export { PythonOperator, type PythonArgs } from './python/python-operator.ts';
 export { splitStatements } from './sql/split-statements.ts';
 export { SqlOperator, type SqlArgs } from './sql/sql-operator.ts';
 export { TriggerDagRunOperator, type TriggerDagRunArgs } from './trigger/trigger-dag-run-operator.ts';
+export { AssetSensor, EventSensor, type AssetSensorArgs, type EventSensorArgs } from './sensors/event-sensors.ts';
+export {
+  ExternalTaskMarker,
+  ExternalTaskSensor,
+  type ExternalState,
+  type ExternalTaskMarkerArgs,
+  type ExternalTaskSensorArgs,
+} from './sensors/external-task-sensor.ts';
+export { FileSensor, type FileSensorArgs } from './sensors/file-sensor.ts';
+export { HttpSensor, type HttpSensorArgs } from './sensors/http-sensor.ts';
+export { BashSensor, PythonSensor, type BashSensorArgs } from './sensors/process-sensors.ts';
+export { SqlSensor, type SqlSensorArgs } from './sensors/sql-sensor.ts';
+export {
+  DateTimeSensor,
+  DayOfWeekSensor,
+  TimeDeltaSensor,
+  TimeSensor,
+  type DateTimeSensorArgs,
+  type DayOfWeekSensorArgs,
+  type TimeDeltaSensorArgs,
+  type TimeSensorArgs,
+  type WeekDay,
+} from './sensors/time-sensors.ts';
+export {
+  ApprovalOperator,
+  HITLBranchOperator,
+  HITLEntryOperator,
+  HITLOperator,
+  type ApprovalArgs,
+  type HITLArgs,
+  type HITLBranchArgs,
+} from './human/human-operators.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { collectDags, Dag, executeAttempt, type AttemptResult } from '@rondo/sdk';
+import { collectDags, Dag, executeAttempt, type AttemptInput, type AttemptResult } from '@rondo/sdk';
 
 /** The bundle of the attempts that `run` makes. */
 export const root = mkdtempSync(join(tmpdir(), 'rondo-operators-'));
@@ -15,6 +15,7 @@ export interface Ran extends AttemptResult {
 export interface World {
   readonly connections?: Record<string, object>;
   readonly signal?: AbortSignal;
+  readonly resume?: NonNullable<AttemptInput['resume']>;
   readonly onLog?: (line: string) => void;
 }
 
@@ -41,6 +42,7 @@ export async function run(make: () => unknown, world: World = {}, taskId = 't'):
       inputs: {},
       position: 0,
       traceparent: '',
+      ...(world.resume === undefined ? {} : { resume: world.resume }),
     },
     services: {
       variable: async () => undefined,

@@ -13,7 +13,7 @@ export interface BranchDateTimeArgs {
   readonly useTaskLogicalDate?: boolean;
 }
 
-const CLOCK = /^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/;
+export const CLOCK = /^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/;
 const ids = z.union([z.string().min(1), z.array(z.string().min(1))]).describe('a task or group id, or a list of them');
 const moment = z
   .string()
@@ -56,23 +56,24 @@ export function isInWindow(
   timezone: string,
 ): boolean {
   const now = Temporal.Instant.fromEpochMilliseconds(at.getTime());
-  const lower = targetLower === undefined ? undefined : resolve(targetLower, now, timezone);
-  let upper = targetUpper === undefined ? undefined : resolve(targetUpper, now, timezone);
+  const lower = targetLower === undefined ? undefined : resolveMoment(targetLower, now, timezone);
+  let upper = targetUpper === undefined ? undefined : resolveMoment(targetUpper, now, timezone);
   const wraps = targetUpper !== undefined && CLOCK.test(targetUpper) && lower !== undefined && upper !== undefined;
   if (wraps && Temporal.ZonedDateTime.compare(upper!, lower) < 0) upper = upper!.add({ days: 1 });
   const compare = (moment: Temporal.ZonedDateTime): number => Temporal.Instant.compare(now, moment.toInstant());
   return (lower === undefined || compare(lower) >= 0) && (upper === undefined || compare(upper) <= 0);
 }
 
-function resolve(text: string, now: Temporal.Instant, timezone: string): Temporal.ZonedDateTime {
+/** A time of day is that of now's day; a text without an offset is on the clocks of the zone. Throws for what is neither. */
+export function resolveMoment(text: string, now: Temporal.Instant, timezone: string): Temporal.ZonedDateTime {
   if (CLOCK.test(text)) return now.toZonedDateTimeISO(timezone).withPlainTime(text);
   if (/T.*(Z|[+-]\d{2}:?\d{2})$/i.test(text)) return Temporal.Instant.from(text).toZonedDateTimeISO(timezone);
   return Temporal.PlainDateTime.from(text).toZonedDateTime(timezone);
 }
 
-function isDate(text: string): boolean {
+export function isDate(text: string): boolean {
   try {
-    resolve(text, Temporal.Instant.fromEpochMilliseconds(0), 'UTC');
+    resolveMoment(text, Temporal.Instant.fromEpochMilliseconds(0), 'UTC');
     return true;
   } catch {
     return false;

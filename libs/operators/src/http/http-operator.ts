@@ -2,7 +2,7 @@ import { Operator, resolveConnection, templatable, type TaskContext } from '@ron
 import type { Json } from '@rondo/kernel';
 import * as z from 'zod';
 import { download } from './download.ts';
-import { send, type Answer } from './request.ts';
+import { answerOf, send, type Answer } from './request.ts';
 
 export interface HttpArgs {
   /** Absolute, or relative to the connection. A template. */
@@ -26,43 +26,45 @@ export interface HttpArgs {
 }
 
 const texts = z.record(z.string(), templatable(z.string())).describe('an object of texts');
-const callable = <T>() => z.custom<T>((value) => typeof value === 'function').describe('a function (answer) => …');
+export const callable = <T>() =>
+  z.custom<T>((value) => typeof value === 'function').describe('a function (answer) => …');
+
+export const requestShape = {
+  url: templatable(z.string().min(1).describe('a URL')).optional(),
+  connection: templatable(z.string().min(1).describe('the id or the URI of a connection')).optional(),
+  method: z
+    .enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+    .describe('GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS')
+    .optional(),
+  query: templatable(z.record(z.string(), z.unknown()).describe('an object of texts and numbers')).optional(),
+  headers: templatable(texts).optional(),
+  body: z.unknown().optional(),
+};
+export const urlOrConnection = {
+  check: ({ url, connection }: { readonly url?: unknown; readonly connection?: unknown }) =>
+    url !== undefined || connection !== undefined,
+  message: { path: ['url'], error: 'url, connection or both' },
+};
 
 /** One HTTP request. It is not repeated: retries of the task do that. */
 export class HttpOperator extends Operator<HttpArgs, unknown> {
   static override readonly templateFields = ['url', 'connection', 'query', 'headers', 'body', 'saveTo'];
   static override readonly schema = z
     .strictObject({
-      url: templatable(z.string().min(1).describe('a URL')).optional(),
-      connection: templatable(z.string().min(1).describe('the id or the URI of a connection')).optional(),
-      method: z
-        .enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-        .describe('GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS')
-        .optional(),
-      query: templatable(z.record(z.string(), z.unknown()).describe('an object of texts and numbers')).optional(),
-      headers: templatable(texts).optional(),
-      body: z.unknown().optional(),
+      ...requestShape,
       saveTo: templatable(z.string().min(1).describe('an absolute path')).optional(),
       responseCheck: callable<NonNullable<HttpArgs['responseCheck']>>().optional(),
       responseFilter: callable<NonNullable<HttpArgs['responseFilter']>>().optional(),
     })
-    .refine(({ url, connection }) => url !== undefined || connection !== undefined, {
-      path: ['url'],
-      error: 'url, connection or both',
-    });
+    .refine(urlOrConnection.check, urlOrConnection.message);
 
   async execute(ctx: TaskContext, args: HttpArgs): Promise<unknown> {
     const connection = args.connection === undefined ? undefined : await resolveConnection(ctx, args.connection);
     const { url, response } = await send(ctx, args, connection);
     ctx.log.info(`${args.method ?? 'GET'} ${url.origin}${url.pathname}: ${response.status} ${response.statusText}`);
     if (args.saveTo !== undefined) return download(ctx, response, url, args.saveTo);
-    const text = await response.text();
-    const answer: Answer = {
-      status: response.status,
-      headers: Object.fromEntries(response.headers),
-      text,
-      json: () => JSON.parse(text) as unknown,
-    };
+    const answer = await answerOf(response);
+    const { text } = answer;
     if (args.responseCheck !== undefined) {
       if (!(await args.responseCheck(answer)))
         throw new Error(

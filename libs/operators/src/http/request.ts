@@ -1,6 +1,8 @@
 import type { Connection, TaskContext } from '@rondo/sdk';
 import type { HttpArgs } from './http-operator.ts';
 
+export type RequestArgs = Pick<HttpArgs, 'url' | 'method' | 'query' | 'headers' | 'body'>;
+
 export interface Answer {
   readonly status: number;
   /** Names in lower case. */
@@ -12,7 +14,7 @@ export interface Answer {
 /** One request, once. */
 export async function send(
   ctx: TaskContext,
-  args: HttpArgs,
+  args: RequestArgs,
   connection: Connection | undefined,
 ): Promise<{ readonly url: URL; readonly response: Response }> {
   const url = urlOf(args, connection);
@@ -23,7 +25,7 @@ export async function send(
     ...headersOf(connection),
     ...args.headers,
     // An idle socket would outlive the attempt, and the warm process with it.
-    connection: 'close',
+    ...(ctx.keepsConnections ? {} : { connection: 'close' }),
   });
   try {
     const response = await fetch(url, {
@@ -45,7 +47,7 @@ export async function send(
 }
 
 /** `schema` of a connection is its protocol, unless the host has one; default http. */
-function urlOf({ url = '', query }: HttpArgs, connection: Connection | undefined): URL {
+function urlOf({ url = '', query }: RequestArgs, connection: Connection | undefined): URL {
   const base = connection === undefined ? undefined : baseOf(connection);
   let target: URL;
   try {
@@ -75,4 +77,14 @@ function headersOf(connection: Connection | undefined): Record<string, string> {
   );
   if (login === undefined) return texts;
   return { authorization: `Basic ${Buffer.from(`${login}:${password ?? ''}`).toString('base64')}`, ...texts };
+}
+
+export async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    text,
+    json: () => JSON.parse(text) as unknown,
+  };
 }

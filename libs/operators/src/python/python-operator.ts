@@ -41,48 +41,46 @@ type Reply =
 const HELPER = fileURLToPath(new URL('./helper/', import.meta.url));
 const TAIL = 5;
 
+export const pythonShape = {
+  file: z.string().regex(/\.py$/).describe('the name of a .py file'),
+  callable: z
+    .string()
+    .regex(/^[^\d\W]\w*(\.[^\d\W]\w*)*$/u)
+    .describe('the name of a function'),
+  opArgs: templatable(z.array(z.unknown()).describe('a list')).optional(),
+  opKwargs: templatable(z.record(z.string(), z.unknown()).describe('an object')).optional(),
+  python: z.string().min(1).describe('an interpreter such as python3').optional(),
+  requirements: z
+    .union([z.string().min(1), z.array(z.string().min(1))])
+    .describe('a list of requirements, or the name of a requirements file')
+    .optional(),
+  env: templatable(z.record(z.string(), templatable(z.string())).describe('an object of texts')).optional(),
+  appendEnv: z.boolean().describe('true or false').optional(),
+};
+
 /** Calls a Python function in an interpreter of its own. JSON goes in and out; what it prints is logged. */
 export class PythonOperator extends Operator<PythonArgs, Json> {
   static override readonly templateFields = ['opArgs', 'opKwargs', 'env'];
-  static override readonly schema = z.strictObject({
-    file: z.string().regex(/\.py$/).describe('the name of a .py file'),
-    callable: z
-      .string()
-      .regex(/^[^\d\W]\w*(\.[^\d\W]\w*)*$/u)
-      .describe('the name of a function'),
-    opArgs: templatable(z.array(z.unknown()).describe('a list')).optional(),
-    opKwargs: templatable(z.record(z.string(), z.unknown()).describe('an object')).optional(),
-    python: z.string().min(1).describe('an interpreter such as python3').optional(),
-    requirements: z
-      .union([z.string().min(1), z.array(z.string().min(1))])
-      .describe('a list of requirements, or the name of a requirements file')
-      .optional(),
-    env: templatable(z.record(z.string(), templatable(z.string())).describe('an object of texts')).optional(),
-    appendEnv: z.boolean().describe('true or false').optional(),
-  });
+  static override readonly schema = z.strictObject(pythonShape);
 
-  async execute(ctx: TaskContext, args: PythonArgs): Promise<Json> {
-    const {
-      file,
-      callable,
-      opArgs = [],
-      opKwargs = {},
-      python = 'python3',
-      requirements,
-      env,
-      appendEnv = false,
-    } = args;
-    const path = ctx.files.path(file);
-    const interpreter = requirements === undefined ? python : await environmentFor(ctx, python, requirements);
-    const request = { file: path, callable, args: opArgs, kwargs: opKwargs, context: contextOf(ctx) };
-    const environment = {
-      PYTHONUNBUFFERED: '1',
-      PYTHONIOENCODING: 'utf-8',
-      PYTHONDONTWRITEBYTECODE: '1',
-      ...processEnvironment(ctx, env, appendEnv),
-    };
-    return outcome(ctx, await converse(ctx, interpreter, environment, dirname(path), request), callable);
+  execute(ctx: TaskContext, args: PythonArgs): Promise<Json> {
+    return callPython(ctx, args);
   }
+}
+
+/** What the function has returned. Throws what it has thrown. */
+export async function callPython(ctx: TaskContext, args: PythonArgs): Promise<Json> {
+  const { file, callable, opArgs = [], opKwargs = {}, python = 'python3', requirements, env, appendEnv = false } = args;
+  const path = ctx.files.path(file);
+  const interpreter = requirements === undefined ? python : await environmentFor(ctx, python, requirements);
+  const request = { file: path, callable, args: opArgs, kwargs: opKwargs, context: contextOf(ctx) };
+  const environment = {
+    PYTHONUNBUFFERED: '1',
+    PYTHONIOENCODING: 'utf-8',
+    PYTHONDONTWRITEBYTECODE: '1',
+    ...processEnvironment(ctx, env, appendEnv),
+  };
+  return outcome(ctx, await converse(ctx, interpreter, environment, dirname(path), request), callable);
 }
 
 interface Conversation {

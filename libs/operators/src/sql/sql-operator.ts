@@ -22,22 +22,26 @@ export interface SqlArgs {
 
 const values = templatable(z.union([z.string(), z.number(), z.boolean(), z.null()]));
 
+export const queryShape = {
+  connection: templatable(z.string().min(1).describe('the id or the URI of a connection')),
+  sql: templatable(
+    z
+      .union([z.string().min(1), z.array(templatable(z.string().min(1)))])
+      .describe('a statement, a .sql file, or a list of them'),
+  ),
+  parameters: templatable(
+    z
+      .union([z.record(z.string(), values), z.array(values)])
+      .describe('an object or a list of texts, numbers, booleans and nulls'),
+  ).optional(),
+};
+
 /** Runs SQL on a SQLite database. Rows are objects by column. */
 export class SqlOperator extends Operator<SqlArgs, Json> {
   static override readonly templateFields = ['connection', 'sql', 'parameters'];
   static override readonly templateExtensions = ['.sql'];
   static override readonly schema = z.strictObject({
-    connection: templatable(z.string().min(1).describe('the id or the URI of a connection')),
-    sql: templatable(
-      z
-        .union([z.string().min(1), z.array(templatable(z.string().min(1)))])
-        .describe('a statement, a .sql file, or a list of them'),
-    ),
-    parameters: templatable(
-      z
-        .union([z.record(z.string(), values), z.array(values)])
-        .describe('an object or a list of texts, numbers, booleans and nulls'),
-    ).optional(),
+    ...queryShape,
     fetch: z.enum(['all', 'first', 'scalar', 'none']).describe("'all', 'first', 'scalar' or 'none'").optional(),
     autocommit: z.boolean().describe('true or false').optional(),
   });
@@ -46,20 +50,36 @@ export class SqlOperator extends Operator<SqlArgs, Json> {
     ctx: TaskContext,
     { connection, sql, parameters, fetch = 'all', autocommit = false }: SqlArgs,
   ): Promise<Json> {
-    const database = await openSqlite(await resolveConnection(ctx, connection));
-    try {
-      const statements = [sql].flat().flatMap(splitStatements);
-      if (statements.length === 0) throw new Error('sql holds no statement');
-      const rows = autocommit
-        ? runAll(ctx, database, statements, parameters)
-        : transaction(database, () => runAll(ctx, database, statements, parameters));
-      if (fetch === 'none') return null;
-      if (fetch === 'first') return rows?.[0] ?? null;
-      if (fetch === 'scalar') return Object.values(rows?.[0] ?? {})[0] ?? null;
-      return rows ?? null;
-    } finally {
-      database.close();
-    }
+    const rows = await query(ctx, { connection, sql, parameters, autocommit });
+    if (fetch === 'none') return null;
+    if (fetch === 'first') return rows?.[0] ?? null;
+    if (fetch === 'scalar') return Object.values(rows?.[0] ?? {})[0] ?? null;
+    return rows ?? null;
+  }
+}
+
+/** The rows of the last statement that has some. */
+export async function query(
+  ctx: TaskContext,
+  {
+    connection,
+    sql,
+    parameters,
+    autocommit,
+  }: Pick<SqlArgs, 'connection' | 'sql'> & {
+    readonly parameters: SqlArgs['parameters'];
+    readonly autocommit: boolean;
+  },
+): Promise<readonly JsonObject[] | undefined> {
+  const database = await openSqlite(await resolveConnection(ctx, connection));
+  try {
+    const statements = [sql].flat().flatMap(splitStatements);
+    if (statements.length === 0) throw new Error('sql holds no statement');
+    return autocommit
+      ? runAll(ctx, database, statements, parameters)
+      : transaction(database, () => runAll(ctx, database, statements, parameters));
+  } finally {
+    database.close();
   }
 }
 

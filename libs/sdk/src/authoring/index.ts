@@ -1,3 +1,4 @@
+export { compileFilter, type ApprovalResponse, type EventFilter } from '@rondo/domain';
 export {
   all,
   any,
@@ -27,7 +28,15 @@ export {
   type TaskFunction,
 } from './function-task.ts';
 export { jsonOf } from './json.ts';
-export { Param, param, resolveParams, type ParamFault, type ParamOptions, type ParamsInput } from './params.ts';
+export {
+  Param,
+  param,
+  paramDefinitions,
+  resolveParams,
+  type ParamFault,
+  type ParamOptions,
+  type ParamsInput,
+} from './params.ts';
 export { PokeReturn, type Poked } from './poke-return.ts';
 export { chain, Chain, crossDownstream, type Linkable } from './relations.ts';
 export {
@@ -49,7 +58,7 @@ export type {
   RetryRuleInput,
   RetryWithInput,
 } from './retry-policy.ts';
-export { FunctionSensor, PollingTask, Sensor, sensor, WaitingTask, type SensorOptions } from './sensor.ts';
+export { FunctionSensor, PollingTask, Sensor, sensor, WaitingTask, WaitSensor, type SensorOptions } from './sensor.ts';
 export type { Sensing, SensorAttributes } from './sensor-attributes.ts';
 export { MappedTask } from './mapping/mapped-task.ts';
 export { Operator, type OperatorArgs } from './operator.ts';

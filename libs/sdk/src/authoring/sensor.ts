@@ -1,4 +1,4 @@
-import type { TaskContext } from '../runtime/task-context.ts';
+import type { TaskContext, Wait } from '../runtime/task-context.ts';
 import { poke } from '../runtime/poke.ts';
 import { Deferral } from '../runtime/signals.ts';
 import { problems } from './attributes.ts';
@@ -95,6 +95,44 @@ export abstract class Sensor<Args extends object = object, out Out = unknown> ex
 
   override look(ctx: TaskContext, args: Readonly<Record<string, unknown>>): unknown {
     return this.poke(ctx, args as Args);
+  }
+}
+
+/**
+ * A sensor whose wait the platform answers from its history and its clock: an event, a time, a run, an asset. It is never
+ * polled, and wakes when it happens.
+ */
+export abstract class WaitSensor<Args extends object = object, Out = unknown> extends WaitingTask<Out> {
+  static readonly templateFields: readonly string[] = [];
+  static readonly templateExtensions: readonly string[] = [];
+  static readonly schema: z.ZodType | undefined = undefined;
+
+  constructor(options: TaskOptions & SensorAttributes & OperatorArgs<Args>) {
+    super(options as unknown as Readonly<Record<string, unknown>>, { schema: new.target.schema });
+  }
+
+  override get templateFields(): readonly string[] {
+    return (this.constructor as typeof WaitSensor).templateFields;
+  }
+
+  override get templateExtensions(): readonly string[] {
+    return (this.constructor as typeof WaitSensor).templateExtensions;
+  }
+
+  /** Undefined: it has happened already. */
+  abstract waitFor(ctx: TaskContext, args: Args): Wait | undefined | Promise<Wait | undefined>;
+
+  override async run(ctx: TaskContext, args: Readonly<Record<string, unknown>>): Promise<void> {
+    const wait = await this.waitFor(ctx, args as Args);
+    if (wait === undefined) return;
+    const { timeoutMs, softFail, neverFail } = this.sensing;
+    throw new Deferral({
+      kind: 'defer',
+      wait,
+      timeoutMs,
+      onTimeout: softFail ? 'skip' : 'fail',
+      ...(softFail || neverFail ? { onFailed: 'skip' as const } : {}),
+    });
   }
 }
 

@@ -273,17 +273,17 @@ describe('the times of polls', () => {
       now,
     );
 
-  it('are spread over half an interval at first, then constant, whatever a poke took', () => {
-    expect(times({}, 0, 0).next(0)).toBe(30_000);
+  it('are spread over the interval at first, then constant, whatever a poke took', () => {
+    expect(times({}, 0, 0).next(0)).toBe(6_000);
     expect(times({}, 1, 0).next(0)).toBe(60_000);
     const half = times({}, 0.5, 0);
-    expect([half.next(0), half.next(45_000), half.next(46_000), half.next(200_000)]).toEqual([
-      45_000, 105_000, 105_000, 225_000,
+    expect([half.next(0), half.next(33_000), half.next(34_000), half.next(200_000)]).toEqual([
+      33_000, 93_000, 93_000, 213_000,
     ]);
   });
 
   it('do not change when the process is started again', () => {
-    for (const now of [0, 44_999, 45_000, 1_000_000])
+    for (const now of [0, 32_999, 33_000, 1_000_000])
       expect(times({}, 0.5, now).next(now)).toBe(times({}, 0.5, 0).next(now));
   });
 

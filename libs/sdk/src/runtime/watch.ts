@@ -151,15 +151,15 @@ export class PokeTimes {
 
   /**
    * The next poke after one that ended now. A constant interval keeps to times of its own, whatever a poke took and however
-   * often the process was started; the first of them comes half to a whole interval after the try's first poke, so that
-   * sensors that began together are poked one after the other.
+   * often the process was started. The first of them comes early, a tenth to a whole interval after the try's first poke, so
+   * that sensors that began together are poked one after the other.
    */
   next(now: number): number {
     const { pokeIntervalMs: every, exponentialBackoff } = this.#policy;
     const { startedAt } = this.#key;
     if (exponentialBackoff)
       return now + pokeIntervalMs(this.#policy, this.#key, this.#count++, Math.max(0, now - startedAt));
-    const first = startedAt + every * (0.5 + this.#spread / 2);
+    const first = startedAt + every * (0.1 + 0.9 * this.#spread);
     return now < first ? first : first + (Math.floor((now - first) / every) + 1) * every;
   }
 }
