@@ -32,7 +32,7 @@ async function measure(bench: Bench, server: Server, count: number, seconds: num
   const own = (): number[] => descendants(process.pid).filter((pid) => pid !== server.pid);
   await run(bench, 'gate');
   await sleep(2_000);
-  const without = memoryMiB(own());
+  const without = memoryOf(own());
   const waiting = deferred(bench, count);
   const begin = performance.now();
   await bench.trigger('sensors');
@@ -60,8 +60,8 @@ async function measure(bench: Bench, server: Server, count: number, seconds: num
     connections: quiet.connections,
     events: quiet.events,
     cpuPercentOfACore: quiet.cpuPercentOfACore,
-    memoryWithoutMiB: without,
-    memoryMoreMiB: quiet.memoryMiB - without,
+    memoryMoreMiB: sum(quiet.memoryMiB) - sum(without),
+    memoryMiB: { without, waiting: quiet.memoryMiB },
     besideABlockingPoke: {
       pollsOfDue: round(disturbed.polls / ((count * Math.min(seconds, 120) * 1_000) / INTERVAL_MS), 4),
       offIntervalP99Ms: quantile(disturbed.offByMs, 0.99),
@@ -87,7 +87,7 @@ async function window(bench: Bench, server: Server, own: () => number[], seconds
     ...counts,
     events: (await bench.platform.store.head()) - head,
     cpuPercentOfACore: round(((cpuMs(pids) - cpu) / wall) * 100),
-    memoryMiB: memoryMiB(pids),
+    memoryMiB: memoryOf(pids),
   };
 }
 
@@ -164,11 +164,14 @@ function descendants(root: number): number[] {
   return found;
 }
 
-/** What the processes hold together, pages that they share counted once. */
-function memoryMiB(pids: readonly number[]): number {
-  const kib = pids.map((pid) => Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0));
-  return Math.round(kib.reduce((sum, each) => sum + each, 0) / 1_024);
+/** What each process holds, the platform's first; pages that several share are parted among them. */
+function memoryOf(pids: readonly number[]): readonly number[] {
+  return pids.map((pid) =>
+    Math.round(Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) / 1_024),
+  );
 }
+
+const sum = (all: readonly number[]): number => all.reduce((total, each) => total + each, 0);
 
 function cpuMs(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {
@@ -189,7 +192,8 @@ function read(path: string): string {
 const sensorsDag = (count: number, url: string): string => `import { Dag } from '@rondo/sdk';
 import { HttpSensor } from '@rondo/operators';
 export default new Dag({ id: 'sensors', maxActiveTasks: 200_000, isPausedUponCreation: false }, () => {
-  for (let i = 0; i < ${count}; i++) new HttpSensor({ id: 's' + i, url: '${url}/poll/' + i, pokeInterval: '${INTERVAL_MS}ms' });
+  const url = Array.from({ length: ${count} }, (_, i) => '${url}/poll/' + i);
+  HttpSensor.partial({ id: 's', pokeInterval: '${INTERVAL_MS}ms' }).expand({ url });
 });
 `;
 const gateDag = (slots: number, url: string): string => `import { Dag, task } from '@rondo/sdk';

@@ -29,6 +29,8 @@ interface Entry {
   /** Undefined: a trigger, which is run once. */
   readonly times: PokeTimes | undefined;
   isGone: boolean;
+  /** Its end by executionTimeout is in the heap. */
+  expires: boolean;
   /** Set while it is poked. */
   abort: AbortController | undefined;
   /** Counts its pokes: what is due for an earlier one is void. */
@@ -110,7 +112,7 @@ export class Watches {
     );
     this.#entries.set(input.id, entry);
     this.#options.services.open(input.id);
-    if (entry.watch.expiresAt !== undefined) this.#at(entry.watch.expiresAt, entry, 'expire');
+    this.#expire(entry);
     if (suspect) this.#suspects.push(entry);
     if (suspect) this.#fill();
     else if (entry.times === undefined) this.#begin(entry);
@@ -152,8 +154,16 @@ export class Watches {
       mask: (text) => masker.mask(text),
     };
     const watch = openWatch(host, input);
-    const entry: Entry = { number, input, watch, times, isGone: false, abort: undefined, turn: 0 };
+    const entry: Entry = { number, input, watch, times, isGone: false, expires: false, abort: undefined, turn: 0 };
     return entry;
+  }
+
+  /** An instance of a mapped sensor knows its limit once it was poked. */
+  #expire(entry: Entry): void {
+    const { expiresAt } = entry.watch;
+    if (entry.expires || expiresAt === undefined) return;
+    entry.expires = true;
+    this.#at(expiresAt, entry, 'expire');
   }
 
   #at(at: number, entry: Entry, what: Due['what']): void {
@@ -244,7 +254,10 @@ export class Watches {
     if (entry.isGone || entry.turn !== turn || entry.abort === undefined) return;
     this.#leave(entry);
     if (answer !== undefined) this.#answer(entry, this.#clear(answer));
-    else this.#at(entry.times!.next(Date.now()), entry, 'poke');
+    else {
+      this.#expire(entry);
+      this.#at(entry.times!.next(Date.now()), entry, 'poke');
+    }
     this.#fill();
   }
 

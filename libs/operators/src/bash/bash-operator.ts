@@ -43,12 +43,19 @@ export class BashOperator extends Operator<BashArgs, string> {
     if (code === 0) return last;
     if (code !== null && [skipOnExitCode].flat().includes(code))
       throw new Skip(`the command ended with exit code ${code}`);
-    throw new Error(endText(code, signal));
+    throw endError({ code, signal });
   }
 }
 
-export const endText = (code: number | null, signal: string | null): string =>
-  code === null ? `the command was ended by ${signal}` : `the command ended with exit code ${code}`;
+export function endError({ code, signal }: ProcessEnd): Error {
+  return processError(
+    code === null ? `the command was ended by ${signal}` : `the command ended with exit code ${code}`,
+    {
+      code,
+      signal,
+    },
+  );
+}
 
 /** How the command has ended, and its last line of output. */
 export async function runBash(

@@ -1,6 +1,6 @@
 import { Sensor, type Poked, type TaskContext } from '@rondo/sdk';
 import * as z from 'zod';
-import { bashShape, endText, exitCodes, runBash, type BashArgs } from '../bash/bash-operator.ts';
+import { bashShape, endError, exitCodes, runBash, type BashArgs } from '../bash/bash-operator.ts';
 import { callPython, pythonShape, type PythonArgs } from '../python/python-operator.ts';
 
 /** Sensors of one DAG file that run a process at once: a process is far dearer than a poke. */
@@ -36,7 +36,7 @@ export class BashSensor extends Sensor<BashSensorArgs, void> {
     if (code === 0) return true;
     const isLater = retryExitCode === undefined || (code !== null && [retryExitCode].flat().includes(code));
     if (isLater) return false;
-    throw new Error(endText(code, signal));
+    throw endError({ code, signal });
   }
 }
 

@@ -4,6 +4,8 @@ import { Deferral } from '../runtime/signals.ts';
 import { problems } from './attributes.ts';
 import { show } from './error.ts';
 import { declareTask, type FunctionArgs, type FunctionOptions, type TaskFunction } from './function-task.ts';
+import { callSite } from './call-site.ts';
+import { PartialOperator, type OperatorClass, type Options } from './mapping/partial-operator.ts';
 import type { Poked } from './poke-return.ts';
 import { SENSOR_KEYS, sensingOf, sensorSchema, type Sensing, type SensorAttributes } from './sensor-attributes.ts';
 import type { OperatorArgs } from './operator.ts';
@@ -83,6 +85,14 @@ export abstract class Sensor<Args extends object = object, out Out = unknown> ex
     super(options as unknown as Readonly<Record<string, unknown>>, { schema: new.target.schema });
   }
 
+  /** The arguments and attributes that all instances of a mapped sensor have; `.expand({ … })` gives the others. */
+  static partial<O extends object, Out, const P extends Partial<O> & { readonly id: string }>(
+    this: OperatorClass<O, Out>,
+    options: P & { readonly [K in Exclude<keyof P, keyof O>]: never },
+  ): PartialOperator<O, Out, keyof P> {
+    return new PartialOperator<O, Out, keyof P>(this, options as Options, callSite());
+  }
+
   override get templateFields(): readonly string[] {
     return (this.constructor as typeof Sensor).templateFields;
   }
@@ -109,6 +119,14 @@ export abstract class WaitSensor<Args extends object = object, Out = unknown> ex
 
   constructor(options: TaskOptions & SensorAttributes & OperatorArgs<Args>) {
     super(options as unknown as Readonly<Record<string, unknown>>, { schema: new.target.schema });
+  }
+
+  /** The arguments and attributes that all instances of a mapped sensor have; `.expand({ … })` gives the others. */
+  static partial<O extends object, Out, const P extends Partial<O> & { readonly id: string }>(
+    this: OperatorClass<O, Out>,
+    options: P & { readonly [K in Exclude<keyof P, keyof O>]: never },
+  ): PartialOperator<O, Out, keyof P> {
+    return new PartialOperator<O, Out, keyof P>(this, options as Options, callSite());
   }
 
   override get templateFields(): readonly string[] {

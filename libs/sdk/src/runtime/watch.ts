@@ -12,6 +12,7 @@ import {
 } from '@rondo/domain';
 import { formatDuration } from '@rondo/kernel';
 import { PollingTask } from '../authoring/sensor.ts';
+import type { Sensing } from '../authoring/sensor-attributes.ts';
 import type { Task } from '../authoring/task.ts';
 import { TaskEnd, type Trigger } from '../authoring/trigger.ts';
 import { openSession, taskContext, type Session } from './attempt-context.ts';
@@ -43,9 +44,9 @@ export function openWatch(host: AttemptHost, { assignment, wait, since }: WatchA
   const session = openSession(withEnv(host, assignment), assignment, 'kind' in task ? undefined : task);
   const ctx = taskContext(session);
   const look = wait.kind === 'poll' ? polling(session, ctx, assignment) : triggering(session, ctx, wait);
-  const sensing = PollingTask.is(task) ? task.sensing : undefined;
   const { executionTimeoutMs } = assignment;
-  const limitsPokes = sensing?.mode === 'reschedule';
+  // An instance of a mapped sensor is made by its first look.
+  const sensing = (): Sensing | undefined => (PollingTask.is(session.task) ? session.task.sensing : undefined);
   return {
     async look() {
       try {
@@ -57,15 +58,16 @@ export function openWatch(host: AttemptHost, { assignment, wait, since }: WatchA
     },
     expired(what, limitMs) {
       const message = `${what} took longer than ${formatDuration(limitMs)}`;
-      if (sensing?.softFail === true || sensing?.neverFail === true) return { kind: 'skipped', reason: message };
+      if (sensing()?.softFail === true || sensing()?.neverFail === true) return { kind: 'skipped', reason: message };
       return { kind: 'failed', error: { kind: 'timeout', message }, retryable: true };
     },
     executionTimeoutMs,
-    expiresAt:
-      wait.kind === 'trigger' || executionTimeoutMs === undefined || limitsPokes
-        ? undefined
-        : since + executionTimeoutMs,
-    pokeLimitMs: limitsPokes ? executionTimeoutMs : undefined,
+    get expiresAt() {
+      return executionTimeoutMs === undefined || sensing()?.mode !== 'poke' ? undefined : since + executionTimeoutMs;
+    },
+    get pokeLimitMs() {
+      return sensing()?.mode === 'reschedule' ? executionTimeoutMs : undefined;
+    },
   };
 }
 
@@ -91,8 +93,9 @@ function polling(session: Session, ctx: TaskContext, { overrides }: Assignment):
 
 function triggering(session: Session, ctx: TaskContext, { trigger, args }: TriggerWait): Look {
   return async (task) => {
-    const kind = task.triggers.find(({ name }) => name === trigger);
-    if (kind === undefined) throw new TypeError(`${task.operator} has no trigger '${trigger}'`);
+    const work = await workOf(session, task);
+    const kind = work.triggers.find(({ name }) => name === trigger);
+    if (kind === undefined) throw new TypeError(`${work.operator} has no trigger '${trigger}'`);
     const value = await (new kind(args as never) as Trigger).run(ctx);
     return TaskEnd.is(value) ? met(session, value.value, true) : met(session, value, false);
   };
