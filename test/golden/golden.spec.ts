@@ -121,6 +121,12 @@ describe('golden histories of DAGs', () => {
     const closed = Object.fromEntries(Array.from(dag.closed, ([runId, run]) => [runId, run.state]));
     const active = Array.from(dag.active.values(), ({ runId, version }) => ({ runId, version }));
     const plain = { queued: [...dag.queued.keys()], keys: Object.fromEntries(dag.keys) };
-    expect({ ...dag, ...plain, closed, active, waiters: Object.fromEntries(dag.waiters) }).toMatchObject(expected);
+    const backfills = Array.from(dag.backfills.all.values(), ({ spec, queued, active: started, ...backfill }) => ({
+      ...{ backfillId: spec.backfillId, dates: spec.dates, queued: [...queued], active: [...started] },
+      ...backfill,
+    }));
+    expect({ ...dag, ...plain, backfills, closed, active, waiters: Object.fromEntries(dag.waiters) }).toMatchObject(
+      expected,
+    );
   });
 });
