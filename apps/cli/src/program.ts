@@ -4,6 +4,7 @@ import { EXIT, EXIT_HELP, RefusedError, UnreachableError, UsageError, type Probl
 import type { Terminal } from './terminal.ts';
 import { registerBackfill } from './commands/backfill.ts';
 import { registerApprovals } from './commands/approvals.ts';
+import { registerAssets } from './commands/assets.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerConnections } from './commands/connections.ts';
 import { registerDags } from './commands/dags.ts';
@@ -30,6 +31,7 @@ const REGISTER = [
   registerVariables,
   registerConnections,
   registerPools,
+  registerAssets,
   registerStorage,
   registerCompletion,
 ];

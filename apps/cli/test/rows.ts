@@ -37,6 +37,7 @@ export const runRow = (runId: string, more: Partial<DagRunRow> = {}): DagRunRow 
   endedAt: Date.UTC(2026, 2, 14, 6, 0, 2),
   reason: null,
   backfillId: null,
+  partitionKey: null,
   ...more,
 });
 

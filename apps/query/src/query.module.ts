@@ -27,6 +27,8 @@ import { AnswerInterceptor, AuthorizeGuard } from './http/guards.ts';
 import { LiveAnswers } from './http/live.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import * as options from './options.ts';
+import { AssetsController } from './assets/assets.controller.ts';
+import { AssetsService } from './assets/assets.service.ts';
 import { PoolsController } from './pools/pools.controller.ts';
 import { PoolsService } from './pools/pools.service.ts';
 import { RunsController } from './runs/runs.controller.ts';
@@ -58,6 +60,7 @@ const CONTROLLERS = [
   ApprovalsController,
   VariablesController,
   ConnectionsController,
+  AssetsController,
   PoolsController,
   SystemController,
 ];
@@ -76,6 +79,7 @@ const SERVICES = [
   XComsService,
   VariablesService,
   ConnectionsService,
+  AssetsService,
   PoolsService,
 ];
 

@@ -1,3 +1,4 @@
+export * from './asset-rows.ts';
 export * from './blobs.ts';
 export * from './clock.ts';
 export * from './event-store.ts';

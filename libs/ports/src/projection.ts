@@ -1,4 +1,5 @@
 import type { ApprovalResponse, ApprovalWait, DagDefinition } from '@rondo/domain';
+import type { AssetChanges, AssetRow } from './asset-rows.ts';
 import type { Position, RecordedEvent, StreamFilter } from './event-store.ts';
 import type {
   BackfillDateRow,
@@ -63,7 +64,7 @@ export interface RunChanges {
 export type RowPatch<Row> = ReadonlyMap<string, Row | null>;
 
 /** Everything that a batch of events changed, each row once, as it is after the batch. */
-export interface RowChanges {
+export interface RowChanges extends AssetChanges {
   readonly dags: readonly DagRow[];
   readonly dagVersions: readonly DagVersionRow[];
   readonly runs: readonly RunChanges[];
@@ -81,6 +82,7 @@ export interface RowSource {
   dagVersions(): Promise<readonly DagVersionRow[]>;
   run(dagId: string, runId: string): Promise<RunRecord | undefined>;
   backfill(dagId: string, backfillId: number): Promise<BackfillRow | undefined>;
+  assets(): Promise<readonly AssetRow[]>;
   instances(runNo: Position): Promise<readonly InstanceRecord[]>;
   /** Undefined when the version's blob is gone: rows then carry what the events alone tell. */
   definition(version: string): Promise<DagDefinition | undefined>;

@@ -11,6 +11,15 @@ import type {
   TaskState,
 } from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
+import type {
+  AssetAliasRow,
+  AssetEventFilter,
+  AssetEventRow,
+  AssetFilter,
+  AssetLinkRow,
+  AssetRow,
+  QueuedAssetRow,
+} from './asset-rows.ts';
 import type { Position } from './event-store.ts';
 
 /** Rows of the read models: what the API serves. Times are epoch milliseconds; null means not yet, or none. */
@@ -63,6 +72,8 @@ export interface DagRunRow {
   readonly reason: string | null;
   /** The backfill of its DAG that it is a run of. */
   readonly backfillId: number | null;
+  /** The part of its assets that it is about. */
+  readonly partitionKey: string | null;
 }
 
 /** A backfill and how far it has come. */
@@ -314,6 +325,15 @@ export interface ReadModels {
   backfillDates(dagId: string, backfillId: number, page: Page): Promise<Paged<BackfillDateRow>>;
   /** The latest asked first. */
   approvals(filter: ApprovalFilter, page: Page): Promise<Paged<ApprovalRow>>;
+  assets(filter: AssetFilter, page: Page): Promise<Paged<AssetRow>>;
+  asset(name: string): Promise<AssetRow | undefined>;
+  /** The assets that an alias, or any, has come to stand for. */
+  assetAliases(alias?: string): Promise<readonly AssetAliasRow[]>;
+  /** Who makes, uses and waits for assets: of one DAG, or by the name of an asset or alias, or the URI of a reference. */
+  assetLinks(filter: { readonly dagId?: string; readonly name?: string }): Promise<readonly AssetLinkRow[]>;
+  assetEvents(filter: AssetEventFilter, page: Page): Promise<Paged<AssetEventRow>>;
+  /** Events that wait for a run, in order. */
+  queuedAssets(filter: { readonly dagId?: string; readonly name?: string }): Promise<readonly QueuedAssetRow[]>;
   importErrors(): Promise<readonly ImportErrorRow[]>;
   variables(page: Page): Promise<Paged<VariableRow>>;
   variable(key: string): Promise<VariableRow | undefined>;

@@ -1,9 +1,18 @@
-import type { ConnectionEvent, DagEvent, DagRunEvent, ImportEvent, PoolEvent, VariableEvent } from '@rondo/domain';
+import type {
+  AssetAliasEvent,
+  AssetEvent,
+  ConnectionEvent,
+  DagEvent,
+  DagRunEvent,
+  ImportEvent,
+  PoolEvent,
+  VariableEvent,
+} from '@rondo/domain';
 import type { RecordedEvent, StreamFilter } from '@rondo/ports';
 
 /** The streams that rows are made of. */
 export const PROJECTED_STREAMS = {
-  streamPrefixes: ['dag-', 'dagRun-', 'imports-', 'variable-', 'connection-', 'pool-'],
+  streamPrefixes: ['dag-', 'dagRun-', 'imports-', 'variable-', 'connection-', 'pool-', 'asset-', 'assetAlias-'],
 } as const satisfies StreamFilter;
 
 export type DecodedEvent =
@@ -18,7 +27,9 @@ export type DecodedEvent =
   | { readonly kind: 'import'; readonly event: ImportEvent; readonly recorded: RecordedEvent }
   | { readonly kind: 'variable'; readonly event: VariableEvent; readonly recorded: RecordedEvent }
   | { readonly kind: 'connection'; readonly event: ConnectionEvent; readonly recorded: RecordedEvent }
-  | { readonly kind: 'pool'; readonly event: PoolEvent; readonly recorded: RecordedEvent };
+  | { readonly kind: 'pool'; readonly event: PoolEvent; readonly recorded: RecordedEvent }
+  | { readonly kind: 'asset'; readonly event: AssetEvent; readonly recorded: RecordedEvent }
+  | { readonly kind: 'assetAlias'; readonly event: AssetAliasEvent; readonly recorded: RecordedEvent };
 
 /** Undefined for a stream that no row is made of. */
 export function decodeEvent(recorded: RecordedEvent): DecodedEvent | undefined {
@@ -43,6 +54,9 @@ export function decodeEvent(recorded: RecordedEvent): DecodedEvent | undefined {
   if (stream.startsWith('connection-'))
     return { kind: 'connection', event: bodyOf<ConnectionEvent>(recorded), recorded };
   if (stream.startsWith('pool-')) return { kind: 'pool', event: bodyOf<PoolEvent>(recorded), recorded };
+  if (stream.startsWith('asset-')) return { kind: 'asset', event: bodyOf<AssetEvent>(recorded), recorded };
+  if (stream.startsWith('assetAlias-'))
+    return { kind: 'assetAlias', event: bodyOf<AssetAliasEvent>(recorded), recorded };
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 import type {
+  AssetRow,
   BackfillDateRow,
   BackfillRow,
   DagRow,
@@ -28,10 +29,19 @@ class Rows implements RowSource {
   readonly rendered = new Map<string, RenderedFieldsRow>();
   readonly backfills = new Map<string, BackfillRow>();
   readonly dates = new Map<string, BackfillDateRow>();
+  readonly assetRows = new Map<string, AssetRow>();
+  readonly assetThings: unknown[] = [];
   readonly admin = new Map<string, unknown>();
 
   write(changes: RowChanges): void {
     for (const dag of changes.dags) this.dagRows.set(dag.dagId, dag);
+    for (const asset of changes.assets) this.assetRows.set(asset.name, asset);
+    this.assetThings.push(
+      ...changes.assetEvents,
+      ...changes.assetAliases,
+      ...changes.assetLinks,
+      ...changes.assetQueue,
+    );
     for (const version of changes.dagVersions) this.versionRows.set(version.version, version);
     for (const { runNo, run, dropped, tasks, tries, forgotten, xcoms, rendered } of changes.runs) {
       if (run !== undefined) this.runs.set(runNo, structuredClone(run));
@@ -58,6 +68,9 @@ class Rows implements RowSource {
         else this.admin.set(key, row);
   }
 
+  async assets() {
+    return [...this.assetRows.values()];
+  }
   async backfill(dagId: string, backfillId: number) {
     return this.backfills.get(`${dagId}/${backfillId}`);
   }

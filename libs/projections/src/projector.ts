@@ -1,4 +1,4 @@
-import type { DagDefinition } from '@rondo/domain';
+import type { DagDefinition, DagEvent } from '@rondo/domain';
 import { assertNever } from '@rondo/kernel';
 import type {
   ConnectionRow,
@@ -11,6 +11,7 @@ import type {
   VariableRow,
 } from '@rondo/ports';
 import { connectionRow, importErrorRow, poolRow, variableRow } from './admin-fold.ts';
+import { AssetFold } from './asset-fold.ts';
 import { BackfillFold, isBackfillEvent } from './backfill-fold.ts';
 import { foldDag, type DagItselfEvent, type DagRows } from './dag-fold.ts';
 import { decodeEvent, occurredAt, type DecodedEvent } from './decode.ts';
@@ -36,6 +37,7 @@ class BatchProjector implements Projector {
   private readonly source: RowSource;
   private readonly runs: RunCache;
   private readonly backfills: BackfillFold;
+  private readonly assets: AssetFold;
   private readonly definitions = new Map<string, DagDefinition | undefined>();
   private dags: Map<string, DagRows> | undefined;
 
@@ -43,6 +45,7 @@ class BatchProjector implements Projector {
     this.source = source;
     this.runs = new RunCache(source);
     this.backfills = new BackfillFold(source);
+    this.assets = new AssetFold(source);
   }
 
   async project(events: readonly RecordedEvent[]): Promise<RowChanges> {
@@ -61,6 +64,7 @@ class BatchProjector implements Projector {
     if (this.definitions.size > MAX_DEFINITIONS) this.definitions.clear();
     await this.runs.load(batch);
     await this.backfills.load(batch);
+    await this.assets.load();
     for (const each of batch) {
       const version = versionNamedBy(each) ?? this.versionMappedBy(each);
       if (version !== undefined && !this.definitions.has(version))
@@ -99,6 +103,7 @@ class BatchProjector implements Projector {
           break;
         }
         case 'dag':
+          this.assets.applyDag(each.dagId, each.event, each.recorded.position, this.definitionOf(each.event));
           this.backfills.apply(each.dagId, each.event, occurredAt(each.recorded));
           if (isBackfillEvent(each.event)) break;
           if (isAboutRun(each.event)) this.foldDagRun(each, each.event, pending);
@@ -116,6 +121,12 @@ class BatchProjector implements Projector {
         case 'pool':
           pools.set(...poolRow(each.event));
           break;
+        case 'asset':
+          this.assets.applyUpdate(each.event, each.recorded);
+          break;
+        case 'assetAlias':
+          this.assets.applyAlias(each.event);
+          break;
         default:
           assertNever(each, 'stream');
       }
@@ -126,6 +137,7 @@ class BatchProjector implements Projector {
       dagVersions: moved.flatMap((rows) => rows.versions),
       runs: [...pending].map(([model, changes]) => changes.changes(model.run.runNo)),
       ...this.backfills.changes(),
+      ...this.assets.changes(),
       importErrors,
       variables,
       connections,
@@ -145,9 +157,13 @@ class BatchProjector implements Projector {
       this.runs.setClosed(dagId, event.data.runId, event.type === 'RunClosed');
   }
 
+  private definitionOf(event: DagEvent): DagDefinition | undefined {
+    return event.type === 'DagVersionPublished' ? this.definitions.get(event.data.version) : undefined;
+  }
+
   private foldDagItself(each: DagDecoded, event: DagItselfEvent, dags: Map<string, DagRows>): boolean {
-    const definition = event.type === 'DagVersionPublished' ? this.definitions.get(event.data.version) : undefined;
-    const next = foldDag(each.dagId, dags.get(each.dagId), event, occurredAt(each.recorded), definition);
+    const at = occurredAt(each.recorded);
+    const next = foldDag(each.dagId, dags.get(each.dagId), event, at, this.definitionOf(event));
     if (next !== undefined) dags.set(each.dagId, next);
     return next !== undefined;
   }

@@ -35,6 +35,7 @@ export function requestedRun(dagId: string, data: RunRequestedData, at: number, 
     reason: null,
     runNo,
     backfillId: data.backfill?.backfillId ?? null,
+    partitionKey: data.partitionKey ?? null,
     dagRevisions: [],
   };
 }

@@ -86,6 +86,7 @@ interface TriggerOptions {
   readonly conf?: string;
   readonly date?: string;
   readonly note?: string;
+  readonly partition?: string;
   readonly ignoreDependsOnPast?: boolean;
   readonly watch?: boolean;
 }
@@ -97,6 +98,7 @@ async function trigger(context: Context, dagId: string, options: TriggerOptions)
     conf,
     logicalDate: options.date === undefined ? undefined : parseDate(options.date, '--date'),
     note: options.note,
+    partitionKey: options.partition,
     ignoreDependsOnPast: options.ignoreDependsOnPast,
   });
   if (run.state === 'queued' && !context.json) await sayIfPaused(context, dagId);
@@ -138,12 +140,18 @@ async function errors(context: Context): Promise<void> {
   if (page.items.length > 0) context.exitCode = 1;
 }
 
+interface AssetWait {
+  readonly condition: string;
+  readonly assets: readonly { readonly name: string; readonly events: number }[];
+}
+
 interface NextAnswer {
   readonly items: readonly {
     readonly logicalDate: number | null;
     readonly dataInterval: readonly [number, number] | null;
     readonly runAfter: number;
   }[];
+  readonly waitsFor: AssetWait | null;
 }
 
 async function next(context: Context, dagId: string, options: { readonly count: string }): Promise<void> {
@@ -151,15 +159,21 @@ async function next(context: Context, dagId: string, options: { readonly count: 
     count: parseCount(options.count, '--count'),
   });
   context.answer(answer, () => {
-    if (answer.items.length === 0) return `no further run of ${dagId} is planned`;
+    const waits = answer.waitsFor === null ? '' : waitText(answer.waitsFor);
+    if (answer.items.length === 0) return waits === '' ? `no further run of ${dagId} is planned` : waits;
     const rows = answer.items.map((run) => [
       time(run.runAfter),
       time(run.logicalDate),
       time(run.dataInterval?.[0]),
       time(run.dataInterval?.[1]),
     ]);
-    return table(['RUNS AFTER', 'LOGICAL DATE', 'INTERVAL START', 'INTERVAL END'], rows);
+    return `${waits}${table(['RUNS AFTER', 'LOGICAL DATE', 'INTERVAL START', 'INTERVAL END'], rows)}`;
   });
+}
+
+function waitText({ condition, assets }: AssetWait): string {
+  const rows = assets.map(({ name, events }) => [name, events === 0 ? 'no update' : `${events} updates wait`]);
+  return `runs when assets are updated: ${condition}\n${table(['ASSET', 'SINCE THE LAST RUN'], rows)}\n`;
 }
 
 /** Loaded only here: authors' code, and all that runs it, is nothing that the other commands should wait for. */
@@ -190,6 +204,7 @@ export function registerDags({ program, action }: Registry): void {
     .option('--date <iso>', 'logical date')
     .option('--note <text>', 'a note')
     .option('-i, --ignore-depends-on-past', 'tasks do not wait for the run before')
+    .option('--partition <key>', 'the part of its assets that the run is about')
     .option('--watch', 'show its progress until it ends; exit status 1 if it fails')
     .action(action(trigger));
   dags

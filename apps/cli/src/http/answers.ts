@@ -3,6 +3,8 @@ import type { ReasonView } from '@rondo/contracts';
 import type { DagDefinition, SensorEvent } from '@rondo/domain';
 import type {
   ApprovalRow,
+  AssetEventRow,
+  AssetRow,
   ConnectionRow,
   DagRow,
   DagRunRow,
@@ -31,6 +33,26 @@ export type PoolAnswer = PoolRow & {
 };
 export type ApprovalAnswer = ApprovalRow;
 export type XComAnswer = XComRow;
+interface TaskName {
+  readonly dagId: string;
+  readonly taskId: string;
+}
+export type AssetAnswer = AssetRow & {
+  readonly producers: readonly TaskName[];
+  readonly readers: readonly TaskName[];
+  readonly consumers: readonly string[];
+  readonly aliases: readonly string[];
+  readonly events: number;
+  readonly updatedAt: number | null;
+};
+export type AssetEventAnswer = AssetEventRow;
+export interface QueuedAnswer {
+  readonly dagId: string;
+  readonly name: string;
+  readonly partitionKey: string | null;
+  readonly events: number;
+  readonly at: number;
+}
 export type ReasonAnswer = ReasonView;
 export type DagDetail = DagRow & { readonly definition: DagDefinition };
 export interface LogAnswer {

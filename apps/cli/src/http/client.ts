@@ -41,6 +41,11 @@ export class ApiClient {
     await this.#send('DELETE', route, {});
   }
 
+  /** A DELETE that answers with what was deleted. */
+  remove<T>(route: string, query: Query = {}): Promise<T> {
+    return this.#json<T>('DELETE', route, { query });
+  }
+
   /** The body as text, piece by piece as it comes. */
   async *stream(route: string, options: RequestOptions): AsyncGenerator<string> {
     const response = await this.#send('GET', route, options);

@@ -176,6 +176,13 @@ export const listNextRuns = {
         .looseObject({ logicalDate: epochMs, dataInterval: z.tuple([epochMs, epochMs]).readonly(), runAfter: epochMs })
         .meta({ id: 'NextRun' }),
     ),
+    waitsFor: z
+      .object({
+        condition: z.string(),
+        assets: z.array(z.object({ name: z.string(), events: z.number().int() })).readonly(),
+      })
+      .nullable()
+      .meta({ id: 'AssetWait', description: 'The assets that the DAG waits for, and how many updates of each wait.' }),
   }),
   refusals: [404],
 } as const satisfies Operation;

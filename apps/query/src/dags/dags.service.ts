@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor } from '@rondo/contracts';
-import type { DagDefinition, TaskDefinition } from '@rondo/domain';
+import {
+  assetLeaves,
+  assetsOf,
+  describeAssets,
+  type DagDefinition,
+  type TaskDefinition,
+  type TimetableSpec,
+} from '@rondo/domain';
 import type { JsonObject } from '@rondo/kernel';
 import type { BundleStore, DagFilter, DagRow, DagVersionRow, Page, Paged, Position, ReadModels } from '@rondo/ports';
 import { Commands } from '../commands.ts';
@@ -14,6 +21,12 @@ export interface DagSource {
   readonly version: string;
   readonly file: string;
   readonly text: string;
+}
+
+export interface AssetWait {
+  /** For example `orders & (prices | alias(latest))`. */
+  readonly condition: string;
+  readonly assets: readonly { readonly name: string; readonly events: number }[];
 }
 
 @Injectable()
@@ -67,9 +80,27 @@ export class DagsService {
   }
 
   /** What the timetable would ask for if the DAG were not paused and had room for runs. */
-  async next(dagId: string, count: number, actor: Actor): Promise<Positioned<{ readonly items: JsonObject[] }>> {
+  async next(
+    dagId: string,
+    count: number,
+    actor: Actor,
+  ): Promise<Positioned<{ readonly items: JsonObject[]; readonly waitsFor: AssetWait | null }>> {
     const { position, result } = await this.commands.send(dagId, actor, { type: 'previewRuns', count });
-    return new Positioned(position, { items: result['runs'] as JsonObject[] });
+    const { timetable } = await this.need(dagId);
+    const waitsFor = await this.waitsFor(dagId, timetable as unknown as TimetableSpec);
+    return new Positioned(position, { items: result['runs'] as JsonObject[], waitsFor });
+  }
+
+  private async waitsFor(dagId: string, timetable: TimetableSpec): Promise<AssetWait | null> {
+    const condition = assetsOf(timetable);
+    if (condition === undefined) return null;
+    const queued = await this.readModels.queuedAssets({ dagId });
+    const own = assetLeaves(condition).flatMap((leaf) => (leaf.kind === 'asset' ? [leaf.name] : []));
+    const assets = [...new Set([...own, ...queued.map(({ name }) => name)])].map((name) => ({
+      name,
+      events: queued.filter((row) => row.name === name).reduce((sum, { from, to }) => sum + to - from + 1, 0),
+    }));
+    return { condition: describeAssets(condition), assets };
   }
 
   private async at<T>(read: () => Promise<T>): Promise<Positioned<T>> {

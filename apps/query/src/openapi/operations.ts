@@ -1,5 +1,6 @@
 import { BACKFILL_OPERATIONS } from '../backfills/backfills.operations.ts';
 import { APPROVAL_OPERATIONS } from '../approvals/approvals.operations.ts';
+import { ASSET_OPERATIONS } from '../assets/assets.operations.ts';
 import { CONNECTION_OPERATIONS } from '../connections/connections.operations.ts';
 import { DAG_OPERATIONS } from '../dags/dags.operations.ts';
 import { EVENT_OPERATIONS } from '../events/events.operations.ts';
@@ -25,5 +26,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...VARIABLE_OPERATIONS,
   ...CONNECTION_OPERATIONS,
   ...POOL_OPERATIONS,
+  ...ASSET_OPERATIONS,
   ...SYSTEM_OPERATIONS,
 ];

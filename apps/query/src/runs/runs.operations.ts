@@ -1,4 +1,4 @@
-import { RUN_STATES } from '@rondo/domain';
+import { RUN_STATES, RUN_TYPES } from '@rondo/domain';
 import type { DagRunRow } from '@rondo/ports';
 import { z } from 'zod';
 import type { Operation } from '../http/operation.ts';
@@ -16,7 +16,6 @@ import {
   runParams,
 } from '../http/schemas.ts';
 
-const RUN_TYPES = ['scheduled', 'manual', 'backfill', 'asset_triggered'] as const;
 const ORDERS = ['runAfter', '-runAfter', 'startedAt', '-startedAt', 'endedAt', '-endedAt', 'runId', '-runId'] as const;
 const tag = 'runs';
 
@@ -45,6 +44,7 @@ export const runSchema = z
     endedAt: epochMs.nullable(),
     reason: z.string().nullable().meta({ description: 'Why it ended as it did.' }),
     backfillId: z.number().int().nullable().meta({ description: 'The backfill of its DAG that it is a run of.' }),
+    partitionKey: z.string().nullable().meta({ description: 'The part of its assets that it is about.' }),
   })
   .meta({ id: 'DagRun' }) satisfies z.ZodType<DagRunRow>;
 
@@ -102,6 +102,12 @@ export const triggerRun = {
       conf: json.optional().meta({ description: 'Configuration of the run; it may override params.' }),
       logicalDate: z.union([epochMs, instantText]).nullable().optional(),
       note: z.string().max(1_000).optional(),
+      partitionKey: z
+        .string()
+        .min(1)
+        .max(250)
+        .optional()
+        .meta({ description: 'The part of its assets that it is about.' }),
       ignoreDependsOnPast: z.boolean().optional().meta({ description: 'Tasks do not wait for the run before' }),
     })
     .meta({ id: 'TriggerRun' }),

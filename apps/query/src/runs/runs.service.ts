@@ -16,6 +16,7 @@ export interface TriggerInput {
   readonly conf?: Json;
   readonly logicalDate?: number | null;
   readonly note?: string;
+  readonly partitionKey?: string;
   readonly ignoreDependsOnPast?: boolean;
 }
 

@@ -7,9 +7,8 @@ const NUMBERS = new Set(
   `id position event_position projection_version paused retired published_at number run_no logical_date
    data_interval_start data_interval_end run_after queued_at started_at ended_at ordinal try_number max_tries retries
    leg open scheduled_at pid retry_at line column at port slots include_deferred held priority
-   asked_at deadline backfill_id from_date to_date reverse max_active_runs run_on_latest dates created cleared passed created_at`.split(
-    /\s+/,
-  ),
+   asked_at deadline backfill_id from_date to_date reverse max_active_runs run_on_latest dates created cleared passed
+   created_at revision source_try from_revision to_revision`.split(/\s+/),
 );
 
 /** Tables that a later migration creates. */
@@ -26,6 +25,9 @@ const initial: Migration = {
       .on('xcoms')
       .columns(['run_no', 'task_id', 'key', 'map_order'])
       .execute();
+    await db.schema.createIndex('asset_events_by_position').on('asset_events').column('position').execute();
+    await db.schema.createIndex('asset_links_by_name').on('asset_links').column('name').execute();
+    await db.schema.createIndex('asset_queue_by_run').on('asset_queue').columns(['run_no', 'dag_id']).execute();
     await db.schema.createIndex('dag_tags_by_tag').on('dag_tags').column('tag').execute();
   },
 };

@@ -1,4 +1,5 @@
 import type { ReadModels, RowSource } from '@rondo/ports';
+import * as assets from './asset-queries.ts';
 import * as backfills from './backfill-queries.ts';
 import { findApprovals } from './approval-queries.ts';
 import * as other from './other-queries.ts';
@@ -36,6 +37,12 @@ export function queriesOver(root: Db): Queries {
     backfill: (dagId, backfillId) => read((db) => backfills.findBackfill(db, dagId, backfillId)),
     backfillDates: (dagId, backfillId, page) => read((db) => backfills.findBackfillDates(db, dagId, backfillId, page)),
     approvals: (filter, page) => read((db) => findApprovals(db, filter, page)),
+    assets: (filter, page) => read((db) => assets.findAssets(db, filter, page)),
+    asset: (name) => read((db) => assets.findAsset(db, name)),
+    assetAliases: (alias) => read((db) => assets.assetAliases(db, alias)),
+    assetLinks: (filter) => read((db) => assets.assetLinks(db, filter)),
+    assetEvents: (filter, page) => read((db) => assets.findAssetEvents(db, filter, page)),
+    queuedAssets: (filter) => read((db) => assets.queuedAssets(db, filter)),
     importErrors: () => read(other.importErrors),
     variables: (page) => read((db) => other.findVariables(db, page)),
     variable: (key) => read((db) => other.findVariable(db, key)),
@@ -53,6 +60,7 @@ export function rowSourceOver(db: Db, definition: RowSource['definition']): RowS
     dagVersions: () => other.dagVersions(db),
     run: (dagId, runId) => findRun(db, dagId, runId),
     backfill: (dagId, backfillId) => backfills.findBackfill(db, dagId, backfillId),
+    assets: () => assets.allAssets(db),
     instances: (runNo) => tasks.instancesOf(db, runNo),
     definition,
   };

@@ -77,6 +77,7 @@ export function runRecord(row: RunsTable): RunRecord {
     endedAt: row.ended_at,
     reason: row.reason,
     backfillId: row.backfill_id,
+    partitionKey: row.partition_key,
     runNo: row.run_no,
     dagRevisions: JSON.parse(row.dag_revisions) as number[],
   };

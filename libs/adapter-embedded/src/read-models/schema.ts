@@ -18,6 +18,61 @@ export interface Schema {
   variables: VariablesTable;
   connections: ConnectionsTable;
   pools: PoolsTable;
+  assets: AssetsTable;
+  asset_events: AssetEventsTable;
+  asset_aliases: AssetAliasesTable;
+  asset_links: AssetLinksTable;
+  asset_queue: AssetQueueTable;
+}
+
+export interface AssetsTable {
+  name: string;
+  uri: string;
+  asset_group: string;
+  extra: string;
+}
+
+export interface AssetEventsTable {
+  name: string;
+  revision: number;
+  position: number;
+  uri: string;
+  at: number;
+  extra: string;
+  partition_key: string | null;
+  aliases: string;
+  source_dag_id: string | null;
+  source_run_id: string | null;
+  source_task_id: string | null;
+  source_map_index: string | null;
+  source_try: number | null;
+}
+
+export interface AssetAliasesTable {
+  alias: string;
+  name: string;
+  uri: string;
+  at: number;
+}
+
+export interface AssetLinksTable {
+  dag_id: string;
+  use: 'schedule' | 'outlet' | 'inlet';
+  task_id: string;
+  kind: 'asset' | 'alias' | 'uri';
+  name: string;
+}
+
+/** `run_no`: the run that consumed them; null while they wait. */
+export interface AssetQueueTable {
+  dag_id: string;
+  partition_key: string;
+  name: string;
+  from_revision: number;
+  to_revision: number;
+  at: number;
+  position: number;
+  run_no: number | null;
 }
 
 export interface CheckpointTable {
@@ -74,6 +129,7 @@ export interface RunsTable {
   ended_at: number | null;
   reason: string | null;
   backfill_id: number | null;
+  partition_key: string | null;
   dag_revisions: string;
 }
 

@@ -36,7 +36,16 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
     rest: [
       ...(['dag_id', 'run_id', 'run_type', 'state', 'version', 'logical_date', 'data_interval_start'] as const),
       ...(['data_interval_end', 'run_after', 'conf', 'triggered_by', 'note', 'queued_at', 'started_at'] as const),
-      ...(['ended_at', 'reason', 'dag_revisions', 'note_by', 'held', 'priority', 'backfill_id'] as const),
+      ...([
+        'ended_at',
+        'reason',
+        'dag_revisions',
+        'note_by',
+        'held',
+        'priority',
+        'backfill_id',
+        'partition_key',
+      ] as const),
     ],
   },
   backfills: {
@@ -78,5 +87,19 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
   import_errors: { key: ['file'], rest: ['message', 'line', 'column', 'dag_id', 'task_id', 'stack', 'at'] },
   variables: { key: ['key'], rest: ['sealed', 'description'] },
   connections: { key: ['conn_id'], rest: ['conn_type', 'host', 'port', 'schema', 'login', 'description', 'sealed'] },
+  assets: { key: ['name'], rest: ['uri', 'asset_group', 'extra'] },
+  asset_events: {
+    key: ['name', 'revision'],
+    rest: [
+      ...(['position', 'uri', 'at', 'extra', 'partition_key', 'aliases', 'source_dag_id', 'source_run_id'] as const),
+      ...(['source_task_id', 'source_map_index', 'source_try'] as const),
+    ],
+  },
+  asset_aliases: { key: ['alias', 'name'], rest: ['uri', 'at'] },
+  asset_links: { key: ['dag_id', 'use', 'task_id', 'kind', 'name'], rest: [] },
+  asset_queue: {
+    key: ['dag_id', 'partition_key', 'name', 'from_revision'],
+    rest: ['to_revision', 'at', 'position', 'run_no'],
+  },
   pools: { key: ['name'], rest: ['slots', 'description', 'include_deferred'] },
 };

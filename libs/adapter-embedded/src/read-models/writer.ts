@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { BackfillRow, DagRow, InstanceRecord, RowChanges, RunChanges, RunRecord, TaskTryRow } from '@rondo/ports';
 import { mapOrder } from './map-order.ts';
+import { AssetWriter } from './asset-writer.ts';
 import type { CheckpointTable } from './schema.ts';
 import type { Db } from './sqlite.ts';
 import { TABLES, type TableName } from './tables.ts';
@@ -22,12 +23,14 @@ export class RowWriter {
   private readonly dropInstance: StatementSync;
   private readonly forgetTags: StatementSync;
   private readonly answerApproval: StatementSync;
+  private readonly assets: AssetWriter;
   private readonly projectionVersion: number;
 
   constructor(database: DatabaseSync, db: Db, projectionVersion: number) {
     this.database = database;
     this.db = db;
     this.projectionVersion = projectionVersion;
+    this.assets = new AssetWriter(database, (table, ...values) => this.put(table, ...values));
     const xcoms = db.deleteFrom('xcoms').where('run_no', '=', 0).where('task_id', '=', '').where('map_index', '=', '');
     this.forgetXComs = database.prepare(xcoms.compile().sql);
     this.forgetXCom = database.prepare(xcoms.where('key', '=', '').compile().sql);
@@ -53,6 +56,7 @@ export class RowWriter {
         this.put('dag_versions', dagId, version, number, bundle, file, publishedAt);
       for (const run of changes.runs) this.writeRun(run);
       this.writeBackfills(changes);
+      this.assets.write(changes);
       this.writeAdmin(changes);
       const row: CheckpointTable = {
         id: 1,
@@ -195,6 +199,7 @@ function runValues(run: RunRecord): SQLInputValue[] {
     run.held ? 1 : 0,
     run.priority,
     run.backfillId,
+    run.partitionKey,
   ];
 }
 

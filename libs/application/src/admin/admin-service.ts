@@ -1,15 +1,18 @@
 import { hash } from 'node:crypto';
 import {
+  assetStream,
   DEFAULT_POOL,
   INFINITE_SLOTS,
+  MAX_ASSET_EXTRA_BYTES,
   type Connection,
   type ConnectionEvent,
   type PoolEvent,
   type Sealed,
   type VariableEvent,
 } from '@rondo/domain';
-import { err, ok, type Result } from '@rondo/kernel';
-import type { Clock, EventStore, Ids, Position, RecordedEvent, SecretBox } from '@rondo/ports';
+import { err, ok, type Json, type Result } from '@rondo/kernel';
+import type { AssetEventRow, Clock, EventStore, Ids, Position, RecordedEvent, SecretBox } from '@rondo/ports';
+import { stableId } from '../scheduler/asset-updates.ts';
 import { envelope, type Trace } from '../scheduler/envelope.ts';
 
 /** Bytes that a variable, or a connection as JSON, may have, so that its event stays under the limit (I7). */
@@ -53,6 +56,13 @@ export interface AdminServiceOptions {
   readonly secrets: SecretBox;
   readonly clock: Clock;
   readonly ids: Ids;
+}
+
+export interface AssetUpdateInput {
+  readonly name: string;
+  readonly uri: string;
+  readonly extra?: Json;
+  readonly partitionKey?: string;
 }
 
 interface WriteOptions {
@@ -139,6 +149,39 @@ export class AdminService {
       if (before?.type !== 'PoolSet') return refuse('not_found', `there is no pool '${name}'`);
       return ok({ event: { type: 'PoolDeleted', data: { name } }, created: false });
     });
+  }
+
+  /** An update of an asset by somebody from outside; with a key, a repeat is the same event (I6). */
+  async updateAsset(
+    input: AssetUpdateInput,
+    { actor, key }: { readonly actor: string; readonly key?: string },
+  ): Promise<Result<{ readonly position: Position; readonly event: AssetEventRow }, AdminRefusal>> {
+    const { eventStore, clock, ids } = this.options;
+    const bytes = Buffer.byteLength(JSON.stringify(input.extra ?? null));
+    if (bytes > MAX_ASSET_EXTRA_BYTES)
+      return refuse('invalid', `extra has ${bytes} bytes of JSON; at most ${MAX_ASSET_EXTRA_BYTES} are allowed`);
+    const { name, uri, extra = {}, partitionKey } = input;
+    const at = clock.now();
+    const data = { name, uri, at, extra, ...(partitionKey === undefined ? {} : { partitionKey }) };
+    const stream = assetStream(name);
+    const id = key === undefined ? ids : { uuid: () => stableId(`update:${name}:${key}`) };
+    const cause = { causationId: key ?? ids.uuid(), actor };
+    const event = envelope({ type: 'AssetUpdated', data }, traceOfStream(stream), cause, at, id);
+    const [outcome] = await eventStore.append([{ stream, expected: 'any', events: [event] }]);
+    if (outcome?.ok !== true) throw new Error(`an update of asset '${name}' was not appended`);
+    const { position, revision } = outcome;
+    const row = {
+      name,
+      revision,
+      position,
+      uri,
+      at,
+      extra,
+      partitionKey: partitionKey ?? null,
+      aliases: [],
+      source: null,
+    };
+    return ok({ position, event: row });
   }
 
   private opened(connId: string, sealed: Sealed): Connection {
