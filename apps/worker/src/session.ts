@@ -166,6 +166,8 @@ async function callService(
       return services.xcom(attemptId, first as Parameters<AttemptServices['xcom']>[1]);
     case 'xcomList':
       return services.xcomList(attemptId, first as Parameters<AttemptServices['xcomList']>[1]);
+    case 'previousSuccess':
+      return services.previousSuccess?.(attemptId);
     case 'putBlob':
       return services.putBlob(
         attemptId,

@@ -43,7 +43,7 @@ const LONGEST_PAGE = 1_000;
 
 export interface AttemptServicesOptions {
   readonly lookup: SecretLookup;
-  readonly readModels: Pick<ReadModels, 'xcoms' | 'xcomsUnder' | 'settled'>;
+  readonly readModels: Pick<ReadModels, 'xcoms' | 'xcomsUnder' | 'priorXCom' | 'previousSuccess' | 'settled'>;
   readonly store: Pick<EventStore, 'head'>;
   readonly blobs: BlobStore;
 }
@@ -62,18 +62,17 @@ export function attemptServices({ lookup, readModels, store, blobs }: AttemptSer
       const attempt = own(id);
       // Whatever the attempt may see was durable before it began: the rows only have to catch up to now.
       await readModels.settled(await store.head());
-      const rows = await readModels.xcoms(
-        query.dagId ?? attempt.dagId,
-        query.runId ?? attempt.runId,
-        query.taskId,
-        query.mapIndex ?? '',
-      );
-      const row = rows.find((r) => r.key === query.key);
+      const [dagId, runId] = [query.dagId ?? attempt.dagId, query.runId ?? attempt.runId];
+      const { taskId, key, mapIndex = '' } = query;
+      const row =
+        query.includePriorDates === true
+          ? await readModels.priorXCom(dagId, runId, { taskId, key, mapIndex })
+          : (await readModels.xcoms(dagId, runId, taskId, mapIndex)).find((each) => each.key === key);
       if (row === undefined) return undefined;
       return { value: row.blob === null ? row.value : await valueOf(blobs, row.blob) };
     },
-    xcomList: async (id, { taskId, key, under, offset, limit }) => {
-      const { dagId, runId } = own(id);
+    xcomList: async (id, { taskId, key, under, offset, limit, ...where }) => {
+      const { dagId, runId } = { ...own(id), ...where };
       await readModels.settled(await store.head());
       const { items, total } = await readModels.xcomsUnder(
         dagId,
@@ -86,6 +85,14 @@ export function attemptServices({ lookup, readModels, store, blobs }: AttemptSer
         value: blob === null ? value : await valueOf(blobs, blob),
       }));
       return { values: await Promise.all(values), total };
+    },
+    previousSuccess: async (id) => {
+      const { dagId, runId } = own(id);
+      await readModels.settled(await store.head());
+      const run = await readModels.previousSuccess(dagId, runId);
+      if (run === undefined) return undefined;
+      const { dataIntervalStart: start, dataIntervalEnd: end, startedAt, endedAt } = run;
+      return { dataInterval: start === null || end === null ? null : [start, end], startedAt, endedAt };
     },
     putBlob: (_id, bytes) => blobs.put(bytes),
     getBlob: (_id, hash) => blobs.get(hash),

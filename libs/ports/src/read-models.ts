@@ -197,6 +197,8 @@ export interface ApprovalFilter {
   readonly assignee?: string;
 }
 
+export type XComName = Pick<XComRow, 'taskId' | 'mapIndex' | 'key'>;
+
 export interface RenderedFieldsRow extends InstanceRef {
   readonly tryNumber: number;
   readonly fields: Readonly<Record<string, Json>>;
@@ -311,7 +313,11 @@ export interface ReadModels {
   tries(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;
   xcoms(dagId: string, runId: string, taskId?: string, mapIndex?: string): Promise<readonly XComRow[]>;
   /** XComs of one key of the instances of a task whose map index begins with `under` (`''`: all), in the order of map indexes. */
+  /** The XCom of the last run that has one, of this and those before it by logical date, or where there is none by when they began. */
+  priorXCom(dagId: string, runId: string, name: XComName): Promise<XComRow | undefined>;
   xcomsUnder(dagId: string, runId: string, query: XComsUnder, page: Page): Promise<Paged<XComRow>>;
+  /** The last run, by logical date, before this one that succeeded; undefined too for a run without a date. */
+  previousSuccess(dagId: string, runId: string): Promise<DagRunRow | undefined>;
   renderedFields(
     dagId: string,
     runId: string,

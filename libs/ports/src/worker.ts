@@ -5,6 +5,7 @@ import type {
   Connection,
   DagDefinition,
   ImportFailure,
+  Interval,
   TaskError,
   WaitAnswer,
   WatchAssignment,
@@ -85,6 +86,8 @@ export interface AttemptServices {
       readonly mapIndex?: string;
       readonly dagId?: string;
       readonly runId?: string;
+      /** Of that run, else of the last one before it, by logical date, that has one. */
+      readonly includePriorDates?: boolean;
     },
   ): Promise<{ readonly value: Json } | undefined>;
   /**
@@ -92,14 +95,25 @@ export interface AttemptServices {
    * without one are left out.
    */
   xcomList(attemptId: string, query: XComListQuery): Promise<XComPage>;
+  /** The last run of the DAG, by logical date, before the attempt's own that succeeded. Times in epoch milliseconds. */
+  previousSuccess?(attemptId: string): Promise<PreviousSuccess | undefined>;
   /** Stores a value too large for an event; answers its hash. */
   putBlob(attemptId: string, bytes: Uint8Array): Promise<string>;
   getBlob(attemptId: string, hash: string): Promise<Uint8Array | undefined>;
 }
 
+export interface PreviousSuccess {
+  readonly dataInterval: Interval | null;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+}
+
 export interface XComListQuery {
   readonly taskId: string;
   readonly key: string;
+  /** Default: of the attempt's own run. */
+  readonly dagId?: string;
+  readonly runId?: string;
   /** Only instances whose map index begins so: `'2'`, `'2.5'`; `''`: all. */
   readonly under: string;
   readonly offset: number;

@@ -101,7 +101,15 @@ export type AnswerFrame =
   | { readonly n: number; readonly value?: unknown }
   | { readonly n: number; readonly error: string };
 
-export const SERVICE_METHODS = ['variable', 'connection', 'xcom', 'xcomList', 'putBlob', 'getBlob'] as const;
+export const SERVICE_METHODS = [
+  'variable',
+  'connection',
+  'xcom',
+  'xcomList',
+  'previousSuccess',
+  'putBlob',
+  'getBlob',
+] as const;
 export type ServiceMethod = (typeof SERVICE_METHODS)[number];
 
 export interface LogFrame {

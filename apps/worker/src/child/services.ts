@@ -60,6 +60,10 @@ export class ServiceClient {
     xcom: async (id, query) => (await this.#call(id, 'xcom', [query])) as Awaited<ReturnType<AttemptServices['xcom']>>,
     xcomList: async (id, query) =>
       (await this.#call(id, 'xcomList', [query])) as Awaited<ReturnType<AttemptServices['xcomList']>>,
+    previousSuccess: async (id) =>
+      (await this.#call(id, 'previousSuccess', [])) as Awaited<
+        ReturnType<NonNullable<AttemptServices['previousSuccess']>>
+      >,
     putBlob: async (id, bytes) =>
       (await this.#call(id, 'putBlob', [{ base64: Buffer.from(bytes).toString('base64') }])) as string,
     getBlob: async (id, hash) => {

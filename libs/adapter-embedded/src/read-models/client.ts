@@ -50,6 +50,8 @@ export async function openReadModels(options: ReadModelsOptions): Promise<Embedd
     taskInstance: query('taskInstance'),
     tries: query('tries'),
     xcoms: query('xcoms'),
+    priorXCom: query('priorXCom'),
+    previousSuccess: query('previousSuccess'),
     xcomsUnder: query('xcomsUnder'),
     renderedFields: query('renderedFields'),
     backfills: query('backfills'),

@@ -3,7 +3,7 @@ import * as assets from './asset-queries.ts';
 import * as backfills from './backfill-queries.ts';
 import { findApprovals } from './approval-queries.ts';
 import * as other from './other-queries.ts';
-import { findRun, findRuns, runRow } from './run-queries.ts';
+import { findRun, findRuns, previousSuccess, runRow } from './run-queries.ts';
 import type { Db } from './sqlite.ts';
 import * as tasks from './task-queries.ts';
 
@@ -31,6 +31,8 @@ export function queriesOver(root: Db): Queries {
     tries: (dagId, runId, taskId, mapIndex) => read((db) => tasks.triesOf(db, { dagId, runId, taskId, mapIndex })),
     xcoms: (dagId, runId, taskId, mapIndex) => read((db) => tasks.xcomsOf(db, dagId, runId, taskId, mapIndex)),
     xcomsUnder: (dagId, runId, query, page) => read((db) => tasks.xcomsUnder(db, { dagId, runId, ...query }, page)),
+    priorXCom: (dagId, runId, name) => read((db) => tasks.priorXCom(db, dagId, runId, name)),
+    previousSuccess: (dagId, runId) => read((db) => previousSuccess(db, dagId, runId)),
     renderedFields: (dagId, runId, taskId, mapIndex, tryNumber) =>
       read((db) => tasks.renderedOf(db, { dagId, runId, taskId, mapIndex }, tryNumber)),
     backfills: (filter, page) => read((db) => backfills.findBackfills(db, filter, page)),

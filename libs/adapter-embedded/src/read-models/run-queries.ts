@@ -31,6 +31,22 @@ export async function findRuns(db: Db, filter: RunFilter, page: Page): Promise<P
   return pageOf(ordered, matching, page, (row) => runRow(runRecord(row)));
 }
 
+export async function previousSuccess(db: Db, dagId: string, runId: string): Promise<DagRunRow | undefined> {
+  const { logicalDate } = (await findRun(db, dagId, runId)) ?? {};
+  if (logicalDate === undefined || logicalDate === null) return undefined;
+  const row = await db
+    .selectFrom('runs')
+    .selectAll()
+    .where('dag_id', '=', dagId)
+    .where('state', '=', 'success')
+    .where('logical_date', '<', logicalDate)
+    .orderBy('logical_date', 'desc')
+    .orderBy('run_no', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : runRow(runRecord(row));
+}
+
 function conditions(eb: ExpressionBuilder<Schema, 'runs'>, filter: RunFilter): Expression<SqlBool>[] {
   const all: Expression<SqlBool>[] = [];
   if (filter.dagId !== undefined) all.push(eb('dag_id', '=', filter.dagId));

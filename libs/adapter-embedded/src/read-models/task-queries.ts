@@ -6,11 +6,12 @@ import type {
   TaskFilter,
   TaskInstanceRow,
   TaskTryRow,
+  XComName,
   XComRow,
   XComsUnder,
 } from '@rondo/ports';
 import type { Json } from '@rondo/kernel';
-import type { Expression, SqlBool } from 'kysely';
+import { sql, type Expression, type SqlBool } from 'kysely';
 import { afterAllUnder, mapOrder } from './map-order.ts';
 import { contains, pageOf } from './paging.ts';
 import { instanceRecord, taskTryRow, xcomRow } from './rows.ts';
@@ -117,6 +118,35 @@ export async function xcomsOf(
     .orderBy('key')
     .execute();
   return rows.map(xcomRow);
+}
+
+export async function priorXCom(
+  db: Db,
+  dagId: string,
+  runId: string,
+  { taskId, mapIndex, key }: XComName,
+): Promise<XComRow | undefined> {
+  const dateOf = (alias: 'runs' | 'own') =>
+    sql<number>`coalesce(${sql.ref(`${alias}.logical_date`)}, ${sql.ref(`${alias}.run_after`)})`;
+  const row = await db
+    .selectFrom('xcoms')
+    .innerJoin('runs', 'runs.run_no', 'xcoms.run_no')
+    .innerJoin('runs as own', 'own.dag_id', 'runs.dag_id')
+    .selectAll('xcoms')
+    .select(['runs.dag_id', 'runs.run_id'])
+    .where('own.dag_id', '=', dagId)
+    .where('own.run_id', '=', runId)
+    .where('task_id', '=', taskId)
+    .where('map_index', '=', mapIndex)
+    .where('key', '=', key)
+    .where(dateOf('runs'), '<=', dateOf('own'))
+    // The run itself before another of the same moment.
+    .orderBy(dateOf('runs'), 'desc')
+    .orderBy((eb) => eb.case().when('runs.run_id', '=', runId).then(0).else(1).end())
+    .orderBy('runs.run_no', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : xcomRow(row);
 }
 
 export function xcomsUnder(

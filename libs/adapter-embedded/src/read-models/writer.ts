@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { BackfillRow, DagRow, InstanceRecord, RowChanges, RunChanges, RunRecord, TaskTryRow } from '@rondo/ports';
 import { mapOrder } from './map-order.ts';
 import { AssetWriter } from './asset-writer.ts';
+import { RenderedRuns } from './rendered-runs.ts';
 import type { CheckpointTable } from './schema.ts';
 import type { Db } from './sqlite.ts';
 import { TABLES, type TableName } from './tables.ts';
@@ -24,6 +25,7 @@ export class RowWriter {
   private readonly forgetTags: StatementSync;
   private readonly answerApproval: StatementSync;
   private readonly assets: AssetWriter;
+  private readonly renderedRuns: RenderedRuns;
   private readonly projectionVersion: number;
 
   constructor(database: DatabaseSync, db: Db, projectionVersion: number) {
@@ -31,6 +33,7 @@ export class RowWriter {
     this.db = db;
     this.projectionVersion = projectionVersion;
     this.assets = new AssetWriter(database, (table, ...values) => this.put(table, ...values));
+    this.renderedRuns = new RenderedRuns(database, db);
     const xcoms = db.deleteFrom('xcoms').where('run_no', '=', 0).where('task_id', '=', '').where('map_index', '=', '');
     this.forgetXComs = database.prepare(xcoms.compile().sql);
     this.forgetXCom = database.prepare(xcoms.where('key', '=', '').compile().sql);
@@ -69,6 +72,7 @@ export class RowWriter {
       this.database.exec('commit');
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('rollback');
+      this.renderedRuns.forget();
       throw error;
     }
   }
@@ -107,6 +111,7 @@ export class RowWriter {
       this.put('xcoms', runNo, taskId, mapIndex, key, mapOrder(mapIndex), JSON.stringify(value), blob);
     for (const { taskId, mapIndex, tryNumber, fields } of rendered)
       this.put('rendered_fields', runNo, taskId, mapIndex.join('.'), tryNumber, JSON.stringify(fields));
+    if (rendered.length > 0) this.renderedRuns.wrote(rendered[0]!.dagId, runNo);
     for (const { taskId, mapIndex, tryNumber, leg, asked, response } of approvals) {
       const key = [runNo, taskId, mapIndex, tryNumber, leg] as const;
       if (asked !== undefined)

@@ -96,6 +96,7 @@ export function assignmentOf(run: RunActor, inst: InstanceState, position: numbe
     inputs: inputsOf(run, inst),
     position,
     traceparent: traceparentOf(run.trace, id),
+    ...(inst.reschedules === 0 ? {} : { reschedules: inst.reschedules }),
     ...resumeOf(inst),
     ...(inst.tryStartedAt === undefined ? {} : { tryStartedAt: inst.tryStartedAt }),
   };

@@ -122,6 +122,7 @@ function evolveAttempt(run: DagRunState, event: AttemptEvent): void {
     case 'TaskScheduled':
       if (!inst.sameTry) {
         inst.lost = 0;
+        inst.reschedules = 0;
         inst.deferral = undefined;
         inst.tryStartedAt = undefined;
       }

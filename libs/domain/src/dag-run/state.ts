@@ -49,6 +49,8 @@ export interface InstanceState {
   leg: number;
   /** I19: attempts of this try that were lost. */
   lost: number;
+  /** How often this try was rescheduled. */
+  reschedules: number;
   /** The next dispatch goes on with the same try (after a lost attempt or a reschedule): only its leg grows. */
   sameTry: boolean;
   /** An attempt was published and has not been reported ended (I3). */
@@ -218,6 +220,7 @@ export function newInstance(
     maxTries: task.def.retries,
     leg: 0,
     lost: 0,
+    reschedules: 0,
     sameTry: false,
     open: false,
     wakeAt: undefined,

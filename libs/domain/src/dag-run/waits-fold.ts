@@ -32,6 +32,7 @@ export function foldResumed(inst: InstanceState, { payload, consumed }: DataOf<'
 /** The body begins anew: only the deadline, and what was consumed, hold on. */
 export function foldRescheduled(inst: InstanceState, { until }: DataOf<'TaskRescheduled'>): void {
   const { deadline, consumed } = inst.deferral ?? {};
+  inst.reschedules++;
   inst.sameTry = true;
   inst.wakeAt = until;
   inst.deferral = defined({ deadline, consumed });

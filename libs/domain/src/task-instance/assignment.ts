@@ -43,6 +43,8 @@ export interface Assignment {
   /** The history up to here holds every XCom that the attempt may look up. */
   readonly position: number;
   readonly traceparent: string;
+  /** How often this try has been rescheduled. Default 0. */
+  readonly reschedules?: number;
   /** The wait of the try's last leg is over: go on there. */
   readonly resume?: Resume;
   /** When the first leg of this try started (epoch milliseconds); absent for the first leg. */

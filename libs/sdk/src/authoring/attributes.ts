@@ -7,6 +7,7 @@ import { parseDate, type DateInput } from './dates.ts';
 import type { ParamsInput } from './params.ts';
 import { show } from './error.ts';
 import { retryPolicySchema, type RetryPolicyInput } from './retry-policy.ts';
+import { isLiteral } from '../templates/literal.ts';
 import { isSource } from './source.ts';
 
 /** Runs in the task's process. What it throws is logged and changes no state. */
@@ -71,6 +72,8 @@ export interface TaskAttributes {
   /** Default `all_success`. */
   readonly triggerRule?: TriggerRule;
   readonly params?: ParamsInput;
+  /** Templates that are one expression give its value instead of a text. Default: what the DAG says. */
+  readonly renderTemplateAsNativeObj?: boolean;
   /** A template: what names an instance of a mapped task beside its map index. Default: nothing. */
   readonly mapIndexTemplate?: string;
   /** Markdown. */
@@ -189,6 +192,7 @@ const shape = {
   endDate: date(),
   triggerRule: oneOf(TRIGGER_RULES),
   params: z.record(z.string(), z.unknown()).describe('an object of params'),
+  renderTemplateAsNativeObj: flag(),
   mapIndexTemplate: z.string().describe('a template'),
   doc: z.string().describe('a text'),
   onExecute: callbacks(),
@@ -273,12 +277,15 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
+const isRendered = (value: unknown): boolean => isSource(value) || isLiteral(value) || isFunction(value);
+
 /**
- * A schema of an operator's argument that may also be given by another task's output, or by a template that becomes it.
+ * A schema of an operator's argument that may also be given by another task's output, by a template that becomes it, by a
+ * function of the context, or as a literal.
  * What comes of them is the operator's to check when it runs.
  */
 export function templatable<T extends z.ZodType>(schema: T): z.ZodType<z.output<T>> {
   const template = z.string().regex(/\{\{|\{%/);
-  const described = z.union([schema, z.custom<z.output<T>>(isSource), template]) as unknown as z.ZodType<z.output<T>>;
+  const described = z.union([schema, z.custom<z.output<T>>(isRendered), template]) as unknown as z.ZodType<z.output<T>>;
   return schema.description === undefined ? described : described.describe(schema.description);
 }

@@ -28,6 +28,10 @@ import type { Task } from './task.ts';
 import { TaskGroup, type TaskGroupOptions } from './task-group.ts';
 import type { Duration, Result } from '@rondo/kernel';
 
+/** A filter of the user. Keyword arguments come as one object at the end. */
+// oxlint-disable-next-line typescript/no-explicit-any -- whoever writes a filter knows what it is given
+export type TemplateFilter = (value: any, ...args: any[]) => unknown;
+
 export interface DagOptions {
   /** Unique among all DAGs. */
   readonly id: string;
@@ -67,6 +71,10 @@ export interface DagOptions {
   readonly renderTemplateAsNativeObj?: boolean;
   /** Folders of template files, relative to the DAG file. */
   readonly templateSearchPath?: string | readonly string[];
+  /** Names that templates of the DAG may use: values, and functions that are not async. */
+  readonly userDefinedMacros?: Readonly<Record<string, unknown>>;
+  /** Filters that templates of the DAG may use: the value first, then what stands in the brackets. */
+  readonly userDefinedFilters?: Readonly<Record<string, TemplateFilter>>;
   readonly params?: ParamsInput;
   /** Files of the DAG folder that tasks need and that no argument names; globs, relative to the DAG file. */
   readonly files?: readonly string[];
@@ -74,6 +82,8 @@ export interface DagOptions {
   readonly onFailure?: Callbacks;
 }
 
+const identifier = z.string().regex(/^[A-Za-z_]\w*$/);
+const filter = z.custom<TemplateFilter>((value) => typeof value === 'function');
 const texts = z.array(text()).describe('a list of texts');
 const schema = z.strictObject({
   id: idSchema,
@@ -100,6 +110,8 @@ const schema = z.strictObject({
     .transform((value) => [value].flat())
     .describe('a folder, or a list of folders')
     .optional(),
+  userDefinedMacros: z.record(identifier, z.unknown()).describe('an object of values and functions').optional(),
+  userDefinedFilters: z.record(identifier, filter).describe('an object of functions').optional(),
   params: z.record(z.string(), z.unknown()).describe('an object of params').optional(),
   files: texts.optional(),
   onSuccess: callbacks().optional(),

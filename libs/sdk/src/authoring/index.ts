@@ -15,7 +15,7 @@ export {
 } from './asset.ts';
 export { asset, AssetDag, multiAsset, type AssetDagOptions, type MultiAssetOptions } from './asset-dag.ts';
 export { templatable, type Callback, type Callbacks, type TaskAttributes } from './attributes.ts';
-export { Dag, dag, type DagOptions } from './dag.ts';
+export { Dag, dag, type DagOptions, type TemplateFilter } from './dag.ts';
 export type { DateInput } from './dates.ts';
 export { DagError } from './error.ts';
 export {
@@ -61,7 +61,7 @@ export type {
 export { FunctionSensor, PollingTask, Sensor, sensor, WaitingTask, WaitSensor, type SensorOptions } from './sensor.ts';
 export type { Sensing, SensorAttributes } from './sensor-attributes.ts';
 export { MappedTask } from './mapping/mapped-task.ts';
-export { Operator, type OperatorArgs } from './operator.ts';
+export { Operator, type FieldFunction, type OperatorArgs } from './operator.ts';
 export { Derived, isSource, Output, type Arg, type Over, type Resolved, type Source } from './source.ts';
 export { Task, type Construction, type TaskOptions } from './task.ts';
 export { TaskEnd, Trigger, type TriggerClass } from './trigger.ts';

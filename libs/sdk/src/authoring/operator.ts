@@ -1,13 +1,20 @@
 import type * as z from 'zod';
-import type { TaskContext } from '../runtime/task-context.ts';
+import type { TaskContext, TemplateAccess } from '../runtime/task-context.ts';
 import { callSite } from './call-site.ts';
 import { PartialOperator, type OperatorClass, type Options } from './mapping/partial-operator.ts';
 import type { Arg } from './source.ts';
 import { Task, type TaskOptions } from './task.ts';
 import type { TriggerClass } from './trigger.ts';
 
+/** Makes an argument that is a template field, just before the task runs; texts in what it answers are not rendered. */
+export type FieldFunction<T> = (ctx: TaskContext, templates: TemplateAccess) => T | Promise<T>;
+
 /** Templates are texts, whatever they become: a field of any type may be a template. */
-export type OperatorArgs<Args extends object> = { readonly [K in keyof Args]: Arg<Args[K]> };
+export type OperatorArgs<Args extends object> = {
+  readonly [K in keyof Args]: NonNullable<Args[K]> extends (...args: never[]) => unknown
+    ? Arg<Args[K]>
+    : Arg<Args[K]> | FieldFunction<NonNullable<Args[K]>>;
+};
 
 /**
  * A kind of task. A subclass names its arguments and what it returns:

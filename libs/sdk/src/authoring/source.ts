@@ -1,3 +1,4 @@
+import type { Literal } from '../templates/literal.ts';
 import { assertNever, type Json } from '@rondo/kernel';
 import { callSite } from './call-site.ts';
 import { DagError, show } from './error.ts';
@@ -38,7 +39,7 @@ export interface Source<out T> {
  * What may be given where a T is wanted: a T, a task that returns one, or a list or object that holds such tasks.
  * Each task in it becomes upstream of the one that it is given to.
  */
-export type Arg<T> = T | Source<T> | (Json extends T ? JsonArg : Nested<T>);
+export type Arg<T> = T | Source<T> | Literal<T> | (Json extends T ? JsonArg : Nested<T>);
 type JsonArg = Json | Source<unknown> | readonly JsonArg[] | { readonly [key: string]: JsonArg };
 type Nested<T> = T extends (...args: never[]) => unknown
   ? never
@@ -50,13 +51,15 @@ type Nested<T> = T extends (...args: never[]) => unknown
 export type Resolved<I> =
   I extends Source<infer T>
     ? T
-    : Json extends I
-      ? I
-      : I extends (...args: never[]) => unknown
+    : I extends Literal<infer T>
+      ? T
+      : Json extends I
         ? I
-        : I extends object
-          ? { [K in keyof I]: Resolved<I[K]> }
-          : I;
+        : I extends (...args: never[]) => unknown
+          ? I
+          : I extends object
+            ? { [K in keyof I]: Resolved<I[K]> }
+            : I;
 
 /** What is gone through when T is mapped over: the items of a list, the entries of an object. */
 export type Item<T> = unknown extends T

@@ -14,16 +14,17 @@ import {
 } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { Dag } from '../authoring/dag.ts';
-import { resolveParams } from '../authoring/params.ts';
-import { SOURCE, type Expression, type Source } from '../authoring/source.ts';
-import { Task } from '../authoring/task.ts';
-import { renderTemplate, templateContext } from '../templates/index.ts';
-import type { AttemptHost, AttemptInput, CallbackInput, LogLevel, XComQuery } from './contract.ts';
+import type { FieldFunction } from '../authoring/operator.ts';
+import type { Task } from '../authoring/task.ts';
+import { callable, renderTemplate, type RenderOptions } from '../templates/index.ts';
+import type { AttemptHost, AttemptInput, CallbackInput, LogLevel } from './contract.ts';
 import { Lookups, renderFetching } from './lookups.ts';
 import { deferral } from './defer.ts';
 import { BranchError } from './task-error.ts';
-import type { FileAccess, PullOptions, TaskContext, TaskLogger } from './task-context.ts';
-import { partOf, Values } from './values.ts';
+import { xcomAccess } from './pull.ts';
+import type { FileAccess, TaskContext, TaskLogger } from './task-context.ts';
+import { paramsOf, templateNames } from './template-names.ts';
+import { Values } from './values.ts';
 import { XComs } from './xcoms.ts';
 
 /** What an attempt, or a callback apart from one, keeps while it runs. */
@@ -149,38 +150,14 @@ export function loggerOf({ log }: AttemptHost): TaskLogger {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-function paramsOf({ host, task, input }: Session): JsonObject {
-  const conf = host.settings?.confOverridesParams === false ? null : input.run.conf;
-  const resolved = resolveParams({ ...host.dag.params, ...task?.params }, conf);
-  if (!resolved.ok) throw new TypeError(resolved.error.map(({ message }) => message).join('; '));
-  return resolved.value;
-}
-
 /** The folders of template files: the DAG file's, then templateSearchPath. */
 export function searchPath({ dag, root }: AttemptHost): readonly string[] {
   const home = join(root, dirname(dag.file));
   return [home, ...(dag.options.templateSearchPath ?? []).map((folder) => join(home, folder))];
 }
 
-function templateNames(session: Session): Record<string, unknown> {
-  const { task, input, attempt, maxTries, lookups, reason } = session;
-  const { run } = input;
-  return templateContext({
-    ...attempt,
-    logicalDate: run.logicalDate,
-    dataInterval: run.dataInterval,
-    runType: run.runType,
-    conf: run.conf,
-    params: paramsOf(session),
-    maxTries,
-    startDate: run.startedAt,
-    ...(task === undefined ? {} : { owner: task.attributes.owner ?? '', operator: task.operator }),
-    ...(reason === undefined ? {} : { reason }),
-    ...lookups.forTemplates((query) => pullXCom(session, query)),
-  });
-}
-
-export function renderWith(
+/** A field that is a function is called, and what it answers is taken as it is. */
+export async function renderWith(
   session: Session,
   value: unknown,
   options: {
@@ -192,36 +169,23 @@ export function renderWith(
     readonly replace?: (value: unknown) => { readonly value: unknown } | undefined;
   } = {},
 ): Promise<unknown> {
+  const { task, host } = session;
+  if (typeof value === 'function') {
+    const ctx = taskContext(session);
+    return (value as FieldFunction<unknown>)(ctx, ctx.templates);
+  }
   const { names, ...how } = options;
-  const context = { ...names, ...templateNames(session), ...session.names };
-  const native = session.host.dag.options.renderTemplateAsNativeObj ?? false;
-  return renderFetching(() => renderTemplate(value, context, { native, searchPath: searchPath(session.host), ...how }));
-}
-
-function xcomAccess(session: Session): TaskContext['xcom'] {
-  const pull = async (from: string | Source<unknown>, options: PullOptions = {}): Promise<unknown> => {
-    const { key = 'return_value', mapIndex, mapIndexes, ...where } = options;
-    const ref = typeof from === 'string' ? { kind: 'output', task: undefined, path: [] } : (from[SOURCE] as Expression);
-    if (ref.kind !== 'output') return session.values.of(from as Source<unknown>);
-    const taskId = typeof from === 'string' ? from : ref.task!.taskId;
-    const one = async (index: PullOptions['mapIndex']): Promise<unknown> => {
-      const at = index === undefined ? {} : { mapIndex: typeof index === 'object' ? index.join('.') : String(index) };
-      return partOf((await pullXCom(session, { taskId, key, ...at, ...where }))?.value, ref.path);
-    };
-    return mapIndexes === undefined ? one(mapIndex) : Promise.all(mapIndexes.map(one));
-  };
-  return { pull: pull as TaskContext['xcom']['pull'], push: (key, value) => session.xcoms.push(key, value) };
-}
-
-/** Without a map index: of a task with many instances the list of all that this attempt sees. */
-async function pullXCom(session: Session, query: XComQuery): Promise<{ readonly value: unknown } | undefined> {
-  const { host, lookups, values } = session;
-  const task = host.dag.whoHas(query.taskId);
-  const isElsewhere = query.dagId !== undefined || query.runId !== undefined;
-  if (isElsewhere || query.mapIndex !== undefined || !(task instanceof Task)) return lookups.xcom(query);
-  const { under, isOne } = values.placeOf(task);
-  if (!isOne) return { value: await values.all(query.taskId, under, query.key) };
-  return lookups.xcom(under.length === 0 ? query : { ...query, mapIndex: under.join('.') });
+  const { renderTemplateAsNativeObj, userDefinedMacros = {}, userDefinedFilters = {} } = host.dag.options;
+  const own = callable(userDefinedMacros) as Readonly<Record<string, unknown>>;
+  const context = { ...own, ...names, ...templateNames(session), ...session.names };
+  return renderFetching(() =>
+    renderTemplate(value, context, {
+      native: task?.attributes.renderTemplateAsNativeObj ?? renderTemplateAsNativeObj ?? false,
+      searchPath: searchPath(host),
+      filters: callable(userDefinedFilters) as NonNullable<RenderOptions['filters']>,
+      ...how,
+    }),
+  );
 }
 
 function variableAccess({ lookups }: Session): TaskContext['variables'] {

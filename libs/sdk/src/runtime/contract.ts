@@ -8,6 +8,7 @@ import type {
 } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { Dag } from '../authoring/dag.ts';
+import type { PreviousSuccess } from '../templates/context.ts';
 import type { XComSettings } from '../xcoms/store.ts';
 
 /** One attempt to execute: the assignment as a worker receives it. */
@@ -22,6 +23,8 @@ export interface AttemptServices {
   xcom(attemptId: string, query: XComQuery): Promise<{ readonly value: Json } | undefined>;
   /** Values of one key of the instances of a task of the attempt's own run, in the order of their map indexes; those without one are left out. */
   xcomList(attemptId: string, query: XComListQuery): Promise<XComPage>;
+  /** The last run of the DAG, by logical date, before the attempt's own that succeeded. Absent: nobody knows. */
+  previousSuccess?(attemptId: string): Promise<PreviousSuccess | undefined>;
   /** Stores a value too large for an event; answers its hash. */
   putBlob(attemptId: string, bytes: Uint8Array): Promise<string>;
   getBlob(attemptId: string, hash: string): Promise<Uint8Array | undefined>;
@@ -33,11 +36,16 @@ export interface XComQuery {
   readonly mapIndex?: string;
   readonly dagId?: string;
   readonly runId?: string;
+  /** Of that run, else of the last one before it, by logical date, that has one. */
+  readonly includePriorDates?: boolean;
 }
 
 export interface XComListQuery {
   readonly taskId: string;
   readonly key: string;
+  /** Default: of the attempt's own run. */
+  readonly dagId?: string;
+  readonly runId?: string;
   /** Only instances whose map index begins so: `'2'`, `'2.5'`; `''`: all. */
   readonly under: string;
   readonly offset: number;
@@ -80,6 +88,8 @@ export interface AttemptHost {
   readonly settings?: AttemptSettings;
   /** Default false: a connection that is left open would outlive the attempt. */
   readonly keepsConnections?: boolean;
+  /** True: there is no platform. Default false. */
+  readonly testMode?: boolean;
   /** Hides secrets in error texts and rendered fields. Default: changes nothing. */
   readonly mask?: (text: string) => string;
 }

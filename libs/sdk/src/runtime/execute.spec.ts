@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Connection } from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
 import { Dag, Operator, param, task, TaskGroup, type DagOptions } from '../authoring/index.ts';
+import { literal } from '../templates/index.ts';
 import { collectDags, executeAttempt, FailNow, runCallback, Skip } from './index.ts';
 import type {
   AttemptInput,
@@ -534,6 +535,91 @@ describe('templates', () => {
     expect((await run(d, 't')).outcome).toMatchObject({ xcoms: { return_value: { value: [1, 2] } } });
     const long = new Dag({ id: 'd' }, () => void new Show({ id: 't', text: '{{ "x" * 10000 }}' }));
     expect((await run(long, 't')).rendered!['text']).toHaveLength(4_096);
+  });
+});
+
+describe('fields', () => {
+  it('that are functions are made of the context, and not rendered again', async () => {
+    const d = new Dag({ id: 'd' }, () => {
+      new Show({
+        id: 't',
+        text: async (ctx: TaskContext, templates: TaskContext['templates']) =>
+          `${ctx.run.runId} ${await templates.render('{{ ds }}')} {{ ds }}`,
+      });
+    });
+    expect((await run(d, 't')).outcome).toMatchObject({
+      xcoms: { return_value: { value: 'r 2024-12-01 {{ ds }}' } },
+    });
+  });
+
+  it('that are literal stay as they are, in the place of a part too', async () => {
+    const d = new Dag({ id: 'd' }, () => {
+      new Show({ id: 't', text: literal('{{ ds }}') });
+      new Show({ id: 'u', text: ['{{ ds }}', literal(['{{ ds }}'])] });
+      task('v', { raw: literal('{{ ds }}'), text: '{{ ds }}' }, (_ctx, { raw, text }) => `${raw} ${text}`);
+    });
+    const returned = async (id: string) => (await run(d, id)).outcome;
+    expect(await returned('t')).toMatchObject({ xcoms: { return_value: { value: '{{ ds }}' } } });
+    expect(await returned('u')).toMatchObject({ xcoms: { return_value: { value: ['2024-12-01', ['{{ ds }}']] } } });
+    expect(await returned('v')).toMatchObject({ xcoms: { return_value: { value: '{{ ds }} 2024-12-01' } } });
+  });
+
+  it('use the macros and filters of their DAG, and are native where the task or the DAG says so', async () => {
+    const d = new Dag(
+      {
+        id: 'd',
+        renderTemplateAsNativeObj: true,
+        userDefinedMacros: {
+          region: 'eu',
+          ds: 'not this',
+          add: (a: number, { to = 0 }: { to?: number } = {}) => a + to,
+        },
+        userDefinedFilters: { shout: (text: string) => `${text.toUpperCase()}!` },
+      },
+      () => {
+        new Show({ id: 't', text: '{{ region | shout }} {{ add(1, to=2) }} {{ ds }}' });
+        new Show({ id: 'native', text: '{{ add(1, to=2) }}' });
+        new Show({ id: 'textual', text: '{{ add(1, to=2) }}', renderTemplateAsNativeObj: false });
+      },
+    );
+    const value = async (id: string) =>
+      ((await run(d, id)).outcome as unknown as { xcoms: { return_value: { value: Json } } }).xcoms.return_value.value;
+    expect(await value('t')).toBe('EU! 3 2024-12-01');
+    expect(await value('native')).toBe(3);
+    expect(await value('textual')).toBe('3');
+  });
+});
+
+describe('looking up XComs', () => {
+  const d = new Dag({ id: 'd' }, () => {
+    task('a', () => 1)();
+    task('b', () => 2)();
+    task('t', async (ctx) => {
+      ctx.xcom.push('mine', new Date(0));
+      const [own, templated] = [
+        await ctx.xcom.pull(undefined, { key: 'mine' }),
+        await ctx.templates.render("{{ ti.xcom_pull(key='mine') | ds }}"),
+      ];
+      const several = await ctx.xcom.pull(['a', 'nope', 'b']);
+      await ctx.xcom.pull('a', { includePriorDates: true });
+      await ctx.templates.render("{{ ti.xcom_pull('b', include_prior_dates=True) }}");
+      return [own, templated, several, await ctx.templates.render("{{ ti.xcom_pull(['a', 'b']) }}")];
+    })();
+  });
+
+  it('gives those of several tasks, and what the attempt itself has pushed', async () => {
+    const { outcome, queries } = await run(d, 't', { xcoms: { 'a.return_value': 1, 'b.return_value': 2 } });
+    expect(outcome).toMatchObject({
+      xcoms: {
+        return_value: {
+          value: [{ $type: 'date', $value: '1970-01-01T00:00:00.000Z' }, '1970-01-01', [1, null, 2], '[1, 2]'],
+        },
+      },
+    });
+    expect(queries.filter(({ includePriorDates }) => includePriorDates === true).map(({ taskId }) => taskId)).toEqual([
+      'a',
+      'b',
+    ]);
   });
 });
 

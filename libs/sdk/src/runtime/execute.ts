@@ -11,7 +11,7 @@ import type { Json, JsonObject } from '@rondo/kernel';
 import { MappedTask } from '../authoring/mapping/mapped-task.ts';
 import { isSource } from '../authoring/source.ts';
 import { Task } from '../authoring/task.ts';
-import { namesFile } from '../templates/index.ts';
+import { hasFields, isLiteral, namesFile } from '../templates/index.ts';
 import { openSession, renderWith, taskContext, type Session } from './attempt-context.ts';
 import type {
   AttemptHost,
@@ -120,7 +120,7 @@ export async function prepare(
   const args: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
     const replace = await session.values.replacer(value);
-    if (templateFields.includes(name) && isTemplate(value, extensions))
+    if (templateFields.includes(name) && (typeof value === 'function' || isTemplate(value, extensions)))
       args[name] = await renderWith(session, value, {
         field: name,
         extensions,
@@ -135,6 +135,7 @@ function isTemplate(value: unknown, extensions: readonly string[]): boolean {
   if (typeof value === 'string')
     return value.includes('{{') || value.includes('{%') || value.includes('{#') || namesFile(value, extensions);
   if (typeof value !== 'object' || value === null || isSource(value)) return false;
+  if (isLiteral(value) || hasFields(value)) return true;
   if (value instanceof Map || value instanceof Set)
     return [...value.values()].some((each) => isTemplate(each, extensions));
   const prototype: unknown = Object.getPrototypeOf(value);

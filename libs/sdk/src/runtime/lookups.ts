@@ -4,6 +4,7 @@ import { PendingLookup } from '../templates/index.ts';
 import { XComStore, type XComSettings } from '../xcoms/store.ts';
 import type { AttemptServices, XComListQuery, XComPage, XComQuery } from './contract.ts';
 import type { List } from './lists.ts';
+import type { Pulled } from './pull.ts';
 
 const PAGE = 1_000;
 /** Bytes of JSON that a process keeps parsed, beside the value that it took last. */
@@ -104,8 +105,10 @@ export class Lookups {
   }
 
   /** The same for templates: what has been fetched, or a PendingLookup. */
-  forTemplates(pull: (query: XComQuery) => Promise<{ readonly value: unknown } | undefined>) {
+  forTemplates(pull: (query: XComQuery) => Promise<Pulled | undefined>) {
     return {
+      previousSuccess: () =>
+        this.#ready('the last success', async () => this.#services.previousSuccess?.(this.#attemptId)),
       variable: (key: string) => this.#ready(`variable '${key}'`, () => this.variable(key)),
       connection: (connId: string) => this.#ready(`connection '${connId}'`, () => this.connection(connId)),
       xcom: (query: XComQuery) => this.#ready(`XCom ${JSON.stringify(query)}`, () => pull(query)),

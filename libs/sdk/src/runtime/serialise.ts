@@ -14,6 +14,7 @@ import { describeSource, isPlain, isSource, lengthOf } from '../authoring/source
 import { expansionOf, type Mapping } from '../authoring/mapping/mapping.ts';
 import type { Task } from '../authoring/task.ts';
 import { fallbackId } from '../authoring/fallbacks.ts';
+import { isLiteral, literalValue } from '../templates/literal.ts';
 import type { TaskGroup } from '../authoring/task-group.ts';
 
 const SHOWN = 20;
@@ -146,6 +147,7 @@ export function displayed(value: unknown, ancestors: readonly object[] = []): Js
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (typeof value !== 'object') return typeof value === 'bigint' ? String(value) : `<${typeof value}>`;
   if (isSource(value)) return describeSource(value);
+  if (isLiteral(value)) return displayed(literalValue(value), ancestors);
   if (ancestors.includes(value)) return '<circular>';
   const inner = [...ancestors, value];
   if (Array.isArray(value)) return value.map((item) => displayed(item, inner));

@@ -104,9 +104,11 @@ export interface PullOptions {
   readonly mapIndex?: string | number | MapIndex;
   /** Several map indexes: the list of their values. */
   readonly mapIndexes?: readonly (string | number | MapIndex)[];
-  /** Another DAG's run; both or neither. */
+  /** Another DAG's run of that id, or another run. Default: the attempt's own. */
   readonly dagId?: string;
   readonly runId?: string;
+  /** Where the run has none: the value of the last run before it, by logical date, that has one. Default false. */
+  readonly includePriorDates?: boolean;
 }
 
 export interface XComAccess {
@@ -116,7 +118,9 @@ export interface XComAccess {
     options: PullOptions & { readonly mapIndex: PullOptions['mapIndex'] },
   ): Promise<E | undefined>;
   pull<T>(task: Source<T>, options?: PullOptions): Promise<T | undefined>;
-  pull(taskId: string, options?: PullOptions): Promise<unknown>;
+  pull(taskId?: string, options?: PullOptions): Promise<unknown>;
+  /** Of several tasks, in their order; the values of a mapped one each. */
+  pull(tasks: readonly (string | Source<unknown>)[], options?: PullOptions): Promise<unknown[]>;
   /** Stored with the attempt's outcome, failed or not. Throws for what is no XCom, or too large. */
   push(key: string, value: unknown): void;
 }

@@ -15,6 +15,7 @@ export interface XComLookup {
   readonly mapIndex?: string;
   readonly dagId?: string;
   readonly runId?: string;
+  readonly includePriorDates?: boolean;
 }
 
 export interface TemplateContextInput {
@@ -54,7 +55,7 @@ export interface TemplateContextInput {
   /** Look-ups of the three kinds of things that are fetched; undefined means that there is none. */
   readonly variable?: (key: string) => string | undefined;
   readonly connection?: (connId: string) => Connection | undefined;
-  readonly xcom?: (query: XComLookup) => { readonly value: unknown } | undefined;
+  readonly xcom?: (query: XComLookup) => { readonly value: unknown; readonly isMany?: true } | undefined;
 }
 
 /** Of a run that succeeded. Epoch milliseconds; null where it has none. */
@@ -190,7 +191,10 @@ function taskInstance(input: TemplateContextInput, task: object, dagRun: object)
   };
 }
 
-/** One task id gives its value, a list of them a list; what was never pushed is None, or `default`. */
+/**
+ * One task id gives its value, or the list of the values of a mapped task; a list of them the list of all values. What was
+ * never pushed is None, or `default`.
+ */
 function pull(input: TemplateContextInput, named: Readonly<Record<string, unknown>>): unknown {
   const {
     task_ids: ids,
@@ -200,20 +204,31 @@ function pull(input: TemplateContextInput, named: Readonly<Record<string, unknow
     map_indexes: mapIndexes,
     default: fallback = null,
   } = named;
-  const one = (taskId: string, mapIndex?: unknown): unknown => {
+  const find = (taskId: string, mapIndex?: unknown): readonly unknown[] | { readonly single: unknown } => {
     const query = {
       taskId,
       key: str(key),
-      ...(mapIndex === undefined || mapIndex === null ? {} : { mapIndex: str(mapIndex) }),
+      ...(mapIndex === undefined || mapIndex === null ? {} : { mapIndex: Number(mapIndex) < 0 ? '' : str(mapIndex) }),
       ...(dagId ? { dagId: str(dagId) } : {}),
       ...(runId ? { runId: str(runId) } : {}),
+      ...(named['include_prior_dates'] === true ? { includePriorDates: true } : {}),
     };
     const found = input.xcom?.(query);
-    return found === undefined ? fallback : found.value;
+    if (found?.isMany === true) return found.value as readonly unknown[];
+    return { single: found === undefined ? fallback : found.value };
   };
-  if (Array.isArray(ids)) return ids.map((id) => one(str(id)));
+  const one = (taskId: string, mapIndex?: unknown): unknown => {
+    const found = find(taskId, mapIndex);
+    return 'single' in found ? found.single : found;
+  };
+  const several = (taskId: string, mapIndex?: unknown): readonly unknown[] => {
+    const found = find(taskId, mapIndex);
+    return 'single' in found ? [found.single] : found;
+  };
+  const indexes: readonly unknown[] = Array.isArray(mapIndexes) ? mapIndexes : [mapIndexes];
+  if (Array.isArray(ids)) return ids.flatMap((id) => indexes.flatMap((index) => several(str(id), index)));
   const taskId = ids === undefined || ids === null ? (input.taskId ?? '') : str(ids);
-  return Array.isArray(mapIndexes) ? mapIndexes.map((index) => one(taskId, index)) : one(taskId, mapIndexes);
+  return Array.isArray(mapIndexes) ? indexes.map((index) => one(taskId, index)) : one(taskId, mapIndexes);
 }
 
 function parsed(text: string | undefined, key: string): unknown {

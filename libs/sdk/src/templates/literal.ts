@@ -1,4 +1,4 @@
-const LITERAL = Symbol.for('rondo.literal');
+const LITERAL: unique symbol = Symbol.for('rondo.literal');
 
 /** A value that is no template, whatever it looks like. */
 export interface Literal<out T = unknown> {

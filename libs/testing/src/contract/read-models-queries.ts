@@ -117,6 +117,95 @@ export function describeRunQueries(get: Get): void {
   });
 }
 
+/** A run with one task instance that has succeeded. */
+function ran(dagId: string, runId: string, at: number, logicalDate: number | null, left: object = {}): HistoryEvent[] {
+  const interval = logicalDate === null ? {} : { dataInterval: [logicalDate, logicalDate + 10] };
+  const key = { taskId: 'first', mapIndex: [], tryNumber: 1, leg: 1 };
+  const own = (type: string, data: object, when: number): HistoryEvent => ({
+    stream: `dagRun-${dagId}:${runId}`,
+    type,
+    data: { at: when, ...data },
+    at: when,
+  });
+  return [
+    requested(dagId, runId, at, { logicalDate, ...interval }),
+    started(dagId, runId, at + 1),
+    own('TaskSucceeded', { ...key, ...left }, at + 2),
+  ];
+}
+
+const ended = (dagId: string, runId: string, type: 'RunSucceeded' | 'RunFailed', at: number): HistoryEvent => ({
+  stream: `dagRun-${dagId}:${runId}`,
+  type,
+  data: { at, reason: 'because' },
+  at,
+});
+
+export function describeEarlierRuns(get: Get): void {
+  describe('queries of what was before', () => {
+    const value = (n: number) => ({ xcoms: { return_value: { value: n } } });
+    beforeEach(async () => {
+      const { store, models } = get();
+      const history = [
+        published('d'),
+        published('e'),
+        ...ran('d', 'second', 20, 2_000, value(2)),
+        ended('d', 'second', 'RunSucceeded', 29),
+        ...ran('d', 'first', 30, 1_000, value(1)),
+        ended('d', 'first', 'RunSucceeded', 39),
+        ...ran('d', 'third', 40, 3_000),
+        ended('d', 'third', 'RunFailed', 49),
+        ...ran('d', 'fourth', 50, 4_000),
+        ...ran('d', 'undated', 2_500, null, value(9)),
+        ...ran('e', 'other', 60, 3_500, value(5)),
+        ended('e', 'other', 'RunSucceeded', 69),
+      ];
+      await models.settled(await appendHistory(store, history));
+    });
+
+    it('find the last success before a run, by logical date', async () => {
+      const { models } = get();
+      const before = async (runId: string) => (await models.previousSuccess('d', runId))?.runId;
+      expect(await before('fourth')).toBe('second');
+      expect(await before('second')).toBe('first');
+      expect(await before('first')).toBeUndefined();
+      expect(await before('undated')).toBeUndefined();
+      expect(await before('nope')).toBeUndefined();
+      expect(await models.previousSuccess('d', 'fourth')).toMatchObject({
+        dataIntervalStart: 2_000,
+        dataIntervalEnd: 2_010,
+        startedAt: 21,
+        endedAt: 29,
+      });
+    });
+
+    it('find the XCom of the last run that has one, this run first', async () => {
+      const { models } = get();
+      const found = async (runId: string, change: object = {}) =>
+        (await models.priorXCom('d', runId, { taskId: 'first', mapIndex: '', key: 'return_value', ...change }))?.value;
+      expect(await found('second')).toBe(2);
+      expect(await found('first')).toBe(1);
+      // A run without a date counts by when it could begin.
+      expect(await found('fourth')).toBe(9);
+      expect(await found('undated')).toBe(9);
+      expect(await found('fourth', { key: 'other' })).toBeUndefined();
+      expect(await found('fourth', { mapIndex: '3' })).toBeUndefined();
+    });
+
+    it('have the rendered fields of the last 30 runs of a DAG', async () => {
+      const { store, models } = get();
+      const of = (dagId: string, n: number) =>
+        ran(dagId, `r${n}`, 100 + n, null, { rendered: { command: `echo ${n}` } });
+      const runs = Array.from({ length: 32 }, (_, n) => [...of('d', n), ...(n < 2 ? of('e', n) : [])]);
+      for (const run of runs) await models.settled(await appendHistory(store, run));
+      const kept = async (dagId: string, n: number) =>
+        (await models.renderedFields(dagId, `r${n}`, 'first', '', 1))?.fields['command'];
+      expect([await kept('d', 0), await kept('d', 1), await kept('d', 2)]).toEqual([undefined, undefined, 'echo 2']);
+      expect([await kept('d', 31), await kept('e', 0)]).toEqual(['echo 31', 'echo 0']);
+    });
+  });
+}
+
 export function describeDagQueries(get: Get): void {
   describe('queries of DAGs', () => {
     beforeEach(async () => {
