@@ -5,6 +5,7 @@ import { sensors } from './scenarios/sensors.ts';
 import { store } from './scenarios/store.ts';
 import { three } from './scenarios/three.ts';
 import { mapped } from './scenarios/mapped.ts';
+import { wake } from './scenarios/wake.ts';
 import { readOptions, USAGE, type BenchOptions } from './options.ts';
 
 const scenarios: Readonly<Record<string, (options: BenchOptions) => Promise<object>>> = {
@@ -13,6 +14,7 @@ const scenarios: Readonly<Record<string, (options: BenchOptions) => Promise<obje
   three,
   mapped,
   'mapped-like': mappedLike,
+  wake,
   idle,
   sensors,
   recover,

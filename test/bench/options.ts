@@ -27,6 +27,7 @@ Prints one JSON object.
   three         runs of 3 steps: all at once, then one at a time   --runs 2000
   mapped        one task mapped N times, and 100 x 100 in groups   --tasks 100000
   mapped-like   one run of N independent tasks                     --tasks 10000
+  wake          N tasks wait for events, one at a time    --tasks 10000
   idle          N DAGs on schedules, CPU and memory                --dags 1000 --seconds 20
   sensors       N waiting HTTP sensors: polls, CPU, memory       --tasks 10000 --seconds 180
   recover       start on a history of N events                     --events 1000000
