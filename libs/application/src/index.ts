@@ -7,3 +7,4 @@ export * from './gateway/gateway.ts';
 export * from './scheduler/envelope.ts';
 export * from './scheduler/scheduler.ts';
 export * from './waits/ingest.ts';
+export { WaitRouter, type StatedWait, type WaitRouterOptions } from './waits/router.ts';

@@ -25,7 +25,7 @@ export function stateWait(run: RunActor, inst: InstanceState, position: Position
   const watched = isWatch(wait);
   run.waits.set(inst, { id, watched });
   if (watched) effects.ready.push({ pool: inst.task.def.pool, message: watchOf(run, inst, wait, position) });
-  else effects.waits.push({ id, wait, consumed: inst.deferral?.consumed ?? 0 });
+  else effects.waits.push({ id, wait, since: inst.waitingSince ?? 0, consumed: inst.deferral?.consumed ?? 0 });
 }
 
 function watchOf(run: RunActor, inst: InstanceState, wait: WatchWait, position: Position): ReadyMessage {

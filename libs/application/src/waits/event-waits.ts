@@ -128,7 +128,7 @@ export class EventWaits {
     const body = JSON.parse(recorded.data) as SensorEvent;
     for (const key of keys)
       for (const waiter of this.index.matching(key, factsOf(stream, body)))
-        if (position > waiter.liveAfter && waiter.test(body)) this.hit(waiter, { position, body: body as JsonObject });
+        if (waiter.test(body)) this.hit(waiter, { position, body: body as JsonObject });
   }
 
   private hit(waiter: Waiter, hit: Hit): void {

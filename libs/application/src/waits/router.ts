@@ -24,6 +24,8 @@ export interface StatedWait {
   /** Of the attempt that waits. */
   readonly id: string;
   readonly wait: RoutedWait;
+  /** When the wait began; epoch milliseconds. */
+  readonly since: number;
   /** Events up to here were consumed by earlier waits of the same try. */
   readonly consumed: Position;
 }
@@ -79,12 +81,13 @@ export class WaitRouter {
     return this.events.size + this.runs.size;
   }
 
-  state({ id, wait, consumed }: StatedWait): void {
+  state({ id, wait, since, consumed }: StatedWait): void {
     switch (wait.kind) {
       case 'event':
       case 'asset':
         this.keep(id);
-        this.events.add(id, wait, consumed);
+        // What comes after its begin counts, whatever it looks back to.
+        this.events.add(id, { ...wait, lookBackFrom: Math.min(wait.lookBackFrom, since) }, consumed);
         return;
       case 'run':
         this.keep(id);
