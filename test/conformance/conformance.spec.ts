@@ -20,6 +20,7 @@ const GROUPS = [
   'clear',
   'pool_selection',
   'asset_expression',
+  'mapping',
 ];
 
 const casesOf = (file: string): readonly Case[] => readCases(readFileSync(file, 'utf8'));

@@ -9,6 +9,7 @@ import {
   type TriggerRule,
   type WeightRule,
 } from '@rondo/domain';
+import { sourcesOf } from './expansion.ts';
 import { fields, Inexpressible, list, text, type Fields } from './case.ts';
 import { taskState } from './values.ts';
 
@@ -27,10 +28,10 @@ export function readDag(value: unknown): CaseDag {
 
 function readNode(task: Fields): GraphNode {
   const id = text(task['id'] ?? task['task_id'], 'task.id');
-  const group = task['group'] ?? task['task_group'];
+  const group = groupOf(task);
   return {
     taskId: id,
-    upstream: list(task['upstream'] ?? [], `upstream of ${id}`).map(String),
+    upstream: [...new Set([...list(task['upstream'] ?? [], `upstream of ${id}`).map(String), ...sourcesOf(task)])],
     setup: task['setup'] === true,
     teardown: task['teardown'] === true,
     onFailureFailDagrun: task['on_failure_fail_dagrun'] === true,
@@ -40,6 +41,8 @@ function readNode(task: Fields): GraphNode {
     ...(typeof group === 'string' ? { group } : {}),
   };
 }
+
+const groupOf = (task: Fields): unknown => task['group'] ?? task['task_group'] ?? task['mapped_group'];
 
 /** Taken as it is: a rule that does not exist must be one that is never met. */
 export function ruleOf(task: Fields): TriggerRule {
@@ -52,7 +55,7 @@ export function ruleOf(task: Fields): TriggerRule {
 function groupsOf(tasks: readonly Fields[]): { groupId: string; parent?: string }[] {
   const ids = new Set<string>();
   for (const task of tasks) {
-    const group = task['group'] ?? task['task_group'];
+    const group = groupOf(task);
     if (typeof group !== 'string') continue;
     const parts = group.split('.');
     for (let depth = 1; depth <= parts.length; depth++) ids.add(parts.slice(0, depth).join('.'));

@@ -124,6 +124,25 @@ const MUTATIONS: readonly Mutation[] = [
     to: 'const hadPassword = false &&',
     fails: 'asset_expression/a password',
   },
+  { file: 'dag-run/lengths.ts', from: 'product *= each', to: 'product += each', fails: 'mapping/lengths multiply' },
+  {
+    file: 'dag-run/lengths.ts',
+    from: "if (place.state === 'failed' || place.state === 'upstream_failed') return 'upstream_failed';",
+    to: '',
+    fails: 'mapping/a source that failed',
+  },
+  {
+    file: 'dag-run/lengths.ts',
+    from: "place.state === 'success' ? (place.lengths?.[JSON.stringify(part)] ?? 0) : undefined",
+    to: 'place.lengths?.[JSON.stringify(part)] ?? 0',
+    fails: 'mapping/a source that failed',
+  },
+  {
+    file: 'dag-run/mapping.ts',
+    from: "removed.filter((inst) => inst.state !== 'removed')",
+    to: 'removed.filter(() => false)',
+    fails: 'mapping/a shorter list removes',
+  },
 ];
 
 describe('a change to the domain that is wrong makes a case fail', () => {

@@ -5,7 +5,9 @@ import {
   decideReport,
   Decision,
   evolveRun,
+  findInstance,
   initialRun,
+  instanceKey,
   leavesOf,
   TASK_DEFAULTS,
   UNMAPPED,
@@ -13,9 +15,11 @@ import {
   type DagDefinition,
   type DagRunEvent,
   type DagRunState,
-  type GraphGroup,
+  type Expansion,
+  type GroupDefinition,
   type InstanceState,
   type Interval,
+  type MapIndex,
   type RunType,
   type TaskDefinition,
   type TaskState,
@@ -23,12 +27,17 @@ import {
 } from '@rondo/domain';
 import { Inexpressible, type Fields } from './case.ts';
 import { indexOf, type CaseDag } from './dag.ts';
+import { expansionOf } from './expansion.ts';
 
 export interface PlayOptions {
   readonly timetable?: TimetableSpec;
   readonly runType?: RunType;
   readonly dataInterval?: Interval;
   readonly now?: number;
+  /** A DAG as its file declares it, in place of what the case says of tasks. */
+  readonly definition?: DagDefinition;
+  /** What groups are mapped over. Default: none is. */
+  readonly expand?: Readonly<Record<string, Expansion>>;
 }
 
 const [DAG, RUN] = ['dag', 'run'];
@@ -46,7 +55,7 @@ export class Play {
     this.dag = dag;
     this.now = options.now ?? Date.UTC(2016, 0, 2);
     const interval = options.dataInterval ?? ([this.now, this.now] as const);
-    this.run = initialRun(compilePlan('v1', definition(dag, options.timetable ?? { kind: 'none' })));
+    this.run = initialRun(compilePlan('v1', options.definition ?? definition(dag, options)));
     this.fold({
       type: 'RunStarted',
       data: {
@@ -63,14 +72,23 @@ export class Play {
     });
   }
 
-  instance(id: string): InstanceState {
-    return leavesOf(this.run.tasks[indexOf(this.dag.graph, id)]!)[Symbol.iterator]().next().value!;
+  /** By name: `a`, `a[2]`, `a[2.5]`. */
+  instance(name: string): InstanceState {
+    const { taskId, mapIndex } = refOf(name);
+    const found = findInstance(this.run, taskId, mapIndex);
+    if (found === undefined) throw new Inexpressible(`the run has no instance '${name}'`);
+    return found;
+  }
+
+  /** Instances of a task, in order. */
+  instances(id: string): readonly InstanceState[] {
+    return [...leavesOf(this.run.tasks[indexOf(this.dag.graph, id)]!)];
   }
 
   /** Brings an instance to a state by the events that lead there. */
-  put(id: string, state: TaskState, tryNumber = 1): void {
-    const [at, instances] = [this.now, [{ taskId: id, mapIndex: UNMAPPED }]];
-    const data = { taskId: id, mapIndex: UNMAPPED, tryNumber, leg: 1, at };
+  put(name: string, state: TaskState, tryNumber = 1): void {
+    const [at, instances] = [this.now, [refOf(name)]];
+    const data = { ...refOf(name), tryNumber, leg: 1, at };
     const attempt: DagRunEvent[] = [
       { type: 'TaskScheduled', data },
       { type: 'TaskQueued', data: { ...data, executor: 'local', worker: 'w' } },
@@ -110,13 +128,13 @@ export class Play {
   }
 
   /** The attempt of an instance that is scheduled ends. */
-  finish(id: string, outcome: AttemptOutcome): void {
-    const { tryNumber, leg } = this.instance(id);
-    const attempt = { dagId: DAG, runId: RUN, taskId: id, mapIndex: UNMAPPED, tryNumber, leg };
+  finish(name: string, outcome: AttemptOutcome): void {
+    const { tryNumber, leg } = this.instance(name);
+    const attempt = { dagId: DAG, runId: RUN, ...refOf(name), tryNumber, leg };
     const times = { queuedAt: this.now, startedAt: this.now, at: this.now };
     this.decide((d) => {
       if (!decideReport(d, { kind: 'finished', attempt, ...times, executor: 'local', worker: 'w', outcome }))
-        throw new Inexpressible(`'${id}' has no attempt that could end`);
+        throw new Inexpressible(`'${name}' has no attempt that could end`);
     });
   }
 
@@ -140,7 +158,9 @@ export class Play {
 
   scheduled(): string[] {
     return this.run.tasks.flatMap((task) =>
-      [...leavesOf(task)].flatMap((i) => (i.state === 'scheduled' ? [task.plan.def.taskId] : [])),
+      [...leavesOf(task)].flatMap((i) =>
+        i.state === 'scheduled' ? [instanceKey(task.plan.def.taskId, i.mapIndex)] : [],
+      ),
     );
   }
 
@@ -150,10 +170,17 @@ export class Play {
   }
 }
 
-function definition(dag: CaseDag, timetable: TimetableSpec): DagDefinition {
-  const groups = [...dag.graph.groups].map(([groupId, parent]): GraphGroup =>
-    parent === undefined ? { groupId } : { groupId, parent },
-  );
+function refOf(name: string): { readonly taskId: string; readonly mapIndex: MapIndex } {
+  const [, taskId = name, path] = /^([^[]+)\[([\d.]+)\]$/.exec(name) ?? [];
+  return { taskId, mapIndex: path === undefined ? UNMAPPED : path.split('.').map(Number) };
+}
+
+function definition(dag: CaseDag, { timetable = { kind: 'none' }, expand = {} }: PlayOptions): DagDefinition {
+  const groups = [...dag.graph.groups].map(([groupId, parent]): GroupDefinition => ({
+    groupId,
+    ...(parent === undefined ? {} : { parent }),
+    ...(expand[groupId] === undefined ? {} : { expand: expand[groupId] }),
+  }));
   return {
     dagId: DAG,
     file: 'case.ts',
@@ -177,8 +204,10 @@ function definition(dag: CaseDag, timetable: TimetableSpec): DagDefinition {
 
 function taskDefinition({ graph }: CaseDag, index: number, task: Fields): TaskDefinition {
   const node = graph.nodes[index]!;
+  const expand = expansionOf(task);
   return {
     ...node,
+    ...(expand === undefined ? {} : { expand }),
     operator: 'Case',
     runs: task['kind'] === 'latest_only' ? 'latest_only' : 'child',
     triggerRule: node.triggerRule ?? 'all_success',

@@ -7,6 +7,7 @@ import { clear } from './groups/clear.ts';
 import { cronPresets } from './groups/cron-presets.ts';
 import { dagrunState } from './groups/dagrun-state.ts';
 import { dependsOnPast } from './groups/depends-on-past.ts';
+import { mapping } from './groups/mapping.ts';
 import { poolSelection } from './groups/pool-selection.ts';
 import { template } from './groups/template.ts';
 import { timetable } from './groups/timetable.ts';
@@ -26,6 +27,7 @@ const GROUPS: Readonly<Record<string, GroupMapping>> = {
   weight_rule: weightRule,
   pool_selection: poolSelection,
   asset_expression: assetExpression,
+  mapping,
 };
 
 export type CaseResult =
@@ -41,11 +43,11 @@ export type CaseResult =
 export async function runCase(c: Case): Promise<CaseResult> {
   const { id, group } = c;
   const failed = (expected: unknown, got: unknown): CaseResult => ({ id, group, passed: false, expected, got });
-  const mapping = Object.hasOwn(GROUPS, group) ? GROUPS[group] : undefined;
-  if (mapping === undefined)
+  const groupMapping = Object.hasOwn(GROUPS, group) ? GROUPS[group] : undefined;
+  if (groupMapping === undefined)
     return failed(c.expected, `not expressible: no function of the domain for the group '${group}' yet`);
   try {
-    const { expected, got } = await mapping(c);
+    const { expected, got } = await groupMapping(c);
     return isDeepStrictEqual(plain(got), plain(expected)) ? { id, group, passed: true } : failed(expected, got);
   } catch (error) {
     if (error instanceof Inexpressible) return failed(c.expected, `not expressible: ${error.message}`);
