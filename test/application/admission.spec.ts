@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { AdminService } from '@rondo/application';
+import type { Demand } from '@rondo/domain';
 import type { EventStore, SecretBox } from '@rondo/ports';
 import { aDefinition, aTask, memoryEventStore } from '@rondo/testing';
 import { Node } from './harness.ts';
@@ -41,13 +42,16 @@ async function begun(node: Node, tasks: readonly string[]): Promise<void> {
   expect(node.worker.begun).toEqual(tasks.map(attempt));
 }
 
-async function reasonFor(node: Node, task: string): Promise<string | undefined> {
+/** What the admission says of an attempt that was published: what holds it back, or where it is. */
+async function reasonFor(node: Node, task: string, change: Partial<Demand> = {}): Promise<string> {
+  const demand = { pool: 'default_pool', poolSlots: 1, queue: 'default', priority: 1, ...change };
   for (let i = 0; i < 400; i++) {
-    const answer = await node.gateway.admissionOf(attempt(task));
-    if (answer !== undefined) return answer.reason;
+    const { stand, reasons } = await node.gateway.admissionOf(attempt(task), demand);
+    if (stand === 'admitted') return reasons[0]!.reason;
+    if (stand === 'waiting') return reasons.find((each) => !each.passed)?.reason ?? '';
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  return undefined;
+  return 'never published';
 }
 
 /** A platform whose attempts run until the test ends them. */
@@ -77,15 +81,15 @@ describe('admission', () => {
     expect(await reasonFor(node, 'c')).toBe("pool 'small' is full: 2 of 2 slots taken, and it takes 1");
     expect(await reasonFor(node, 'b')).toBe("admitted: it is with worker 'w1'");
     expect(await node.gateway.poolLoads(['small', 'default_pool', 'none'])).toEqual([
-      { occupied: 2, queued: 2 },
-      { occupied: 1, queued: 0 },
-      { occupied: 0, queued: 0 },
+      { occupied: 2, deferred: 0, queued: 2 },
+      { occupied: 1, deferred: 0, queued: 0 },
+      { occupied: 0, deferred: 0, queued: 0 },
     ]);
     node.worker.finish(attempt('b'), { kind: 'success' });
     await begun(node, ['b', 'free', 'c', 'a']);
     for (const task of ['a', 'c', 'free']) node.worker.finish(attempt(task), { kind: 'success' });
     await node.until('dagRun-d:r', 'RunSucceeded');
-    expect(await node.gateway.poolLoads(['small'])).toEqual([{ occupied: 0, queued: 0 }]);
+    expect(await node.gateway.poolLoads(['small'])).toEqual([{ occupied: 0, deferred: 0, queued: 0 }]);
   });
 
   it('frees the slots of an attempt that is cancelled or lost', async () => {
@@ -95,7 +99,7 @@ describe('admission', () => {
     await begun(node, ['a']);
     await node.send('d', { type: 'cancelRun', runId: 'r' });
     await node.until('dag-d', 'RunClosed');
-    expect(await node.gateway.poolLoads(['small'])).toEqual([{ occupied: 0, queued: 0 }]);
+    expect(await node.gateway.poolLoads(['small'])).toEqual([{ occupied: 0, deferred: 0, queued: 0 }]);
   });
 
   it('follows pools as they are made, resized and deleted', async () => {
@@ -146,10 +150,9 @@ describe('admission', () => {
     await begun(node, ['a', 'b', 'c', 'd']);
     expect(await reasonFor(node, 'far')).toBe("there is no executor 'cluster'; there is: local");
     expect(await reasonFor(node, 'gpu')).toBe("no worker serves queue 'gpu'; served: default");
-    expect(await reasonFor(node, 'e')).toBe(
-      'waits for a free worker slot: 4 attempts are with the workers, which have 4 slots',
-    );
-    expect(await node.gateway.admissionOf('x:y:z:1.1')).toBeUndefined();
+    expect(await reasonFor(node, 'e')).toBe('4 attempts are with the workers, which have 4 slots');
+    const nowhere = { pool: 'nowhere', poolSlots: 1, queue: 'default', priority: 1 };
+    expect(await node.gateway.admissionOf('x:y:z:1.1', nowhere)).toMatchObject({ stand: 'unknown' });
   });
 });
 
@@ -165,9 +168,7 @@ describe('administration of pools', () => {
     expect(await admin.setPool({ name: 'p', slots: -2 }, by)).toMatchObject({
       error: { code: 'invalid', message: expect.stringContaining('-2') },
     });
-    expect(await admin.setPool({ name: 'p', slots: 1, includeDeferred: true }, by)).toMatchObject({
-      error: { code: 'invalid' },
-    });
+    expect(await admin.setPool({ name: 'p', slots: 1, includeDeferred: true }, by)).toMatchObject({ ok: true });
     expect(await admin.deletePool('p', by)).toMatchObject({ ok: true });
     expect(await admin.deletePool('p', by)).toMatchObject({ error: { code: 'not_found' } });
     expect(await admin.setPool({ name: 'default_pool', slots: 5 }, by)).toMatchObject({ ok: true });

@@ -151,9 +151,9 @@ export class NaivePast {
   }
 
   /** Nothing that could go on stands still. */
-  checkQuiet(maxActiveTasks: number): void {
+  checkQuiet(): void {
     for (const run of this.runs.values()) {
-      if (run.stand !== 'active' || run.ended || run.open.size >= maxActiveTasks) continue;
+      if (run.stand !== 'active' || run.ended) continue;
       for (const task of this.tasks.values()) {
         if ((run.states.get(task.id) ?? 'none') !== 'none' || run.open.has(task.id)) continue;
         const above = task.upstream.map((id) => run.states.get(id) ?? 'none');

@@ -71,7 +71,7 @@ export class PastWorld {
       }
     }
     for (const runId of [...this.actor.runs.keys()]) if (!this.isWanted(runId)) this.actor.runs.delete(runId);
-    if (!this.actor.state.paused) this.model.checkQuiet(this.version.plan.definition.maxActiveTasks);
+    if (!this.actor.state.paused) this.model.checkQuiet();
   }
 
   /** What an instance relied on is in the history before it. */

@@ -113,8 +113,10 @@ describe('against a platform', () => {
     await ok('dags', 'trigger', 'greet', '--run-id', 'pooled');
     const why = async () => await ok('tasks', 'why', 'greet', 'pooled', 'hello');
     for (let i = 0; i < 200 && !(await why()).includes('default_pool'); i++) await sleep(20);
-    expect(await why()).toMatch(/✖ +admission +it takes 1 slot and pool 'default_pool' has 0/);
-    expect(rowsOf(await ok('pools', 'list'))).toEqual([['default_pool', '0', '0', '1', '0', 'closed']]);
+    expect(await why()).toMatch(/✖ +pool +it takes 1 slot and pool 'default_pool' has 0/);
+    expect(rowsOf(await ok('pools', 'list'))).toEqual([
+      ['default_pool', '0', '0', '0 (not counted)', '1', '0', 'closed'],
+    ]);
     expect((await call('pools', 'delete', 'default_pool')).err).toContain('cannot be deleted');
     await ok('pools', 'set', 'default_pool', '5');
     for (let i = 0; i < 500 && (await why()).startsWith('hello is scheduled'); i++) await sleep(20);

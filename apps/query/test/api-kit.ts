@@ -51,7 +51,7 @@ export class ApiUnderTest {
     code: 'unavailable',
     message: 'no scheduler',
   });
-  onAdmission: AdmissionQueries['admissionOf'] = async () => undefined;
+  onAdmission: AdmissionQueries['admissionOf'] = async () => ({ stand: 'unknown', reasons: [] });
   store!: EmbeddedEventStore;
   readModels!: ReadModels;
   blobs!: BlobStore;
@@ -85,8 +85,8 @@ export class ApiUnderTest {
       admin: new AdminService({ eventStore: api.store, secrets, clock, ids: systemIds }),
       sensorEvents: new SensorEvents({ store: api.store, bus: embeddedBus(), clock }),
       admission: {
-        admissionOf: (id) => api.onAdmission(id),
-        poolLoads: async (names) => names.map(() => ({ occupied: 2, queued: 1 })),
+        admissionOf: (id, demand) => api.onAdmission(id, demand),
+        poolLoads: async (names) => names.map(() => ({ occupied: 2, deferred: 1, queued: 1 })),
       },
       clock,
       health: async () => ({ status: 'ok', components: { eventStore: { status: 'ok' } } }),

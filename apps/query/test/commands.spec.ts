@@ -141,24 +141,27 @@ describe('commands over HTTP, and what is refused', () => {
   });
 
   it('lets the gateway say what a published attempt waits for', async () => {
-    const run = '/dags/random/runs/r1';
-    const reasons = [
-      { rule: 'task_state', passed: true, reason: 'scheduled' },
-      { rule: 'admission', passed: false, reason: 'published' },
-    ];
-    api.onCommand = async () => ({ ok: true, position: 1, result: { state: 'scheduled', reasons } });
-    const asked: string[] = [];
-    api.onAdmission = async (id) => (asked.push(id), { admitted: false, reason: 'pool full' });
-    const { items } = (await api.get<{ items: { taskId: string; tryNumber: number; leg: number }[] }>(`${run}/tasks`))
-      .body;
-    const { taskId, tryNumber, leg } = items[0]!;
-    expect((await api.get(`${run}/tasks/${taskId}/reasons`)).body).toEqual({
-      state: 'scheduled',
-      reasons: [reasons[0], { rule: 'admission', passed: false, reason: 'pool full' }],
+    const reasons = [{ rule: 'task_state', passed: false, reason: 'scheduled' }];
+    const demand = { pool: 'p', poolSlots: 1, queue: 'default', priority: 1 };
+    const attempt = 'random:r1:first:1.1';
+    api.onCommand = async () => ({
+      ok: true,
+      position: 1,
+      result: { state: 'scheduled', tryNumber: 1, reasons, demand, attempt },
     });
-    expect(asked).toEqual([`random:r1:${taskId}:${tryNumber}.${leg}`]);
-    api.onAdmission = async () => undefined;
-    expect((await api.get(`${run}/tasks/${taskId}/reasons`)).body).toMatchObject({ reasons });
+    const asked: unknown[] = [];
+    const full = { rule: 'pool', passed: false, reason: 'pool full' };
+    api.onAdmission = async (...about) => (asked.push(about), { stand: 'waiting', reasons: [full] });
+    expect((await api.get('/dags/random/runs/r1/tasks/first/reasons')).body).toEqual({
+      state: 'scheduled',
+      tryNumber: 1,
+      reasons: [...reasons, full, { rule: 'admission', passed: false, reason: 'published; waits to be admitted' }],
+    });
+    expect(asked).toEqual([[attempt, demand]]);
+    api.onAdmission = async () => ({ stand: 'unknown', reasons: [{ ...full, passed: true }] });
+    expect((await api.get('/dags/random/runs/r1/tasks/first/reasons')).body).toMatchObject({
+      reasons: [...reasons, { ...full, passed: true }],
+    });
   });
 
   describe('what is wrong is named', () => {

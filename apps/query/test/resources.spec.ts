@@ -142,7 +142,7 @@ describe('DAGs, variables, connections and the platform over HTTP', () => {
 
   it('pools are made, read with their slots, resized and deleted', async () => {
     const unset = { name: 'default_pool', slots: 128, description: null, includeDeferred: false };
-    const loads = { occupiedSlots: 2, queuedSlots: 1 };
+    const loads = { occupiedSlots: 2, deferredSlots: 1, queuedSlots: 1 };
     expect((await api.get('/pools/default_pool')).body).toEqual({ ...unset, ...loads, openSlots: 126 });
     const body = { slots: 3, description: 'few' };
     const small = { name: 'small', ...body, includeDeferred: false, ...loads, openSlots: 1 };
@@ -155,8 +155,18 @@ describe('DAGs, variables, connections and the platform over HTTP', () => {
       status: 400,
       body: { errors: [{ in: 'body', name: 'slots', value: -2 }] },
     });
-    expect(await api.call('PUT', '/pools/small', { body: { slots: 1, includeDeferred: true } })).toMatchObject({
-      status: 422,
+    expect((await api.call('PUT', '/pools/small', { body: { slots: 4, includeDeferred: true } })).body).toMatchObject({
+      openSlots: 1,
+    });
+    const pools = { small: { slots: 5 }, other: { slots: 6 } };
+    expect((await api.call('PUT', '/pools', { body: { pools } })).body).toMatchObject({
+      items: [
+        { name: 'small', slots: 5 },
+        { name: 'other', slots: 6 },
+      ],
+    });
+    expect(await api.call('PUT', '/pools', { body: { pools: { small: { slots: 'many' } } } })).toMatchObject({
+      status: 400,
     });
     expect(await api.call('DELETE', '/pools/small')).toMatchObject({ status: 204 });
     expect(await api.call('DELETE', '/pools/small')).toMatchObject({ status: 404 });

@@ -4,6 +4,7 @@ import type {
   CallbackAssignment,
   CreateBackfill,
   DagDefinition,
+  Demand,
   PoolLoad,
   RunReport,
   RunWaiter,
@@ -133,27 +134,42 @@ export type ReadyMessage =
   | ReadyOrder
   /** Attempts whose instance was cleared, marked or cancelled: to be ended, or dropped when they have not begun. */
   | { readonly kind: 'cancel'; readonly ids: readonly string[]; readonly reason: string }
+  /** Attempts that are not to begin now: one that waits is taken back and reported withdrawn, one that has begun goes on. */
+  | { readonly kind: 'withdraw'; readonly ids: readonly string[]; readonly reason: string }
+  /** New ranks of attempts that wait. */
+  | { readonly kind: 'reorder'; readonly ranks: readonly ReadyRank[] }
+  /** Deferred instances, whose pools may count them. */
+  | { readonly kind: 'deferred'; readonly holds: readonly DeferredHold[] }
+  /** Instances that are deferred no more. */
+  | { readonly kind: 'undeferred'; readonly instances: readonly string[] }
   | { readonly kind: 'callback'; readonly callback: CallbackAssignment }
   /** A wait for a worker's triggerer: it takes no slot, and so waits for none. Stated again after a restart. */
   | { readonly kind: 'watch'; readonly watch: WatchAssignment }
   /** Waits that are over by other means. */
   | { readonly kind: 'unwatch'; readonly ids: readonly string[] };
 
-/** One attempt that may run. */
-export interface ReadyOrder {
+/** One attempt that may run, and what it asks for. */
+export interface ReadyOrder extends Demand {
   readonly kind: 'order';
   readonly assignment: Assignment;
-  readonly pool: string;
-  readonly poolSlots: number;
-  readonly queue: string;
-  readonly executor?: string;
-  /** Effective priority weight: larger first. */
-  readonly priority: number;
   /**
    * Set when a scheduler that took the DAG over states its open attempts again. `acknowledged`: the history says that the
    * attempt was queued or running, so a gateway that does not know it must report it lost.
    */
   readonly restated?: { readonly acknowledged: boolean };
+}
+
+export interface ReadyRank {
+  readonly id: string;
+  readonly dagPriority: number;
+  readonly priority: number;
+}
+
+/** `instance`: the attempt's id without try and leg. */
+export interface DeferredHold {
+  readonly instance: string;
+  readonly pool: string;
+  readonly poolSlots: number;
 }
 
 /** The answer to a command: accepted with the position of its events, or refused with the reason. */
@@ -172,23 +188,22 @@ export type RefusalCode =
 
 /** One named rule of "why not yet". */
 export interface ReasonView {
-  /** For example `trigger_rule`, `max_active_tasks`, `retry_period`, `run_state`, `dag_paused`, `worker_slots`. */
+  /** For example `trigger_rule`, `max_active_tasks`, `retry_period`, `run_state`, `dag_paused`, `worker_slot`. */
   readonly rule: string;
   readonly passed: boolean;
   readonly reason: string;
 }
 
-/** How an attempt stands with the gateway that it was published to. */
+/** How an attempt stands with the gateway that it is published to. `unknown`: not published, or not heard of yet. */
 export interface AdmissionAnswer {
-  readonly admitted: boolean;
-  /** What it waits for, or where it is. */
-  readonly reason: string;
+  readonly stand: 'waiting' | 'admitted' | 'unknown';
+  /** Every rule of the admission, for an attempt that has not been admitted; of an admitted one where it is. */
+  readonly reasons: readonly ReasonView[];
 }
 
 /** What gateways are asked: answers are of this moment. */
 export interface AdmissionQueries {
-  /** Undefined: the gateway does not know the attempt. */
-  admissionOf(attemptId: string): Promise<AdmissionAnswer | undefined>;
+  admissionOf(attemptId: string, demand: Demand): Promise<AdmissionAnswer>;
   /** In the order of the names; nothing is held of a pool that is not known. */
   poolLoads(names: readonly string[]): Promise<readonly PoolLoad[]>;
 }

@@ -11,11 +11,12 @@ const slotsText = (slots: number | null): string => (slots === null || slots < 0
 
 function poolsTable(pools: readonly PoolAnswer[]): string {
   return table(
-    ['POOL', 'SLOTS', 'OCCUPIED', 'QUEUED', 'OPEN', 'DESCRIPTION'],
+    ['POOL', 'SLOTS', 'OCCUPIED', 'DEFERRED', 'QUEUED', 'OPEN', 'DESCRIPTION'],
     pools.map((pool) => [
       pool.name,
       slotsText(pool.slots),
       String(pool.occupiedSlots),
+      `${pool.deferredSlots}${pool.includeDeferred ? '' : ' (not counted)'}`,
       String(pool.queuedSlots),
       slotsText(pool.openSlots),
       brief(pool.description),
@@ -37,11 +38,12 @@ async function set(
   context: Context,
   name: string,
   slots: string,
-  { description }: { readonly description?: string },
+  { description, includeDeferred }: { readonly description?: string; readonly includeDeferred?: boolean },
 ): Promise<void> {
   if (!/^(-1|\d+)$/.test(slots))
     throw new UsageError(`slots '${slots}' is not allowed: a whole number from 0, or -1 for no limit`);
-  const answer = await context.api.put<PoolAnswer>(path('pools', name), { slots: Number(slots), description });
+  const content = { slots: Number(slots), description, includeDeferred };
+  const answer = await context.api.put<PoolAnswer>(path('pools', name), content);
   context.answer(answer, () => `pool ${name} has ${answer.slots < 0 ? 'no limit' : `${answer.slots} slots`}`);
 }
 
@@ -52,7 +54,8 @@ async function remove(context: Context, name: string): Promise<void> {
 
 async function importAll(context: Context, file: string): Promise<void> {
   const pools = Object.entries(await readObject(context, file, 'pools by name'));
-  for (const [name, value] of pools) await context.api.put(path('pools', name), contentOf(name, value, file));
+  const contents = pools.map(([name, value]) => [name, contentOf(name, value, file)] as const);
+  await context.api.put('/pools', { pools: Object.fromEntries(contents) });
   context.answer({ imported: pools.length }, () => `${pools.length} pools are set`);
 }
 
@@ -87,6 +90,7 @@ export function registerPools({ program, action }: Registry): void {
     .argument('<name>')
     .argument('<slots>', 'from 0; -1 for no limit (after --)')
     .option('--description <text>', 'what it is for')
+    .option('--include-deferred', 'deferred tasks hold their slots')
     .action(action(set));
   pools.command('delete').description('delete a pool').argument('<name>').action(action(remove));
   pools

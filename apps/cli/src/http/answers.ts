@@ -27,6 +27,7 @@ export type VariableAnswer = Omit<VariableRow, 'sealed'> & { readonly value: str
 export type ConnectionAnswer = Omit<ConnectionRow, 'sealed'>;
 export type PoolAnswer = PoolRow & {
   readonly occupiedSlots: number;
+  readonly deferredSlots: number;
   readonly queuedSlots: number;
   /** Null: no limit. */
   readonly openSlots: number | null;

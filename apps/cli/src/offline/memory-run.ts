@@ -52,7 +52,7 @@ export class MemoryRun {
   readonly events: DagRunEvent[] = [];
   readonly #options: MemoryRunOptions;
   readonly #queue: InstanceState[] = [];
-  readonly #limit = availableParallelism();
+  readonly #limit: number;
   #running = 0;
   #leap = 0;
   #finish: ((state: DagRunState) => void) | undefined;
@@ -60,6 +60,7 @@ export class MemoryRun {
 
   constructor(options: MemoryRunOptions) {
     this.#options = options;
+    this.#limit = Math.min(availableParallelism(), options.loaded.definition.maxActiveTasks);
     this.state = initialRun(compilePlan(BUNDLE, options.loaded.definition));
   }
 

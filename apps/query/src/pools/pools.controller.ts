@@ -14,6 +14,12 @@ export class PoolsController {
     return this.pools.list(pageOf(query));
   }
 
+  @Route(operations.putPools)
+  putAll(@Input() { body, actor }: InputOf<typeof operations.putPools>) {
+    const pools = Object.entries(body.pools).map(([name, content]) => defined({ ...content, name }));
+    return this.pools.setAll(pools, actor);
+  }
+
   @Route(operations.getPool)
   get(@Input() { params }: InputOf<typeof operations.getPool>) {
     return this.pools.get(params.key);

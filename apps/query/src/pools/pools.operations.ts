@@ -3,15 +3,14 @@ import type { Operation } from '../http/operation.ts';
 import { afterField, pagedOf, pageFields } from '../http/schemas.ts';
 
 const tag = 'pools';
-const nameParams = z.object({
-  key: z
-    .string()
-    .regex(/^[\w.:/@+ -]{1,250}$/, '1 to 250 letters, digits, spaces and _ . : / @ + -')
-    .meta({ description: "The pool's name." }),
-});
+const poolName = z
+  .string()
+  .regex(/^[\w.:/@+ -]{1,250}$/, '1 to 250 letters, digits, spaces and _ . : / @ + -')
+  .meta({ description: "The pool's name." });
+const nameParams = z.object({ key: poolName });
 
 const slots = z.number().int().min(-1).max(1_000_000_000).meta({ description: '-1: no limit.' });
-const includeDeferred = z.boolean().meta({ description: 'Deferred tasks hold their slots. Only false is allowed.' });
+const includeDeferred = z.boolean().meta({ description: 'Deferred tasks hold their slots.' });
 
 export const poolSchema = z
   .object({
@@ -20,10 +19,15 @@ export const poolSchema = z
     description: z.string().nullable(),
     includeDeferred,
     occupiedSlots: z.number().int().meta({ description: 'Held by attempts that are with a worker.' }),
+    deferredSlots: z.number().int().meta({ description: 'Of deferred tasks; they count where they are included.' }),
     queuedSlots: z.number().int().meta({ description: 'Asked for by attempts that wait to be admitted.' }),
     openSlots: z.number().int().nullable().meta({ description: 'What is left of `slots`; null without a limit.' }),
   })
   .meta({ id: 'Pool' });
+
+const poolContent = z
+  .strictObject({ slots, description: z.string().max(1_000).optional(), includeDeferred: includeDeferred.optional() })
+  .meta({ id: 'PoolContent' });
 
 export const listPools = {
   id: 'listPools',
@@ -58,10 +62,24 @@ export const putPool = {
   description: 'What runs in a pool that is made smaller goes on.',
   action: 'administer',
   params: nameParams,
-  body: z
-    .strictObject({ slots, description: z.string().max(1_000).optional(), includeDeferred: includeDeferred.optional() })
-    .meta({ id: 'PoolContent' }),
+  body: poolContent,
   answer: poolSchema,
+  refusals: [409, 422],
+} as const satisfies Operation;
+
+export const putPools = {
+  id: 'putPools',
+  method: 'put',
+  path: '/pools',
+  tag,
+  summary: 'Make or resize several pools',
+  description:
+    'Either the whole body is well-formed, or none of it is looked at. Pools that it does not name stay as they are.',
+  action: 'administer',
+  body: z
+    .strictObject({ pools: z.record(poolName, poolContent).refine((pools) => Object.keys(pools).length <= 1_000) })
+    .meta({ id: 'PoolContents', description: 'Contents by name, at most 1,000.' }),
+  answer: z.object({ items: z.array(poolSchema).readonly() }),
   refusals: [409, 422],
 } as const satisfies Operation;
 
@@ -78,4 +96,4 @@ export const deletePool = {
   refusals: [404, 409, 422],
 } as const satisfies Operation;
 
-export const POOL_OPERATIONS: readonly Operation[] = [listPools, getPool, putPool, deletePool];
+export const POOL_OPERATIONS: readonly Operation[] = [listPools, putPools, getPool, putPool, deletePool];

@@ -9,6 +9,7 @@ import { ADMIN, ADMISSION, READ_MODELS } from '../options.ts';
 
 export interface PoolView extends PoolRow {
   readonly occupiedSlots: number;
+  readonly deferredSlots: number;
   readonly queuedSlots: number;
   /** Null: no limit. */
   readonly openSlots: number | null;
@@ -51,6 +52,20 @@ export class PoolsService {
     return new Positioned(done.value.position, view!);
   }
 
+  async setAll(
+    pools: readonly PoolInput[],
+    actor: Actor,
+  ): Promise<Positioned<{ readonly items: readonly PoolView[] }>> {
+    let position = await this.readModels.position();
+    const items: PoolView[] = [];
+    for (const pool of pools) {
+      const set = await this.set(pool, actor);
+      position = set.position;
+      items.push(set.body);
+    }
+    return new Positioned(position, { items });
+  }
+
   async delete(name: string, actor: Actor): Promise<Positioned<undefined>> {
     const done = await this.admin.deletePool(name, { actor: `${actor.kind}:${actor.name}` });
     if (!done.ok) throw refused(done.error);
@@ -61,9 +76,10 @@ export class PoolsService {
   private async views(rows: readonly PoolRow[]): Promise<PoolView[]> {
     const loads = await this.admission.poolLoads(rows.map(({ name }) => name));
     return rows.map((row, i) => {
-      const { occupied, queued } = loads[i]!;
-      const openSlots = row.slots === INFINITE_SLOTS ? null : Math.max(row.slots - occupied, 0);
-      return { ...row, occupiedSlots: occupied, queuedSlots: queued, openSlots };
+      const { occupied, deferred, queued } = loads[i]!;
+      const held = occupied + (row.includeDeferred ? deferred : 0);
+      const openSlots = row.slots === INFINITE_SLOTS ? null : Math.max(row.slots - held, 0);
+      return { ...row, occupiedSlots: occupied, deferredSlots: deferred, queuedSlots: queued, openSlots };
     });
   }
 }

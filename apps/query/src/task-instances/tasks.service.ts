@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor, AdmissionQueries } from '@rondo/contracts';
-import { attemptId } from '@rondo/domain';
+import type { Actor, AdmissionQueries, ReasonView } from '@rondo/contracts';
+import type { Demand } from '@rondo/domain';
 import type { JsonObject } from '@rondo/kernel';
 import type { Page, Paged, ReadModels, RenderedFieldsRow, TaskFilter, TaskInstanceRow, TaskTryRow } from '@rondo/ports';
 import { Commands } from '../commands.ts';
@@ -88,25 +88,14 @@ export class TasksService {
       taskId,
       mapIndex,
     });
-    const reasons = result['reasons'] as readonly JsonObject[];
-    if (!reasons.some((each) => each['rule'] === 'admission')) return new Positioned(position, result);
-    await this.readModels.settled(position);
-    const admission = await this.admissionOf(name);
-    const all = reasons.map((each) => (each['rule'] === 'admission' ? { ...each, ...admission } : each));
-    return new Positioned(position, { ...result, reasons: all });
+    const { reasons, demand, attempt, ...view } = result as unknown as ExplainAnswer;
+    const about = demand === undefined ? [] : await this.admissionOf(attempt, demand);
+    return new Positioned(position, { ...view, reasons: [...reasons, ...about] } as unknown as JsonObject);
   }
 
-  /** Nothing when the gateway does not know the attempt: it may not have heard of it yet. */
-  private async admissionOf(name: InstanceName): Promise<JsonObject> {
-    const { dagId, runId, taskId, mapIndex } = name;
-    const row = await this.readModels.taskInstance(dagId, runId, taskId, mapIndex);
-    if (row === undefined) return {};
-    const { tryNumber, leg } = row;
-    const index = mapIndex === '' ? [] : mapIndex.split('.').map(Number);
-    const answer = await this.admission.admissionOf(
-      attemptId({ dagId, runId, taskId, mapIndex: index, tryNumber, leg }),
-    );
-    return answer === undefined ? {} : { passed: answer.admitted, reason: answer.reason };
+  private async admissionOf(attempt: string, demand: Demand): Promise<readonly ReasonView[]> {
+    const { stand, reasons } = await this.admission.admissionOf(attempt, demand);
+    return stand === 'waiting' ? [...reasons, WAITS] : reasons;
   }
 
   /** Refuses a run that is not there. */
@@ -124,6 +113,18 @@ export class TasksService {
     return row;
   }
 }
+
+/** What a scheduler answers: its rules, and what an attempt would ask for. */
+interface ExplainAnswer {
+  readonly state: string;
+  readonly tryNumber: number;
+  readonly reasons: readonly ReasonView[];
+  /** Absent for an instance that no attempt is to be expected of. */
+  readonly demand?: Demand;
+  readonly attempt: string;
+}
+
+const WAITS: ReasonView = { rule: 'admission', passed: false, reason: 'published; waits to be admitted' };
 
 export function labelOf({ dagId, runId, taskId, mapIndex }: InstanceName): string {
   return `task instance '${taskId}${mapIndex === '' ? '' : `[${mapIndex}]`}' of run '${runId}' of DAG '${dagId}'`;

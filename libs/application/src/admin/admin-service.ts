@@ -132,11 +132,6 @@ export class AdminService {
           'invalid',
           `pool '${name}': slots is ${slots}; allowed: a whole number from 0, or -1 for no limit`,
         );
-      if (includeDeferred)
-        return refuse(
-          'invalid',
-          `pool '${name}': includeDeferred is true; allowed: false, as deferred tasks hold no slots`,
-        );
       const data = { name, slots, ...(description === undefined ? {} : { description }), includeDeferred };
       return ok({ event: { type: 'PoolSet', data }, created: !exists });
     });

@@ -1,4 +1,12 @@
-import { Admission, attemptId, DEFAULT_POOL, parseAttemptId, type PoolLoad } from '@rondo/domain';
+import {
+  Admission,
+  attemptId,
+  DEFAULT_POOL,
+  instanceId,
+  parseAttemptId,
+  type Demand,
+  type PoolLoad,
+} from '@rondo/domain';
 import { assertNever } from '@rondo/kernel';
 import {
   TOPICS,
@@ -23,7 +31,8 @@ import {
 import { Pace } from './pace.ts';
 import { Watches } from './watches.ts';
 import { PoolWatch } from './pool-watch.ts';
-import { waitText } from './wait-text.ts';
+import { DeferredSlots } from './deferred-slots.ts';
+import { explainAdmission } from './explain.ts';
 
 export interface GatewayOptions {
   readonly bus: MessageBus;
@@ -58,6 +67,7 @@ export class Gateway implements AdmissionQueries {
   executedMs = 0;
   private readonly options: GatewayOptions;
   private readonly waiting: Admission<ReadyOrder>;
+  private readonly deferred: DeferredSlots;
   private readonly pools: PoolWatch;
   private readonly assigned = new Map<string, Assigned>();
   /** Attempts whose end was passed on and is not durable yet: a restated order of one is dropped. */
@@ -77,6 +87,7 @@ export class Gateway implements AdmissionQueries {
     this.pace = new Pace();
     this.watches = new Watches(options.session);
     this.waiting = new Admission([DEFAULT_POOL], { queue: () => false, executor: () => false });
+    this.deferred = new DeferredSlots(this.waiting);
     this.pools = new PoolWatch(options.store, (name, pool) => {
       this.waiting.setPool(name, pool);
       this.assign();
@@ -124,20 +135,16 @@ export class Gateway implements AdmissionQueries {
     };
   }
 
-  admissionOf(id: string): Promise<AdmissionAnswer | undefined> {
-    const wait = this.waiting.waitOf(id);
-    if (wait !== undefined) {
-      const { slots, options } = this;
-      const place = {
-        executor: options.executor,
-        queues: this.hello?.queues ?? [],
-        slots,
-        assigned: this.assigned.size,
-      };
-      return Promise.resolve({ admitted: false, reason: waitText(wait, place) });
+  admissionOf(id: string, demand: Demand): Promise<AdmissionAnswer> {
+    if (this.assigned.has(id)) {
+      const reason = `admitted: it is with worker '${this.hello?.worker ?? ''}'`;
+      return Promise.resolve({ stand: 'admitted', reasons: [{ rule: 'admission', passed: true, reason }] });
     }
-    if (!this.assigned.has(id)) return Promise.resolve(undefined);
-    return Promise.resolve({ admitted: true, reason: `admitted: it is with worker '${this.hello?.worker ?? ''}'` });
+    const { slots, options } = this;
+    const { executor } = options;
+    const place = { executor, queues: this.hello?.queues ?? [], slots, assigned: this.assigned.size };
+    const reasons = explainAdmission(this.waiting.standOf(this.waiting.orderOf(id) ?? demand), place);
+    return Promise.resolve({ stand: this.waiting.has(id) ? 'waiting' : 'unknown', reasons });
   }
 
   poolLoads(names: readonly string[]): Promise<readonly PoolLoad[]> {
@@ -168,6 +175,18 @@ export class Gateway implements AdmissionQueries {
         return;
       case 'cancel':
         this.onCancel(message.ids, message.reason);
+        return;
+      case 'withdraw':
+        this.onWithdraw(message.ids, message.reason);
+        return;
+      case 'reorder':
+        for (const { id, ...rank } of message.ranks) this.waiting.replace(id, rank);
+        return;
+      case 'deferred':
+        for (const hold of message.holds) this.deferred.state(hold);
+        return;
+      case 'undeferred':
+        for (const instance of message.instances) this.deferred.forget(instance);
         return;
       case 'callback':
         if (this.callbacks.has(message.callback.id)) return;
@@ -207,6 +226,18 @@ export class Gateway implements AdmissionQueries {
       else if (this.assigned.has(id)) running.push(id);
     }
     if (running.length > 0) this.options.session.cancel(running, reason);
+    this.flush();
+  }
+
+  /** One that has been admitted goes on: a hold is no cancellation. */
+  private onWithdraw(ids: readonly string[], reason: string): void {
+    for (const id of ids) {
+      const attempt = this.waiting.orderOf(id)?.assignment.attempt;
+      if (attempt === undefined) continue;
+      this.waiting.remove(id);
+      this.ended.add(id);
+      this.outbox.push({ kind: 'withdrawn', attempt, at: this.options.clock.now(), reason });
+    }
     this.flush();
   }
 
@@ -265,7 +296,7 @@ export class Gateway implements AdmissionQueries {
       this.outbox.push({ kind: 'started', ...base, at: report.at, pid: report.pid });
       return;
     }
-    this.release(report.id);
+    this.release(report.id, report.outcome.kind === 'defer' || report.outcome.kind === 'trigger');
     this.ended.add(report.id);
     this.pace.finished(report.at - report.startedAt);
     this.executedMs += report.at - report.startedAt;
@@ -300,12 +331,13 @@ export class Gateway implements AdmissionQueries {
     void this.options.bus.publish(TOPICS.schedulerInbox, [{ key: dagId, value: message }]);
   }
 
-  /** What an attempt held is free, once. */
-  private release(id: string): void {
+  /** What an attempt held is free, once; but for the slots of one that is deferred. */
+  private release(id: string, isDeferred = false): void {
     const known = this.assigned.get(id);
     if (known === undefined) return;
     this.assigned.delete(id);
-    this.waiting.release(known.order);
+    if (isDeferred) this.deferred.keep(instanceId(known.order.assignment.attempt), known.order);
+    else this.waiting.release(known.order);
   }
 
   private lose(id: string, reason: string): void {

@@ -37,6 +37,8 @@ export interface RunActor {
   readonly trace: Trace;
   /** Waits that have been stated to whoever answers them. */
   readonly waits: Map<InstanceState, OpenWait>;
+  /** Deferred instances whose slots a gateway may hold on to. */
+  readonly deferrals: Map<InstanceState, { readonly instance: string; readonly pool: string }>;
   /** Successes that updated assets, as they were found when the run was loaded: their updates are stated again. */
   readonly updates: Success[];
   revision: number;
@@ -60,6 +62,7 @@ export function newRunActor(dagId: string, runId: string, version: VersionPlan):
     version,
     trace: traceOf(dagId, runId),
     waits: new Map(),
+    deferrals: new Map(),
     updates: [],
     revision: -1,
   };

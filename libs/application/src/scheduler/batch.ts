@@ -119,6 +119,12 @@ export class DagBatch {
       window: DEFAULT_WINDOW,
       ...(this.maxMapLength === undefined ? {} : { maxMapLength: this.maxMapLength }),
       get paused() {
+        return state.paused || state.held.has(runId);
+      },
+      get isHeld() {
+        return state.held.has(runId);
+      },
+      get isDagPaused() {
         return state.paused;
       },
       pastOf: (task) => pastOf(state, runId, plan, task, (id) => this.openPast(id)),
@@ -164,8 +170,11 @@ export class DagBatch {
 
   /** A pause or its end reaches every open run: nothing new is scheduled, or everything is looked at again. */
   private onPauseChange(): void {
-    if (!this.decision.events.some((e) => e.type === 'DagPaused' || e.type === 'DagUnpaused')) return;
-    for (const run of this.actor.runs.values()) this.work(run, this.dagCause);
+    const { events } = this.decision;
+    const isForAll = events.some((e) => e.type === 'DagPaused' || e.type === 'DagUnpaused');
+    const released = new Set(events.flatMap((e) => (e.type === 'RunReleased' ? e.data.runId : [])));
+    if (!isForAll && released.size === 0) return;
+    for (const run of this.actor.runs.values()) if (isForAll || released.has(run.runId)) this.work(run, this.dagCause);
   }
 
   private clearable(runId: string, isQuarantined: (runId: string) => boolean): 'now' | 'later' | 'never' {

@@ -1,4 +1,5 @@
 import {
+  attemptId,
   closeRun,
   decideApproval,
   decideClear,
@@ -8,6 +9,7 @@ import {
   decideXCom,
   explain,
   findInstance,
+  isSchedulable,
   publishVersion,
   reopenRun,
   retire,
@@ -25,6 +27,8 @@ import type { CommandMessage, DagCommand } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
 import type { DagBatch, RunWork } from './batch.ts';
 import { accept, causeOf, refuse, type Draft } from './drafts.ts';
+import { demandOf } from './demand.ts';
+import { refOf } from './effects.ts';
 import type { VersionPlan } from './plans.ts';
 
 type RunCommand = Extract<
@@ -200,10 +204,15 @@ function explainDraft(batch: DagBatch, actor: RunActor, command: Extract<RunComm
       `run '${actor.runId}' has no task instance '${command.taskId}'${command.mapIndex === '' ? '' : ` [${command.mapIndex}]`}`,
     );
   const reasons = explain(actor.state, inst, batch.contextOf(actor));
+  // An attempt that is published and not begun, or is to come, is admitted by the gateway.
+  const asks = inst.state === 'scheduled' || isSchedulable(inst.state);
+  const demand = asks ? { demand: demandOf(batch.actor.state, actor, inst) as unknown as Json } : {};
   return accept({
     state: inst.state,
     tryNumber: inst.tryNumber,
     reasons: reasons.map(({ rule, passed, reason }) => ({ rule, passed, reason })),
+    attempt: attemptId(refOf(actor, inst)),
+    ...demand,
   });
 }
 

@@ -4,6 +4,7 @@ import {
   leavesOf,
   pathsOf,
   type DagRunEvent,
+  type DagState,
   type InstanceRange,
   type InstanceState,
   type MapIndex,
@@ -12,22 +13,29 @@ import type { Position } from '@rondo/ports';
 import type { DagActor, RunActor } from './actors.ts';
 import type { DagBatch } from './batch.ts';
 import { cancelOf, dagCallbackOf, endedOf, orderOf, taskCallbackOf, type Effects } from './effects.ts';
+import { followControl, reorder, withdrawHeld } from './control-effects.ts';
+import { endDeferrals, stateDeferral } from './deferrals.ts';
 import { endWaits, stateWait } from './waiting.ts';
 
 /** Adds what follows from the events of a batch that is durable now. */
 export function consequencesOf(batch: DagBatch, position: Position, effects: Effects): void {
-  for (const { run, event } of batch.runEvents) followRun(run, event, position, effects);
-  for (const { run, event } of batch.runEvents) endWaits(run, event, effects);
+  const dag = batch.actor.state;
+  for (const { run, event } of batch.runEvents) followRun(dag, run, event, position, effects);
+  for (const { run, event } of batch.runEvents) {
+    endWaits(run, event, effects);
+    endDeferrals(run, event, effects);
+  }
+  for (const event of batch.dagEvents) followControl(batch.actor, event, effects);
   effects.inbox.push(...endedOf(batch.dagEvents, batch.actor.state.waiters));
 }
 
-function followRun(run: RunActor, event: DagRunEvent, position: Position, effects: Effects): void {
+function followRun(dag: DagState, run: RunActor, event: DagRunEvent, position: Position, effects: Effects): void {
   switch (event.type) {
     case 'TaskScheduled': {
       const inst = findInstance(run.state, event.data.taskId, event.data.mapIndex);
       if (inst === undefined || !inst.open || inst.leg !== event.data.leg || inst.tryNumber !== event.data.tryNumber)
         return;
-      effects.ready.push(orderOf(run, inst, position));
+      effects.ready.push(orderOf(dag, run, inst, position));
       return;
     }
     case 'TaskMarked':
@@ -39,6 +47,12 @@ function followRun(run: RunActor, event: DagRunEvent, position: Position, effect
     case 'TaskCleared':
       cancelOpen(run, event.data.instances, 'cleared', effects);
       return;
+    case 'TaskHeld':
+      for (const inst of chosenOf(run, event.data.instances)) withdrawHeld(dag, run, inst, effects);
+      return;
+    case 'TaskReprioritised':
+      reorder(dag, run, chosenOf(run, event.data.instances), effects);
+      return;
     case 'TaskSucceeded':
       if (event.data.callback === undefined) return;
       outstandingOf(run, findInstance(run.state, event.data.taskId, event.data.mapIndex), position, effects);
@@ -47,6 +61,7 @@ function followRun(run: RunActor, event: DagRunEvent, position: Position, effect
     case 'TaskFailed':
     case 'TaskRetryScheduled': {
       const inst = findInstance(run.state, event.data.taskId, event.data.mapIndex);
+      if (inst !== undefined) stateDeferral(dag, run, inst, effects, false);
       outstandingOf(run, inst, position, effects);
       return;
     }
@@ -60,12 +75,16 @@ function followRun(run: RunActor, event: DagRunEvent, position: Position, effect
   }
 }
 
-function cancelOpen(run: RunActor, ranges: readonly InstanceRange[], reason: string, effects: Effects): void {
+function* chosenOf(run: RunActor, ranges: readonly InstanceRange[]): Generator<InstanceState> {
   for (const range of ranges)
     for (const path of pathsOf(range)) {
       const inst = findInstance(run.state, range.taskId, path);
-      if (inst?.open === true) effects.ready.push(cancelOf(run, inst, reason));
+      if (inst !== undefined) yield inst;
     }
+}
+
+function cancelOpen(run: RunActor, ranges: readonly InstanceRange[], reason: string, effects: Effects): void {
+  for (const inst of chosenOf(run, ranges)) if (inst.open) effects.ready.push(cancelOf(run, inst, reason));
 }
 
 /** Attempts of instances that a shorter mapping took away. */
@@ -90,6 +109,7 @@ export function restate(dag: DagActor, position: Position, effects: Effects): vo
       for (const inst of leavesOf(task)) {
         if (inst.open) open.push({ run, inst });
         outstandingOf(run, inst, position, effects);
+        stateDeferral(dag.state, run, inst, effects, true);
       }
     const callback = dagCallbackOf(run, position);
     if (callback !== undefined) effects.ready.push(callback);
@@ -97,8 +117,9 @@ export function restate(dag: DagActor, position: Position, effects: Effects): vo
   // What was lost before comes after what was not: a crash that comes again soon must not always meet the same attempts.
   open.sort((a, b) => a.inst.lost - b.inst.lost);
   for (const { run, inst } of open) {
-    effects.ready.push(orderOf(run, inst, position, inst.state !== 'scheduled'));
+    effects.ready.push(orderOf(dag.state, run, inst, position, inst.state !== 'scheduled'));
     if (inst.state !== 'scheduled' && inst.state !== 'queued' && inst.state !== 'running')
       effects.ready.push(cancelOf(run, inst, inst.state));
+    else withdrawHeld(dag.state, run, inst, effects);
   }
 }

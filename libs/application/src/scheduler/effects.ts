@@ -6,6 +6,7 @@ import {
   type AttemptRunContext,
   type CallbackAssignment,
   type DagEvent,
+  type DagState,
   type DagRunWait,
   type InstanceState,
   type RunWaiter,
@@ -13,6 +14,7 @@ import {
 import type { CommandAnswer, CommandMessage, ReadyMessage, SchedulerMessage } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
 import type { StatedWait } from '../waits/router.ts';
+import { demandOf, poolOf } from './demand.ts';
 import { traceparentOf } from './envelope.ts';
 
 /** What the router is told: a wait, or that it is over. */
@@ -56,31 +58,26 @@ export function refOf(run: RunActor, inst: InstanceState) {
 
 /** The order for the open attempt of an instance. `position`: the history up to here holds every XCom it may look up. */
 export function orderOf(
+  dag: DagState,
   run: RunActor,
   inst: InstanceState,
   position: number,
   acknowledged?: boolean,
 ): { readonly pool: string; readonly message: ReadyMessage } {
-  const { def, weight } = inst.task;
-  const over = inst.overrides ?? {};
-  const executor = over.executor ?? def.executor;
-  const pool = poolOf(inst);
+  const demand = demandOf(dag, run, inst);
   const assignment = assignmentOf(run, inst, position);
-  const message: ReadyMessage = {
-    kind: 'order',
-    assignment,
-    pool,
-    poolSlots: over.poolSlots ?? def.poolSlots,
-    queue: over.queue ?? def.queue,
-    ...(executor === undefined ? {} : { executor }),
-    priority: weight,
-    ...(acknowledged === undefined ? {} : { restated: { acknowledged } }),
-  };
-  return { pool, message };
+  const restated = acknowledged === undefined ? {} : { restated: { acknowledged } };
+  return { pool: demand.pool, message: { kind: 'order', assignment, ...demand, ...restated } };
 }
 
-/** A rule of the retry policy may send a try elsewhere. */
-const poolOf = (inst: InstanceState): string => inst.overrides?.pool ?? inst.task.def.pool;
+/** Attempts that nobody has begun are taken back. */
+export function withdrawOf(
+  run: RunActor,
+  inst: InstanceState,
+  reason: string,
+): { readonly pool: string; readonly message: ReadyMessage } {
+  return { pool: poolOf(inst), message: { kind: 'withdraw', ids: [attemptId(refOf(run, inst))], reason } };
+}
 
 /** What the attempt of an instance, or the triggerer that waits for it, is to know. */
 export function assignmentOf(run: RunActor, inst: InstanceState, position: number): Assignment {

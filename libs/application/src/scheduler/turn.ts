@@ -24,6 +24,7 @@ import { consequencesOf, restate } from './consequences.ts';
 import type { Effects } from './effects.ts';
 import type { ShardMemory } from './memory.ts';
 import type { VersionPlan } from './plans.ts';
+import { endRefused } from './deferrals.ts';
 
 export interface TurnOptions {
   readonly memory: ShardMemory;
@@ -76,6 +77,7 @@ export class Turn {
   follow(position: Position, effects: Effects): number | undefined {
     if (this.options.fresh) restate(this.actor, position, effects);
     else consequencesOf(this.batch, position, effects);
+    for (const report of this.ended) this.endRefused(report, effects);
     for (const { message, draft } of this.answers) this.answer(message, draft, position, effects);
     return this.wind();
   }
@@ -85,6 +87,12 @@ export class Turn {
     const { plans } = this.options.memory;
     const { definition } = plans.choose(version, undefined).plan;
     return plans.choose(version, tasksOfRun(this.actor.state, runId, definition));
+  }
+
+  private endRefused(report: AttemptReport, effects: Effects): void {
+    if (report.kind !== 'finished' || (report.outcome.kind !== 'defer' && report.outcome.kind !== 'trigger')) return;
+    const run = this.actor.runs.get(report.attempt.runId);
+    if (run !== undefined) endRefused(run, report.attempt, effects);
   }
 
   private recover(): void {
@@ -141,7 +149,7 @@ export class Turn {
     this.options.blame.runId = runId;
     const run = this.actor.runs.get(runId);
     if (run !== undefined) decideReport(this.work(run, `${taskId}:${tryNumber}.${leg}`, 'service:gateway'), report);
-    if (report.kind === 'finished' || report.kind === 'lost') this.ended.push(report);
+    if (report.kind !== 'queued' && report.kind !== 'started') this.ended.push(report);
   }
 
   private callbackDone(message: Extract<SchedulerMessage, { kind: 'callbackDone' }>): void {

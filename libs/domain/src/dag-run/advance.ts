@@ -226,19 +226,20 @@ function isLatestRun(d: Decision): boolean {
   return started === undefined || isLatest(plan.definition.timetable, { ...started, now: d.now });
 }
 
-/** I5: limits of the run are applied here, before anything is published. */
+/** I5: of what may run a window is published, for each lane: pools, limits and workers are the gateway's. */
 function publish(d: Decision): void {
   const { run } = d;
-  const limit = run.plan.definition.maxActiveTasks;
+  const { window } = d.context;
   const held: InstanceState[] = [];
-  while (run.ready.size > 0 && run.active < limit && run.scheduled < d.context.window) {
-    const inst = run.ready.pop();
-    if (inst === undefined) break;
-    const past = inst.task.asksPast ? pastOfTask(d.context, inst.task) : undefined;
-    if (past === undefined || inst.sameTry) schedule(d, inst);
-    else if (past.met) schedule(d, inst, past.on);
-    else held.push(inst);
-  }
+  for (const lane of run.ready.publishable(window))
+    while (lane.ready > 0 && lane.scheduled < window) {
+      const inst = run.ready.pop(lane);
+      if (inst === undefined) break;
+      const past = inst.task.asksPast ? pastOfTask(d.context, inst.task) : undefined;
+      if (past === undefined || inst.sameTry) schedule(d, inst);
+      else if (past.met) schedule(d, inst, past.on);
+      else held.push(inst);
+    }
   if (held.length === 0) return;
   // The previous run was cleared or marked while these waited for room.
   for (const inst of held) look(run, inst);
@@ -270,7 +271,7 @@ function end(d: Decision): void {
     const stuck =
       run.active === 0 &&
       run.waiting === 0 &&
-      run.ready.size === 0 &&
+      run.ready.isEmpty &&
       run.dirty.size === 0 &&
       run.past.size === 0 &&
       run.holds === 0 &&

@@ -8,9 +8,12 @@ import type { DagRunState } from './state.ts';
 export interface DecisionContext {
   /** Epoch milliseconds. */
   readonly now: number;
-  /** The DAG is paused: nothing new is scheduled. */
+  /** The DAG is paused, or the run is held: nothing new is scheduled. */
   readonly paused: boolean;
-  /** Most attempts of this run that are published and not yet acknowledged (I5). */
+  /** The run is held. */
+  readonly isHeld?: boolean;
+  readonly isDagPaused?: boolean;
+  /** Most attempts of this run and of one lane that are published and not yet acknowledged (I5). */
   readonly window: number;
   /** Most instances that one mapping makes. Default 100,000. */
   readonly maxMapLength?: number;

@@ -4,7 +4,7 @@ import { skipsOf } from '../graph/index.ts';
 import type { AttemptKey, DagRunEvent } from './events.ts';
 import { blocksMapped, foldGroupRetried, grantTries } from './block-fold.ts';
 import { grant } from './retry-policy.ts';
-import { retriesOf, setHold, setPriority, setRetries } from './hold.ts';
+import { retriesOf, setHold, setRetries } from './hold.ts';
 import { foldDeferred, foldRescheduled, foldResponse, foldResumed } from './waits-fold.ts';
 import { sharedLevels } from './map-plan.ts';
 import { evolveMapped } from './mapping.ts';
@@ -96,7 +96,11 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       bulk(run, event.data.instances, (inst) => setHold(run, inst, event.type === 'TaskHeld'));
       return;
     case 'TaskReprioritised':
-      bulk(run, event.data.instances, (inst) => setPriority(run, inst, event.data.priority ?? undefined));
+      run.ready.reorder(() =>
+        bulk(run, event.data.instances, (inst) => {
+          inst.priority = event.data.priority ?? undefined;
+        }),
+      );
       return;
     case 'TaskRetriesSet':
       bulk(run, event.data.instances, (inst) => setRetries(inst, event.data.retries));

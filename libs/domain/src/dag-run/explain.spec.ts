@@ -1,3 +1,5 @@
+import { decideHold } from './adjust.ts';
+import { explain } from './explain.ts';
 import { dagDefinition, HARNESS_START, RunHarness, type TaskSpec } from '@rondo/testing';
 
 const started = (...tasks: TaskSpec[]): RunHarness => RunHarness.started(dagDefinition({ tasks }));
@@ -22,7 +24,6 @@ describe('why an instance does not run yet', () => {
     const run = started(...chain);
     expect(failing(run, 'a')).toEqual({
       task_state: 'the instance is scheduled, try 1 of 2',
-      admission: 'published; waits for a free worker slot',
     });
     run.startedOn('a');
     expect(failing(run, 'a')).toEqual({ task_state: 'the instance is running, try 1 of 2' });
@@ -36,16 +37,31 @@ describe('why an instance does not run yet', () => {
     });
   });
 
-  it('the limits of the run, and a pause', () => {
-    const run = RunHarness.started(dagDefinition({ tasks: [{ id: 'a' }, { id: 'b' }], maxActiveTasks: 1 }), {
-      window: 1,
-    });
+  it('others like it that wait, a pause, a hold', () => {
+    const run = RunHarness.started(dagDefinition({ tasks: [{ id: 'a' }, { id: 'b' }] }), { window: 1 });
     expect(failing(run, 'b')).toEqual({
-      max_active_tasks: '1 of 1 active tasks of the run',
-      publish_window: '1 of at most 1 attempts wait for a worker',
+      publish_window: '1 attempts like it wait to be admitted; at most 1 of a run are published ahead',
     });
     run.pause(true);
     expect(failing(run, 'b')).toMatchObject({ dag_paused: 'the DAG is paused' });
+    run.decide((d) => decideHold(d, { taskIds: ['b'] }, true));
+    expect(failing(run, 'b')).toMatchObject({ held: 'the task instance is held, until it is released' });
+    const context = { now: run.now, window: 1, paused: true, isHeld: true };
+    expect(explain(run.run, run.instance('b'), context).filter((reason) => !reason.passed)).toMatchObject([
+      { rule: 'held' },
+      { rule: 'run_held' },
+      { rule: 'publish_window' },
+    ]);
+  });
+
+  it('setups further up, apart from its rule', () => {
+    const run = started(
+      { id: 'up', setup: true },
+      { id: 'work', upstream: ['up'] },
+      { id: 'deep', upstream: ['work'] },
+    );
+    run.mark('work', 'success');
+    expect(failing(run, 'deep')).toEqual({ setups: 'setups: 0 of 1 upstream succeeded; waiting for 1' });
   });
 
   it('a run that it waits for, and the state of its own run', () => {

@@ -10,14 +10,6 @@ export function setHold(run: DagRunState, inst: InstanceState, held: boolean): v
   look(run, inst);
 }
 
-export function setPriority(run: DagRunState, inst: InstanceState, priority: number | undefined): void {
-  if (inst.priority === priority) return;
-  // The queue compares by priority: an entry must not change while it is in there.
-  run.ready.without(inst, () => {
-    inst.priority = priority;
-  });
-}
-
 /** The tries that it has had stay counted; those to come are more or fewer. */
 export function setRetries(inst: InstanceState, retries: number): void {
   inst.maxTries += retries - retriesOf(inst);

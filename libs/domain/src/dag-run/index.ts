@@ -21,6 +21,7 @@ export {
   findInstance,
   initialRun,
   isPlaceholder,
+  isSchedulable,
   leavesOf,
   type DagRunState,
   type InstanceState,

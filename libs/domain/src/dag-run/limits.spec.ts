@@ -6,23 +6,25 @@ const started = (tasks: readonly TaskSpec[], change: Partial<DagSpec> = {}): Run
 const wide = (n: number): TaskSpec[] => Array.from({ length: n }, (_, i) => ({ id: `t${i}` }));
 
 describe('what is published (I5)', () => {
-  it('is at most maxActiveTasks', () => {
-    const run = started(wide(5), { maxActiveTasks: 2 });
-    expect(run.published).toEqual(['t0', 't1']);
-    run.startedOn('t0');
-    expect(run.published).toHaveLength(2);
-    run.finish('t0');
-    expect(run.published).toEqual(['t0', 't1', 't2']);
-    expect(run.work().run.state).toBe('success');
-  });
-
   it('and not yet acknowledged is at most the window', () => {
-    const run = RunHarness.started(dagDefinition({ tasks: wide(5), maxActiveTasks: 100 }), { window: 2 });
+    const run = RunHarness.started(dagDefinition({ tasks: wide(5) }), { window: 2 });
     expect(run.published).toEqual(['t0', 't1']);
     run.queued('t0');
     expect(run.published).toEqual(['t0', 't1', 't2']);
     run.finish('t1');
     expect(run.published).toEqual(['t0', 't1', 't2', 't3']);
+  });
+
+  it('is no less where others wait for another pool, a larger one or a limit of their own', () => {
+    const tasks: TaskSpec[] = [
+      ...wide(3),
+      { id: 'pool', pool: 'p' },
+      { id: 'large', poolSlots: 2 },
+      { id: 'queue', queue: 'q' },
+      { id: 'limited', maxActiveTisPerDag: 1 },
+    ];
+    const run = RunHarness.started(dagDefinition({ tasks }), { window: 1 });
+    expect(run.published.toSorted()).toEqual(['large', 'limited', 'pool', 'queue', 't0']);
   });
 
   it('is the heaviest first, then in the order of declaration', () => {
@@ -33,7 +35,7 @@ describe('what is published (I5)', () => {
       { id: 'long' },
       { id: 'x', upstream: ['long'], priorityWeight: 4 },
     ];
-    const run = started(tasks, { maxActiveTasks: 1 }).work();
+    const run = RunHarness.started(dagDefinition({ tasks }), { window: 1 }).work();
     expect(run.published).toEqual(['heavy', 'also', 'long', 'x', 'light']);
   });
 

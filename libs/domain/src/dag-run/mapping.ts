@@ -1,7 +1,7 @@
 import { rangesOf, type MapIndex } from '../task-instance/index.ts';
 import type { DagRunEvent } from './events.ts';
 import { recount } from './gates.ts';
-import { setHold, setPriority, setRetries } from './hold.ts';
+import { setHold, setRetries } from './hold.ts';
 import type { MapScope } from './map-plan.ts';
 import { look, lookGate, newInstance, type DagRunState, type InstanceState, type TaskRuntime } from './state.ts';
 import { gatesAt, isNode, leavesUnder, newNode, placeAt, type Gate, type MapNode } from './tree.ts';
@@ -63,8 +63,11 @@ function wanted(at: MapNode | InstanceState): InstanceState[] {
 /** Folds the shape of TaskMapped: every placeholder of the scope at the path gives way to its instances, and missing ones are made. */
 export function evolveMapped(run: DagRunState, { scope: scopeId, mapIndex: path, length }: Mapped): void {
   const scope = run.plan.scopes.find((each) => each.id === scopeId);
-  if (scope === undefined)
+  if (scope === undefined) {
+    // An earlier version of the run had it.
+    if (run.started?.version !== run.plan.version) return;
     throw new Error(`'${scopeId}' is mapped in the history and not in version ${run.plan.version}`);
+  }
   const changed: number[] = [];
   for (const index of scope.tasks) {
     const task = run.tasks[index]!;
@@ -111,7 +114,7 @@ function inherit(run: DagRunState, placeholder: InstanceState, node: MapNode): v
   if (!onHold && priority === undefined && retries === undefined) return;
   for (const inst of leavesUnder(node)) {
     setHold(run, inst, onHold);
-    setPriority(run, inst, priority);
+    inst.priority = priority;
     if (retries !== undefined) setRetries(inst, retries);
   }
 }

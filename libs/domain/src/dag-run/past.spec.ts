@@ -16,7 +16,10 @@ class PastRun {
   readonly run: DagRunState;
   past: PastVerdict;
 
-  constructor(spec: DagSpec, past: PastVerdict = WAIT) {
+  private readonly window: number;
+
+  constructor(spec: DagSpec, past: PastVerdict = WAIT, window = DEFAULT_WINDOW) {
+    this.window = window;
     this.run = initialRun(compilePlan('v1', dagDefinition(spec)));
     this.past = past;
     const base = { dagId: 'dag', runId: 'run', version: 'v1', runType: 'manual', triggeredBy: 'user' } as const;
@@ -24,7 +27,7 @@ class PastRun {
     this.decide((d) => d.emit({ type: 'RunStarted', data: { ...base, ...dates } }));
   }
 
-  context = () => ({ now: HARNESS_START, paused: false, window: DEFAULT_WINDOW, pastOf: () => this.past });
+  context = () => ({ now: HARNESS_START, paused: false, window: this.window, pastOf: () => this.past });
 
   decide(change: (d: Decision) => void = () => undefined) {
     const d = new Decision(this.run, this.context());
@@ -62,7 +65,7 @@ describe('a run that waits for its past', () => {
   });
 
   it('asks again of what waited for room when its past was fine', () => {
-    const past = new PastRun({ tasks: [{ id: 'x' }, a], maxActiveTasks: 1 }, met('fine'));
+    const past = new PastRun({ tasks: [{ id: 'x' }, a] }, met('fine'), 1);
     expect([past.state('x'), past.state('a')]).toEqual(['scheduled', 'none']);
     past.past = WAIT;
     const key = { taskId: 'x', mapIndex: [], tryNumber: 1, leg: 1, at: HARNESS_START };

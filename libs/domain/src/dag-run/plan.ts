@@ -1,6 +1,7 @@
 import type { DagDefinition, TaskDefinition } from '../dag/definition.ts';
 import { compileGraph, effectiveLeaves, indirectSetups, priorityWeights, type TaskGraph } from '../graph/index.ts';
 import { compileBlocks, membersOf, withoutFallbacks, type Block } from './block-plan.ts';
+import { laneKey } from './ready-queue.ts';
 import { compileMapping, sharedLevels, type MapPlan, type MapScope } from './map-plan.ts';
 
 /** One task of a plan, with its edges as indexes into `RunPlan.tasks`. */
@@ -34,6 +35,8 @@ export interface TaskPlan {
   readonly leaf: boolean;
   /** Effective priority weight by the task's weight rule. */
   readonly weight: number;
+  /** Tasks with the same lane are alike to pools, workers and their own limits. */
+  readonly lane: string;
   /** Another task takes the return value of one instance of this task as an input. */
   readonly feeds: boolean;
   /** Its instances look at the previous run before they start. */
@@ -100,6 +103,7 @@ export function compilePlan(version: string, definition: DagDefinition): RunPlan
       shared,
       leaf: leaves.has(index),
       weight: weights[index]!,
+      lane: laneKey(def),
       feeds: feeding.has(index),
       asksPast: def.dependsOnPast || def.waitForDownstream,
       blocks: around[index]!,

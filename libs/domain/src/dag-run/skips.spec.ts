@@ -166,9 +166,8 @@ describe('tasks that need no child', () => {
   it('go on after a pause though no more attempts may be published', () => {
     const definition = dagDefinition({
       tasks: [{ id: 'a' }, { id: 'b', upstream: ['a'], runs: 'empty' }, { id: 'c' }, { id: 'd' }],
-      maxActiveTasks: 2,
     });
-    const run = RunHarness.started(definition);
+    const run = RunHarness.started(definition, { window: 2 });
     run.pause(true);
     run.finish('a');
     expect(run.states).toMatchObject({ b: 'none' });

@@ -3,7 +3,7 @@ import type { RunPlan, TaskPlan } from './plan.ts';
 import { Blocks } from './blocks.ts';
 import { Heap } from './heap.ts';
 import { PastWaits } from './past-waits.ts';
-import { ReadyQueue } from './ready-queue.ts';
+import { ReadyQueue, type ReadyLane } from './ready-queue.ts';
 import { WakeQueue } from './wake-queue.ts';
 import type { AttemptOverrides } from '../retry/index.ts';
 import {
@@ -88,6 +88,8 @@ export interface InstanceState {
   priority: number | undefined;
   /** Set by hand, in place of the task's. */
   retries: number | undefined;
+  /** Derived: where it is ready, or was published from. */
+  lane: ReadyLane | undefined;
   /** Derived: in the ready queue. */
   ready: boolean;
   inHeap: boolean;
@@ -240,6 +242,7 @@ export function newInstance(
     onHold: false,
     priority: undefined,
     retries: undefined,
+    lane: undefined,
     ready: false,
     inHeap: false,
     dirty: false,

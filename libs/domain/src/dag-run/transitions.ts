@@ -54,7 +54,10 @@ function countRun(run: DagRunState, inst: InstanceState, state: TaskState, by: 1
     if (inst.onHold) run.holds += by;
   }
   if (hasOpenAttempt(state)) run.active += by;
-  if (state === 'scheduled') run.scheduled += by;
+  if (state === 'scheduled') {
+    run.scheduled += by;
+    run.ready.countScheduled(inst, by);
+  }
   if (state === 'up_for_retry' || state === 'up_for_reschedule' || state === 'deferred') run.waiting += by;
   if (inst.task.leaf && (state === 'failed' || state === 'upstream_failed')) run.failedLeaves += by;
 }

@@ -35,7 +35,7 @@ describe('a try that waits', () => {
   });
 
   it('makes place for others of the run', () => {
-    const run = RunHarness.started(aDefinition('d', [aTask('a'), aTask('b')], { maxActiveTasks: 1 }));
+    const run = RunHarness.started(aDefinition('d', [aTask('a'), aTask('b')]), { window: 1 });
     run.finish('a', defer());
     expect(run.states).toEqual({ a: 'deferred', b: 'scheduled' });
   });
@@ -66,7 +66,7 @@ describe('a try that waits', () => {
   });
 
   it('is resumed when there is a place for it, and not while the DAG is paused', () => {
-    const run = RunHarness.started(aDefinition('d', [aTask('a'), aTask('b')], { maxActiveTasks: 1 }));
+    const run = RunHarness.started(aDefinition('d', [aTask('a'), aTask('b')]), { window: 1 });
     run.finish('a', defer({ resume: 'next' }));
     run.waited('a', { kind: 'met' });
     expect(run.states).toEqual({ a: 'none', b: 'scheduled' });

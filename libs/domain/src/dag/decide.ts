@@ -13,8 +13,17 @@ import { dueRun } from './timetable.ts';
 const RUNS_PER_TICK = 10;
 
 export function schedulingOf(definition: DagDefinition): DagScheduling {
-  const { timetable, timezone, endDate, catchup, maxActiveRuns, maxConsecutiveFailedDagRuns, isPausedUponCreation } =
-    definition;
+  const {
+    timetable,
+    timezone,
+    endDate,
+    catchup,
+    maxActiveRuns,
+    maxActiveTasksPerDag,
+    priority,
+    maxConsecutiveFailedDagRuns,
+    isPausedUponCreation,
+  } = definition;
   const starts = [definition, ...definition.tasks].flatMap((each) => each.startDate ?? []);
   return {
     timetable,
@@ -24,6 +33,8 @@ export function schedulingOf(definition: DagDefinition): DagScheduling {
     ...(endDate === undefined ? {} : { endDate }),
     catchup,
     maxActiveRuns: timetable.kind === 'continuous' ? 1 : maxActiveRuns,
+    ...(maxActiveTasksPerDag === undefined ? {} : { maxActiveTasksPerDag }),
+    ...(priority === undefined ? {} : { priority }),
     maxConsecutiveFailedDagRuns,
     isPausedUponCreation,
   };

@@ -23,6 +23,9 @@ export interface DagScheduling {
   readonly endDate?: number;
   readonly catchup: boolean;
   readonly maxActiveRuns: number;
+  readonly maxActiveTasksPerDag?: number;
+  /** Default 0. */
+  readonly priority?: number;
   readonly maxConsecutiveFailedDagRuns: number;
   readonly isPausedUponCreation: boolean;
 }

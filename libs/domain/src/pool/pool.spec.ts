@@ -61,43 +61,43 @@ describe('admission', () => {
     const small = order('small');
     const pool = admission(2, [order('first', { priority: 10 }), big, small]);
     expect(admitted(pool)).toEqual(['first', 'small']);
-    expect(pool.load('p')).toEqual({ occupied: 2, queued: 2 });
+    expect(pool.load('p')).toEqual({ occupied: 2, deferred: 0, queued: 2 });
     pool.release(small);
     expect(admitted(pool)).toEqual([]);
     pool.release(order('first'));
     expect(admitted(pool)).toEqual(['big']);
-    expect(pool.load('p')).toEqual({ occupied: 2, queued: 0 });
+    expect(pool.load('p')).toEqual({ occupied: 2, deferred: 0, queued: 0 });
   });
 
   it('of a full pool holds back no other', () => {
     const pool = admission(0, [order('a', { priority: 100 }), order('b', { pool: 'q' })]);
     pool.setPool('q', { name: 'q', slots: 1, includeDeferred: false });
     expect(admitted(pool)).toEqual(['b']);
-    expect(pool.waitOf('a')).toEqual({ kind: 'poolTooSmall', pool: 'p', slots: 0, wanted: 1 });
+    expect(pool.standOf(order('a'))).toMatchObject({ pool: { slots: 0 }, held: 0 });
   });
 
   it('waits for a pool that does not exist, and goes on when it is set, resized or gone', () => {
     const pool = admission(1, [order('a', { pool: 'q' }), order('b', { pool: 'q' }), order('c', { pool: 'q' })]);
     expect(admitted(pool)).toEqual([]);
-    expect(pool.waitOf('a')).toEqual({ kind: 'noPool', pool: 'q' });
+    expect(pool.standOf(order('a', { pool: 'q' })).pool).toBeUndefined();
     pool.setPool('q', { name: 'q', slots: 1, includeDeferred: false });
     expect(admitted(pool)).toEqual(['a']);
-    expect(pool.waitOf('b')).toMatchObject({ kind: 'poolFull', occupied: 1, slots: 1 });
+    expect(pool.standOf(order('b', { pool: 'q' }))).toMatchObject({ held: 1, pool: { slots: 1 } });
     pool.setPool('q', { name: 'q', slots: 2, includeDeferred: false });
     expect(admitted(pool)).toEqual(['b']);
     pool.setPool('q', undefined);
     pool.release(order('a', { pool: 'q' }));
     expect(admitted(pool)).toEqual([]);
-    expect(pool.waitOf('c')).toEqual({ kind: 'noPool', pool: 'q' });
-    expect(pool.waitOf('a')).toBeUndefined();
+    expect(pool.standOf(order('c', { pool: 'q' })).pool).toBeUndefined();
+    expect([pool.has('c'), pool.has('a')]).toEqual([true, false]);
   });
 
   it('waits for a worker that serves the queue and the executor', () => {
     const pool = admission(-1, [order('a', { queue: 'gpu' }), order('b', { executor: 'far' }), order('c')]);
     pool.setService({ queue: (name) => name === 'default', executor: () => false });
-    expect(pool.waitOf('a')).toEqual({ kind: 'queue', queue: 'gpu' });
-    expect(pool.waitOf('b')).toEqual({ kind: 'executor', executor: 'far' });
-    expect(pool.waitOf('c')).toEqual({ kind: 'slot' });
+    expect(pool.standOf(order('a', { queue: 'gpu' }))).toMatchObject({ isServed: false, hasExecutor: true });
+    expect(pool.standOf(order('b', { executor: 'far' }))).toMatchObject({ isServed: true, hasExecutor: false });
+    expect(pool.standOf(order('c'))).toMatchObject({ isServed: true, hasExecutor: true });
     expect(admitted(pool)).toEqual(['c']);
     pool.setService(everything);
     expect(admitted(pool)).toEqual(['a', 'b']);
@@ -113,5 +113,76 @@ describe('admission', () => {
       1,
     ]);
     expect(admitted(pool)).toEqual(['b']);
+  });
+
+  describe('goes on after the priority', () => {
+    it('by the priority of the DAG before it, then logical date, then map index', () => {
+      const orders = [
+        order('none'),
+        order('late', { logicalDate: 2 }),
+        order('third', { logicalDate: 1, mapIndex: [2] }),
+        order('second', { logicalDate: 1, mapIndex: [1, 9] }),
+        order('first', { logicalDate: 1, mapIndex: [1] }),
+        order('heavy', { priority: 2 }),
+        order('urgent', { dagPriority: 1, priority: -5 }),
+      ];
+      expect(admitted(admission(-1, orders))).toEqual(['urgent', 'heavy', 'first', 'second', 'third', 'late', 'none']);
+    });
+
+    it('by a rank that was given while it waited', () => {
+      const pool = admission(-1, [order('a'), order('b'), order('c')]);
+      pool.replace('c', { dagPriority: 0, priority: 7 });
+      pool.replace('gone', { dagPriority: 0, priority: 7 });
+      expect(admitted(pool)).toEqual(['c', 'a', 'b']);
+    });
+  });
+
+  describe('under limits', () => {
+    const under = (most: number, key = 'run r') => [{ scope: 'run' as const, key, most }];
+
+    it('passes over what is at its limit, and takes the best when a place comes free', () => {
+      const [a, b, c] = ['a', 'b', 'c'].map((id) => order(id, { limits: under(1) }));
+      const pool = admission(-1, [a!, b!, order('free')]);
+      expect(admitted(pool)).toEqual(['a', 'free']);
+      pool.push('c', { ...c!, priority: 9 });
+      expect(pool.standOf(b!).limits).toEqual([{ limit: under(1)[0], active: 1 }]);
+      pool.release(a!);
+      expect(admitted(pool)).toEqual(['c']);
+      pool.release(c!);
+      expect(admitted(pool)).toEqual(['b']);
+    });
+
+    it('a full pool holds back nothing of the same run in another', () => {
+      const limits = under(2);
+      const orders = ['a', 'b', 'c'].map((id) => order(id, { priority: 9, limits }));
+      const pool = admission(1, [...orders, order('other', { pool: 'q', limits })]);
+      pool.setPool('q', { name: 'q', slots: 1, includeDeferred: false });
+      expect(admitted(pool)).toEqual(['a', 'other']);
+    });
+
+    it('are what was said of them last', () => {
+      const pool = admission(-1, [order('a', { limits: under(1) }), order('b', { limits: under(1) })]);
+      expect(admitted(pool)).toEqual(['a']);
+      pool.push('c', order('c', { limits: under(3) }));
+      expect(admitted(pool)).toEqual(['b', 'c']);
+    });
+  });
+
+  it('counts the slots of deferred orders where the pool includes them', () => {
+    const pool = new Admission<Order>([{ name: 'p', slots: 1, includeDeferred: true }], everything);
+    const [a, b] = [order('a'), order('b')];
+    pool.push('a', a);
+    pool.push('b', b);
+    expect(admitted(pool)).toEqual(['a']);
+    pool.release(a, true);
+    expect(admitted(pool)).toEqual([]);
+    expect(pool.load('p')).toEqual({ occupied: 0, deferred: 1, queued: 1 });
+    pool.setPool('p', { name: 'p', slots: 1, includeDeferred: false });
+    expect(admitted(pool)).toEqual(['b']);
+    pool.setPool('p', { name: 'p', slots: 2, includeDeferred: true });
+    pool.push('c', order('c'));
+    expect(admitted(pool)).toEqual([]);
+    pool.defer('p', -1);
+    expect(admitted(pool)).toEqual(['c']);
   });
 });

@@ -25,6 +25,11 @@ export function instanceKey(taskId: string, mapIndex: MapIndex): string {
   return mapIndex.length === 0 ? taskId : `${taskId}[${mapIndex.join('.')}]`;
 }
 
+/** An instance whichever its attempt: `{dagId}:{runId}:{instance}`. */
+export function instanceId({ dagId, runId, taskId, mapIndex }: InstanceRef): string {
+  return `${dagId}:${runId}:${instanceKey(taskId, mapIndex)}`;
+}
+
 /** I1: `{dagId}:{runId}:{instance}:{try}.{leg}`. Neither a DAG id nor a task id has a colon; a run id may. */
 export function attemptId(a: AttemptRef): string {
   return `${a.dagId}:${a.runId}:${instanceKey(a.taskId, a.mapIndex)}:${a.tryNumber}.${a.leg}`;

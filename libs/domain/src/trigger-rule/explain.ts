@@ -1,6 +1,6 @@
 import type { TriggerRule } from '../task-instance/index.ts';
 import { doneCount, type UpstreamCounts } from './counts.ts';
-import { evaluateSetupConstraint, evaluateTriggerRule, type Upstream, type Verdict } from './evaluate.ts';
+import { evaluateSetupConstraint, evaluateTriggerRule, type Verdict } from './evaluate.ts';
 
 /** Why an instance does not run yet, or why it will not, for people: `all_success: 2 of 3 upstream succeeded; waiting for 1`. */
 export function explainTriggerRule(rule: TriggerRule | (string & {}), counts: UpstreamCounts, mapIndex = -1): string {
@@ -8,14 +8,9 @@ export function explainTriggerRule(rule: TriggerRule | (string & {}), counts: Up
   return `${rule}: ${facts(rule, counts)}${ending(evaluateTriggerRule(rule, counts, mapIndex), counts)}`;
 }
 
-/** The same for setup constraint and trigger rule together. */
-export function explainUpstream({ rule, direct, indirectSetups, mapIndex = -1 }: Upstream): string {
-  if (indirectSetups !== undefined && rule !== 'always' && direct.total > 0) {
-    const setups = evaluateSetupConstraint(indirectSetups, mapIndex);
-    if (setups.state !== null || !setups.met)
-      return `setups: ${facts('all_success', indirectSetups)}${ending(setups, indirectSetups)}`;
-  }
-  return explainTriggerRule(rule, direct, mapIndex);
+/** The same for the setups further up that must have succeeded. */
+export function explainSetups(counts: UpstreamCounts, mapIndex = -1): string {
+  return `setups: ${facts('all_success', counts)}${ending(evaluateSetupConstraint(counts, mapIndex), counts)}`;
 }
 
 function facts(rule: string, c: UpstreamCounts): string {

@@ -10,6 +10,7 @@ function instanceView(inst: InstanceState) {
     parent: _parent,
     gate: _gate,
     gone: _gone,
+    lane: _lane,
     ready: _ready,
     inHeap: _inHeap,
     dirty: _dirty,
