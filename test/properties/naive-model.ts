@@ -36,6 +36,9 @@ export interface NaiveInstance {
   allowed: number;
   lost: number;
   wakeAt: number | undefined;
+  /** The next attempt is one of the same try. */
+  goesOn: boolean;
+  deadline: number | undefined;
 }
 
 /** A run as its events tell it. A rule of the house that an event breaks is thrown as an error. */
@@ -64,6 +67,8 @@ export class NaiveRun {
         allowed: retries,
         lost: 0,
         wakeAt: undefined,
+        goesOn: false,
+        deadline: undefined,
       });
     for (const { id } of tasks)
       this.children.set(
@@ -196,7 +201,14 @@ export class NaiveRun {
         this.instances.get(taskId)!.wakeAt = data['retryAt'] as number;
         return;
       case 'TaskDeferred':
-        return this.end(taskId, 'deferred');
+        this.end(taskId, 'deferred');
+        return this.limit(taskId, data['deadline'] as number | undefined);
+      case 'TaskResumed':
+        return this.resume(taskId);
+      case 'TaskRescheduled':
+        this.end(taskId, 'up_for_reschedule');
+        Object.assign(this.instances.get(taskId)!, { goesOn: true, wakeAt: data['until'] });
+        return;
       case 'TaskLost':
         return this.lose(taskId);
       case 'TaskAttemptClosed':
@@ -238,6 +250,8 @@ export class NaiveRun {
       case 'TaskCleared':
         inst.allowed = inst.tryNumber + this.byId.get(id)!.retries;
         inst.lost = 0;
+        inst.goesOn = false;
+        inst.deadline = undefined;
         inst.wakeAt = undefined;
         this.memory.delete(id);
         inst.state = inst.open ? 'restarting' : 'none';
@@ -276,9 +290,26 @@ export class NaiveRun {
     if (tryNumber > inst.allowed + 1) throw new Error(`${attempt}: only ${inst.allowed + 1} tries are allowed`);
     if (tryNumber < inst.tryNumber || tryNumber > inst.tryNumber + 1)
       throw new Error(`${attempt} after try ${inst.tryNumber}`);
-    if (tryNumber !== inst.tryNumber) inst.lost = 0;
+    if (inst.goesOn && tryNumber !== inst.tryNumber) throw new Error(`${attempt} is not try ${inst.tryNumber}`);
+    if (tryNumber !== inst.tryNumber) Object.assign(inst, { lost: 0, deadline: undefined });
+    inst.goesOn = false;
     this.attempts.add(attempt);
     Object.assign(inst, { open: true, tryNumber, state: 'scheduled', wakeAt: undefined });
+  }
+
+  /** A try is given up at the time that its first deferral with a limit set. */
+  private limit(id: string, deadline: number | undefined): void {
+    const inst = this.instances.get(id)!;
+    if (inst.deadline !== undefined && inst.deadline !== deadline)
+      throw new Error(`${id} is given up at ${deadline}, and was to be at ${inst.deadline}`);
+    inst.deadline = deadline;
+  }
+
+  private resume(id: string): void {
+    const inst = this.instances.get(id)!;
+    if (inst.state !== 'deferred') throw new Error(`${id} is resumed and did not wait`);
+    inst.goesOn = true;
+    inst.state = 'none';
   }
 
   private succeed(id: string, data: NaiveEvent['data'], now: number): void {
@@ -314,6 +345,7 @@ export class NaiveRun {
   private lose(id: string): void {
     const inst = this.instances.get(id)!;
     this.end(id, 'none');
+    inst.goesOn = true;
     inst.lost += 1;
     if (inst.lost > this.byId.get(id)!.lostBudget) throw new Error(`${id} was lost ${inst.lost} times in one try`);
   }

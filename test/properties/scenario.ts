@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { AttemptRef, DagDefinition, TriggerRule } from '@rondo/domain';
-import { dagDefinition, type Outcome, type TaskSpec } from '@rondo/testing';
+import type { AttemptOutcome, AttemptRef, DagDefinition, TriggerRule } from '@rondo/domain';
+import { dagDefinition, HARNESS_START, type Outcome, type TaskSpec } from '@rondo/testing';
 import type { NaiveTask } from './naive-model.ts';
 import { NAIVE_RULES } from './naive-rules.ts';
 
@@ -19,6 +19,11 @@ const OUTCOMES = [
     'gate',
     'gateDirect',
     'trigger',
+    'wait',
+    'resume',
+    'later',
+    'ask',
+    'reschedule',
   ] as const),
 ];
 type OutcomeName = (typeof OUTCOMES)[number];
@@ -134,7 +139,16 @@ function outcomeFor(
   const index = indexOf(taskId);
   const row = list[index]!;
   const name = row.outcomes[(tryNumber + leg - 2) % row.outcomes.length]!;
+  // A task may wait for ever; these do not.
+  if (leg > MOST_LEGS && WAITS.has(name)) return 'success';
   switch (name) {
+    case 'wait':
+    case 'resume':
+    case 'later':
+    case 'ask':
+      return { ...waitOf(name, row.pick), ...limitOf(row.pick + tryNumber) };
+    case 'reschedule':
+      return { kind: 'reschedule', until: HARNESS_START + 1_000 * (row.pick % 90) };
     case 'branch': {
       const later = specs.slice(index + 1).filter((_, n) => (n + row.pick + tryNumber) % 3 === 0);
       return { branch: later.slice(0, 3).map((spec) => spec.id) };
@@ -150,4 +164,35 @@ function outcomeFor(
     default:
       return name;
   }
+}
+
+const MOST_LEGS = 4;
+const WAITS: ReadonlySet<OutcomeName> = new Set(['wait', 'resume', 'later', 'ask', 'reschedule']);
+type Defer = Extract<AttemptOutcome, { kind: 'defer' }>;
+
+function waitOf(name: 'wait' | 'resume' | 'later' | 'ask', pick: number): Defer {
+  switch (name) {
+    case 'later':
+      return { kind: 'defer', wait: { kind: 'time', until: HARNESS_START + 1_000 * (pick % 90) } };
+    case 'ask': {
+      const defaults = pick % 2 === 0 ? {} : { defaults: ['no'] };
+      return {
+        kind: 'defer',
+        wait: { kind: 'approval', subject: 'well?', options: ['yes', 'no'], multiple: false, ...defaults },
+      };
+    }
+    default: {
+      const wait = { kind: 'event', eventType: 'e', lookBackFrom: 0 } as const;
+      return { kind: 'defer', wait, ...(name === 'resume' ? { resume: 'next' } : {}) };
+    }
+  }
+}
+
+/** Half of all waits are given up some time, in each of the ways. */
+function limitOf(pick: number): Pick<Defer, 'timeoutMs' | 'onTimeout' | 'onFailed'> {
+  return {
+    ...(pick % 2 === 0 ? {} : { timeoutMs: 1_000 * (pick % 70) }),
+    onTimeout: (['fail', 'retry', 'skip'] as const)[pick % 3]!,
+    onFailed: pick % 5 === 0 ? 'skip' : 'fail',
+  };
 }

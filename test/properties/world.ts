@@ -1,4 +1,5 @@
 import {
+  decideApproval,
   decideReport,
   leavesOf,
   nextWake,
@@ -6,6 +7,7 @@ import {
   type InstanceState,
   type RunReport,
   type TriggerAnswer,
+  type WaitAnswer,
 } from '@rondo/domain';
 import { readyOf, RunHarness, viewOf } from '@rondo/testing';
 import { NaiveRun } from './naive-model.ts';
@@ -189,7 +191,27 @@ export class World {
       { kind: 'refused', message: 'no', alreadyExists: pick % 2 === 0 },
     ];
     const { taskId } = inst.task.def;
+    if (inst.waitFor?.kind !== 'dagRun') return this.wait(inst, pick);
     if (!this.harness.answer(taskId, answers[pick % 3]!)) this.harness.answer(taskId, answers[1]!);
+  }
+
+  /** A wait is over in one of the ways; now and then an old answer comes before. */
+  private wait(inst: InstanceState, pick: number): void {
+    const { harness } = this;
+    const { taskId } = inst.task.def;
+    const attempt = this.attemptOf(inst);
+    const error = { kind: 'exception', message: 'no' } as const;
+    const answers: readonly WaitAnswer[] = [
+      { kind: 'met' },
+      { kind: 'met', payload: { value: pick }, consumed: pick },
+      { kind: 'failed', error, retryable: pick % 2 === 0 },
+      { kind: 'timeout' },
+      { kind: 'skipped', reason: 'no' },
+    ];
+    if (pick % 4 === 0) harness.waited(taskId, answers[0]!, { ...attempt, leg: attempt.leg - 1 });
+    if (inst.waitFor?.kind === 'approval' && pick % 3 > 0)
+      harness.decide((d) => decideApproval(d, { taskId, mapIndex: [], options: ['yes'], by: 'ada' }));
+    else harness.waited(taskId, answers[pick % answers.length]!);
   }
 }
 
