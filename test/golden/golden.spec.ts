@@ -81,6 +81,7 @@ describe('golden histories of runs', () => {
       TaskMapped: true,
       TaskCleared: true,
       GroupRetried: true,
+      RunRetried: true,
       TaskMarked: true,
       CallbackReported: true,
       XComSet: true,

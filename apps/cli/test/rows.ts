@@ -35,6 +35,7 @@ export const runRow = (runId: string, more: Partial<DagRunRow> = {}): DagRunRow 
   queuedAt: Date.UTC(2026, 2, 14, 6),
   startedAt: Date.UTC(2026, 2, 14, 6),
   endedAt: Date.UTC(2026, 2, 14, 6, 0, 2),
+  tryNumber: 1,
   reason: null,
   backfillId: null,
   partitionKey: null,

@@ -68,6 +68,8 @@ export interface DagRunRow {
   readonly queuedAt: number;
   readonly startedAt: number | null;
   readonly endedAt: number | null;
+  /** From 1; grows when a run that failed is tried again. */
+  readonly tryNumber: number;
   /** Why it ended as it did: `all_tasks_deadlocked`, `task_failure`, `timed_out`, `cancelled`, `marked` … */
   readonly reason: string | null;
   /** The backfill of its DAG that it is a run of. */

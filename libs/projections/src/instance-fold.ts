@@ -2,6 +2,8 @@ import {
   describeWait,
   pathsOf,
   type AttemptKey,
+  type AttemptOverrides,
+  type DecidingRule,
   type DagDefinition,
   type DagRunEvent,
   type InstanceRange,
@@ -45,6 +47,13 @@ function applyToInstance(row: InstanceFoldRow, event: BulkEvent, sink: RunSink):
       // I3: an instance whose attempt is still open waits for its end; only then is its try over.
       if (row.open) row.state = 'restarting';
       else closeTry(row, at, sink);
+      return;
+    case 'RunRetried':
+      row.maxTries = row.tryNumber + row.retries;
+      if (row.open) row.state = 'restarting';
+      else closeTry(row, at, sink);
+      row.retryAt = event.data.retryAt;
+      row.reason = `the run is tried again, try ${event.data.tryNumber}`;
       return;
     case 'GroupRetried':
       row.maxTries = row.tryNumber + row.retries;
@@ -144,11 +153,11 @@ function endAttempt(row: InstanceFoldRow, event: EndEvent, sink: RunSink): void 
       row.startedAt ??= at;
       return end(row, 'success', at, null);
     case 'TaskFailed':
-      end(row, 'failed', at, null);
+      end(row, 'failed', at, ruleText(event.data));
       row.error = event.data.error;
       return;
     case 'TaskRetryScheduled':
-      end(row, 'failed', at, null);
+      end(row, 'failed', at, ruleText(event.data));
       row.error = event.data.error;
       sink.keepTry(tryOf(row, at));
       row.state = 'up_for_retry';
@@ -206,6 +215,13 @@ const stored = (xcom: XComValue) =>
   'value' in xcom ? { value: xcom.value, blob: null } : { value: null, blob: xcom.blob };
 
 const attemptOf = ({ taskId, mapIndex, tryNumber, leg }: InstanceFoldRow) => ({ taskId, mapIndex, tryNumber, leg });
+
+/** The rule of the retry policy that decided, and what it gives the next try. */
+function ruleText({ rule, overrides }: { readonly rule?: DecidingRule; readonly overrides?: AttemptOverrides }) {
+  if (rule === undefined) return null;
+  const given = overrides === undefined ? '' : `, next try with ${JSON.stringify(overrides).slice(0, 1_000)}`;
+  return `retry policy: ${rule.name === undefined ? `rule ${rule.index + 1}` : `rule '${rule.name}'`}${given}`;
+}
 
 interface Leavings {
   readonly xcoms?: Readonly<Record<string, XComValue>>;

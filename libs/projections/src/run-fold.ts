@@ -32,6 +32,7 @@ export function requestedRun(dagId: string, data: RunRequestedData, at: number, 
     queuedAt: at,
     startedAt: null,
     endedAt: null,
+    tryNumber: 1,
     reason: null,
     runNo,
     backfillId: data.backfill?.backfillId ?? null,
@@ -146,6 +147,14 @@ export function applyRunEvent(
     case 'TaskMarked':
     case 'TaskCleared':
     case 'GroupRetried':
+      applyBulkEvent(model, event, sink);
+      return;
+    case 'RunRetried':
+      run.tryNumber = event.data.tryNumber;
+      run.reason = `tried again after ${event.data.reason}`;
+      sink.touchRun(run);
+      applyBulkEvent(model, event, sink);
+      return;
     case 'TaskHeld':
     case 'TaskReleased':
     case 'TaskReprioritised':

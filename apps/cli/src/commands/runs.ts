@@ -80,6 +80,7 @@ async function show(context: Context, dagId: string, runId: string, options: Pas
       ['queued', time(run.queuedAt)],
       ['started', time(run.startedAt)],
       ['ended', time(run.endedAt)],
+      ['try', run.tryNumber === 1 ? null : String(run.tryNumber)],
       ['reason', run.reason],
       ['version', run.version?.slice(0, 12)],
       ['conf', confText(run.conf)],

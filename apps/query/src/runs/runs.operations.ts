@@ -42,7 +42,8 @@ export const runSchema = z
     queuedAt: epochMs,
     startedAt: epochMs.nullable(),
     endedAt: epochMs.nullable(),
-    reason: z.string().nullable().meta({ description: 'Why it ended as it did.' }),
+    tryNumber: z.number().int().meta({ description: 'From 1; grows when a run that failed is tried again.' }),
+    reason: z.string().nullable().meta({ description: 'Why it ended as it did, or why it is tried again.' }),
     backfillId: z.number().int().nullable().meta({ description: 'The backfill of its DAG that it is a run of.' }),
     partitionKey: z.string().nullable().meta({ description: 'The part of its assets that it is about.' }),
   })

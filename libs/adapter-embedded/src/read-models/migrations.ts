@@ -6,7 +6,7 @@ import { TABLES, type TableName } from './tables.ts';
 const NUMBERS = new Set(
   `id position event_position projection_version paused retired published_at number run_no logical_date
    data_interval_start data_interval_end run_after queued_at started_at ended_at ordinal try_number max_tries retries
-   leg open scheduled_at pid retry_at line column at port slots include_deferred held priority
+   leg open run_try scheduled_at pid retry_at line column at port slots include_deferred held priority
    asked_at deadline backfill_id from_date to_date reverse max_active_runs run_on_latest dates created cleared passed
    created_at revision source_try from_revision to_revision`.split(/\s+/),
 );

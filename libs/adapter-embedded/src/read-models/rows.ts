@@ -75,6 +75,7 @@ export function runRecord(row: RunsTable): RunRecord {
     queuedAt: row.queued_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,
+    tryNumber: row.run_try,
     reason: row.reason,
     backfillId: row.backfill_id,
     partitionKey: row.partition_key,

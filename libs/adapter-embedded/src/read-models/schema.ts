@@ -130,6 +130,7 @@ export interface RunsTable {
   reason: string | null;
   backfill_id: number | null;
   partition_key: string | null;
+  run_try: number;
   dag_revisions: string;
 }
 

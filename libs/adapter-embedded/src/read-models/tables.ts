@@ -45,6 +45,7 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
         'priority',
         'backfill_id',
         'partition_key',
+        'run_try',
       ] as const),
     ],
   },

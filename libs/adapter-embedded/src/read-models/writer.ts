@@ -205,6 +205,7 @@ function runValues(run: RunRecord): SQLInputValue[] {
     run.priority,
     run.backfillId,
     run.partitionKey,
+    run.tryNumber,
   ];
 }
 

@@ -53,6 +53,9 @@ function followRun(dag: DagState, run: RunActor, event: DagRunEvent, position: P
     case 'TaskReprioritised':
       reorder(dag, run, chosenOf(run, event.data.instances), effects);
       return;
+    case 'RunRetried':
+      cancelOpen(run, event.data.instances, 'the run is tried again', effects);
+      return;
     case 'TaskSucceeded':
       if (event.data.callback === undefined) return;
       outstandingOf(run, findInstance(run.state, event.data.taskId, event.data.mapIndex), position, effects);

@@ -12,6 +12,7 @@ import { judgeByBlocks, seenThroughBlocks } from './block-view.ts';
 import { pastOfTask, type Decision } from './decision.ts';
 import { DEFAULT_MAX_MAP_LENGTH, lengthOf, pointOf, sourceVerdict, type MapPoint } from './lengths.ts';
 import { emptied, isMappedOtherwise, mappingOf } from './mapping.ts';
+import { retryRun, type RunFailure } from './run-retry.ts';
 import { keyOf } from './report.ts';
 import { isSchedulable, leavesOf, look, type DagRunState, type InstanceState } from './state.ts';
 import { transition } from './transitions.ts';
@@ -28,8 +29,10 @@ export function advance(d: Decision): void {
     d.emit({ type: 'RunVersionChanged', data: { at: now, version: run.plan.version } });
   if (run.started === undefined || run.state !== 'running') return;
   if (run.deadline !== undefined && now >= run.deadline) {
-    timeOut(d);
-    return;
+    if (!retryRun(d, 'timed_out')) {
+      timeOut(d);
+      return;
+    }
   }
   for (let inst = run.wake.popDue(now); inst !== undefined; inst = run.wake.popDue(now)) {
     wakeWait(d, inst);
@@ -39,7 +42,9 @@ export function advance(d: Decision): void {
   settle(d);
   if (run.plan.definition.failFast && run.failing) failFast(d);
   if (!d.context.paused) publish(d);
-  end(d);
+  if (!end(d)) return;
+  settle(d);
+  if (!d.context.paused) publish(d);
 }
 
 /** When the run wants to be looked at again though nothing happens; epoch milliseconds. */
@@ -264,8 +269,8 @@ function schedule(d: Decision, inst: InstanceState, past?: PastReliance): void {
   });
 }
 
-/** §1.4. A failed task that is no leaf does not fail the run. */
-function end(d: Decision): void {
+/** §1.4. A failed task that is no leaf does not fail the run. True when the run is tried again instead of failing. */
+function end(d: Decision): boolean {
   const { run, now } = d;
   if (run.unfinished > 0) {
     const stuck =
@@ -278,14 +283,19 @@ function end(d: Decision): void {
       (run.open === 0 || run.blocks.open === 0) &&
       run.wake.next() === undefined &&
       !d.context.paused;
-    if (stuck) d.emit({ type: 'RunFailed', data: { at: now, reason: 'all_tasks_deadlocked' } });
-    return;
+    return stuck && failRun(d, 'all_tasks_deadlocked');
   }
   // An attempt of a marked instance is still open: its group may be tried again when that has ended (I3).
-  if (run.blocks.open > 0) return;
-  if (run.failedLeaves > run.blocks.stoodLeaves)
-    d.emit({ type: 'RunFailed', data: { at: now, reason: 'task_failure' } });
-  else d.emit({ type: 'RunSucceeded', data: { at: now, reason: 'all_tasks_done' } });
+  if (run.blocks.open > 0) return false;
+  if (run.failedLeaves > run.blocks.stoodLeaves) return failRun(d, 'task_failure');
+  d.emit({ type: 'RunSucceeded', data: { at: now, reason: 'all_tasks_done' } });
+  return false;
+}
+
+function failRun(d: Decision, reason: RunFailure): boolean {
+  if (retryRun(d, reason)) return true;
+  d.emit({ type: 'RunFailed', data: { at: d.now, reason } });
+  return false;
 }
 
 /** dagrunTimeout: what is unfinished is skipped, then the run has failed. */

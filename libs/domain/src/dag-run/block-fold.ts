@@ -42,3 +42,13 @@ export function blocksMapped(run: DagRunState, scopeId: string, path: MapIndex):
     for (const block of blocks) if (path.length < block.depth) run.blocks.touched.add(run.blocks.at(block, path));
   }
 }
+
+/** Fallbacks of what is chosen, so that they run again if they are needed. */
+export function withFallbacks(run: DagRunState, chosen: readonly InstanceState[]): InstanceState[] {
+  const all = new Set(chosen);
+  for (const inst of all)
+    for (const { fallback, depth } of inst.task.blocks)
+      for (const task of fallback?.tasks ?? [])
+        for (const other of leavesAt(run.tasks[task]!, inst.mapIndex.slice(0, depth))) all.add(other);
+  return [...all];
+}

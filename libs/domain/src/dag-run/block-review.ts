@@ -68,7 +68,7 @@ function standingOf(run: DagRunState, tasks: readonly number[], path: MapIndex, 
       hasSucceeded ||= inst.state === 'success';
       if (!isFailure(run, inst, block)) continue;
       hasFailed = true;
-      if (inst.state === 'failed' && !inst.byHand) retryable.push(inst);
+      if (inst.state === 'failed' && inst.marked === undefined) retryable.push(inst);
     }
   return { hasFailed, hasSucceeded, retryable };
 }
@@ -157,13 +157,4 @@ function retry(d: Decision, state: BlockState, failed: readonly InstanceState[])
       instances: rangesFor(instances),
     },
   });
-}
-
-/** Fallbacks of what is chosen, so that they run again if they are needed. */
-export function withFallbacks(run: DagRunState, chosen: readonly InstanceState[]): InstanceState[] {
-  const all = new Set(chosen);
-  for (const inst of all)
-    for (const { fallback, depth } of inst.task.blocks)
-      for (const other of instancesOf(run, fallback?.tasks ?? [], inst.mapIndex.slice(0, depth))) all.add(other);
-  return [...all];
 }

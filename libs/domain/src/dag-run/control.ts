@@ -3,7 +3,7 @@ import type { BackfillRef } from '../backfill/events.ts';
 import { clearSelection, closure, type ClearScope, type TaskGraph } from '../graph/index.ts';
 import type { InstanceRange } from '../task-instance/index.ts';
 import { isDone, rangesFor } from './advance.ts';
-import { withFallbacks } from './block-review.ts';
+import { withFallbacks } from './block-fold.ts';
 import type { Decision } from './decision.ts';
 import { sharedLevels } from './map-plan.ts';
 import { leavesOf, type DagRunState, type InstanceState } from './state.ts';

@@ -191,6 +191,22 @@ export type DagRunEvent =
         readonly instances: readonly InstanceRange[];
       };
     }
+  /** The run has failed and is tried again before it counts as failed. */
+  | {
+      readonly type: 'RunRetried';
+      readonly data: {
+        readonly at: number;
+        /** The try of the run that begins, from 2. */
+        readonly tryNumber: number;
+        /** Its instances wait until then. */
+        readonly retryAt: number;
+        /** Why the last try failed. */
+        readonly reason: string;
+        /** When this try times out. */
+        readonly deadline?: number;
+        readonly instances: readonly InstanceRange[];
+      };
+    }
   | {
       readonly type: 'TaskMarked';
       readonly data: {

@@ -3,6 +3,7 @@ import { pathsOf, type InstanceRange, type SkipDecision } from '../task-instance
 import { skipsOf } from '../graph/index.ts';
 import type { AttemptKey, DagRunEvent } from './events.ts';
 import { blocksMapped, foldGroupRetried, grantTries } from './block-fold.ts';
+import { foldRunRetried } from './run-retry.ts';
 import { grant } from './retry-policy.ts';
 import { retriesOf, setHold, setRetries } from './hold.ts';
 import { foldDeferred, foldRescheduled, foldResponse, foldResumed } from './waits-fold.ts';
@@ -85,9 +86,17 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
     case 'GroupRetried':
       foldGroupRetried(run, event.data, instancesIn(run, event.data.instances), (inst) => clear(run, inst));
       return;
+    case 'RunRetried':
+      foldRunRetried(run, event.data);
+      for (const inst of instancesIn(run, event.data.instances)) {
+        clear(run, inst);
+        grantTries(run, inst);
+        if (event.data.retryAt > event.data.at) inst.wakeAt = event.data.retryAt;
+      }
+      return;
     case 'TaskMarked':
       bulk(run, event.data.instances, (inst) => {
-        inst.byHand = true;
+        inst.marked = event.data.reason === 'fail_fast' ? 'failFast' : 'byHand';
         transition(run, inst, event.data.state);
       });
       return;
@@ -215,6 +224,7 @@ function reopen(run: DagRunState, to: 'queued' | 'running'): void {
   run.reason = undefined;
   run.deadline = undefined;
   run.callbackReported = false;
+  run.maxTries = run.tryNumber - 1 + (run.plan.definition.runRetries ?? 0);
 }
 
 /** A report of another callback than the one asked for is late: that of an earlier try. */
@@ -231,7 +241,7 @@ function clear(run: DagRunState, inst: InstanceState): void {
   inst.deferral = undefined;
   inst.output = undefined;
   inst.ruleUses = undefined;
-  inst.byHand = false;
+  inst.marked = undefined;
   // The attempt that is still open was published with them.
   if (!inst.open) inst.overrides = undefined;
   setCallback(run, inst, undefined);

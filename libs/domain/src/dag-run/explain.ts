@@ -59,7 +59,7 @@ const RULES: readonly Rule[] = [
     passed: !onHold,
     reason: onHold ? 'the task instance is held, until it is released' : 'the task instance is not held',
   }),
-  (run) => ({ rule: 'run_state', passed: run.state === 'running', reason: `the run is ${run.state}` }),
+  (run) => ({ rule: 'run_state', passed: run.state === 'running', reason: `the run is ${run.state}${tryText(run)}` }),
   (_run, _inst, { isHeld = false }) => ({
     rule: 'run_held',
     passed: !isHeld,
@@ -137,6 +137,11 @@ function byWindow(run: DagRunState, inst: InstanceState, { window }: DecisionCon
     passed: inst.open || waiting < window,
     reason: `${waiting} attempts like it wait to be admitted; at most ${window} of a run are published ahead`,
   };
+}
+
+function tryText({ plan, tryNumber, maxTries }: DagRunState): string {
+  if ((plan.definition.runRetries ?? 0) === 0) return '';
+  return `, try ${tryNumber} of ${Math.max(maxTries + 1, tryNumber)}`;
 }
 
 function stateText(inst: InstanceState): string {

@@ -78,8 +78,8 @@ export interface InstanceState {
   pushed: boolean;
   /** Of what is mapped over in its return value. */
   lengths: Readonly<Record<string, number>> | undefined;
-  /** It was marked, not failed by an attempt: no group is tried again for it. */
-  byHand: boolean;
+  /** It was marked, not ended by an attempt or a rule: by a person, or by fail-fast. Neither is a reason for another try. */
+  marked: 'byHand' | 'failFast' | undefined;
   /** A callback that the worker must run apart, because its attempt's child is gone. */
   callback: 'onFailure' | 'onRetry' | 'onSuccess' | 'onSkipped' | undefined;
   /** Not to be published until it is released. */
@@ -120,6 +120,10 @@ export interface DagRunState {
   endedAt: number | undefined;
   deadline: number | undefined;
   reason: string | undefined;
+  /** From 1. */
+  tryNumber: number;
+  /** `runRetries` at first: the run may be tried again while its try is not over it. A clear grants `runRetries` more. */
+  maxTries: number;
   readonly tasks: readonly TaskRuntime[];
   /** DAG callbacks that have been reported; a run is not closed before. */
   callbackReported: boolean;
@@ -167,6 +171,8 @@ export function initialRun(plan: RunPlan): DagRunState {
     endedAt: undefined,
     deadline: undefined,
     reason: undefined,
+    tryNumber: 1,
+    maxTries: plan.definition.runRetries ?? 0,
     tasks,
     callbackReported: false,
     unfinished: tasks.length,
@@ -235,7 +241,7 @@ export function newInstance(
     output: undefined,
     ruleUses: undefined,
     overrides: undefined,
-    byHand: false,
+    marked: undefined,
     pushed: false,
     lengths: undefined,
     callback: undefined,

@@ -27,6 +27,11 @@ export interface DagDefinition {
   /** Larger first, before the weights of tasks. Default 0. */
   readonly priority?: number;
   readonly dagrunTimeoutMs?: number;
+  /** A run that has failed is tried again so often before it counts as failed. Default 0. */
+  readonly runRetries?: number;
+  readonly runRetryDelayMs?: number;
+  /** `all`: everything is cleared. Default: what failed, and what comes after it. */
+  readonly runRetryMode?: 'all';
   readonly failFast: boolean;
   readonly isPausedUponCreation: boolean;
   readonly maxConsecutiveFailedDagRuns: number;

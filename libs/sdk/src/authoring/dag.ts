@@ -7,6 +7,7 @@ import {
   duration,
   flag,
   idSchema,
+  oneOf,
   problems,
   text,
   wholeNumber,
@@ -61,6 +62,12 @@ export interface DagOptions {
   readonly priority?: number;
   /** A run that takes longer fails. Default: no limit. */
   readonly dagrunTimeout?: Duration;
+  /** How often a run that has failed is tried again before it counts as failed. Default 0. */
+  readonly runRetries?: number;
+  /** Between its failure and its next try. Default 5 minutes. */
+  readonly runRetryDelay?: Duration;
+  /** What is run again: what failed and all that comes after it, or everything. Default `failed`. */
+  readonly runRetryMode?: 'failed' | 'all';
   /** End a run at its first failure. Default false. */
   readonly failFast?: boolean;
   /** Default false. */
@@ -101,6 +108,9 @@ const schema = z.strictObject({
   maxActiveTasksPerDag: wholeNumber(1).optional(),
   priority: z.int().describe('a whole number').optional(),
   dagrunTimeout: duration().optional(),
+  runRetries: wholeNumber(0).optional(),
+  runRetryDelay: duration().optional(),
+  runRetryMode: oneOf(['failed', 'all']).optional(),
   failFast: flag().optional(),
   isPausedUponCreation: flag().optional(),
   maxConsecutiveFailedDagRuns: wholeNumber(0).optional(),
