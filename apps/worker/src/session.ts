@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type {
+  AssetEventQuery,
   Assignment,
   AttemptServices,
   CallbackAssignment,
@@ -168,6 +169,8 @@ async function callService(
       return services.xcomList(attemptId, first as Parameters<AttemptServices['xcomList']>[1]);
     case 'previousSuccess':
       return services.previousSuccess?.(attemptId);
+    case 'assetEvents':
+      return services.assetEvents?.(attemptId, first as AssetEventQuery);
     case 'putBlob':
       return services.putBlob(
         attemptId,

@@ -1,7 +1,16 @@
 import type { Connection, Sealed } from '@rondo/domain';
 import { attemptId, parseAttemptId } from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
-import type { AttemptServices, BlobStore, EventStore, ReadModels, SecretBox, SecretLookup } from '@rondo/ports';
+import type {
+  AssetEventFilter,
+  AssetEventRow,
+  AttemptServices,
+  BlobStore,
+  EventStore,
+  ReadModels,
+  SecretBox,
+  SecretLookup,
+} from '@rondo/ports';
 
 export interface LookupOptions {
   /** What the environment gives: looked at first. */
@@ -43,7 +52,10 @@ const LONGEST_PAGE = 1_000;
 
 export interface AttemptServicesOptions {
   readonly lookup: SecretLookup;
-  readonly readModels: Pick<ReadModels, 'xcoms' | 'xcomsUnder' | 'priorXCom' | 'previousSuccess' | 'settled'>;
+  readonly readModels: Pick<
+    ReadModels,
+    'xcoms' | 'xcomsUnder' | 'assetEvents' | 'priorXCom' | 'previousSuccess' | 'settled'
+  >;
   readonly store: Pick<EventStore, 'head'>;
   readonly blobs: BlobStore;
 }
@@ -94,9 +106,30 @@ export function attemptServices({ lookup, readModels, store, blobs }: AttemptSer
       const { dataIntervalStart: start, dataIntervalEnd: end, startedAt, endedAt } = run;
       return { dataInterval: start === null || end === null ? null : [start, end], startedAt, endedAt };
     },
+    assetEvents: async (id, query) => {
+      const { dagId, runId } = own(id);
+      await readModels.settled(await store.head());
+      if (query.kind === 'triggering') return allOf(readModels, { dagId, runId, orderBy: 'position' });
+      const by = query.kind === 'asset' ? 'name' : query.kind;
+      const limit = Math.min(query.limit, LONGEST_PAGE);
+      const latest = await readModels.assetEvents({ [by]: query.name }, { offset: 0, limit });
+      return latest.items.toReversed();
+    },
     putBlob: (_id, bytes) => blobs.put(bytes),
     getBlob: (_id, hash) => blobs.get(hash),
   };
+}
+
+async function allOf(
+  readModels: Pick<ReadModels, 'assetEvents'>,
+  filter: AssetEventFilter,
+): Promise<readonly AssetEventRow[]> {
+  const events: AssetEventRow[] = [];
+  for (;;) {
+    const { items, total } = await readModels.assetEvents(filter, { offset: events.length, limit: LONGEST_PAGE });
+    events.push(...items);
+    if (items.length === 0 || events.length >= total) return events;
+  }
 }
 
 async function valueOf(blobs: BlobStore, hash: string): Promise<Json> {

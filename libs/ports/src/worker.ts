@@ -10,6 +10,7 @@ import type {
   WaitAnswer,
   WatchAssignment,
 } from '@rondo/domain';
+import type { AssetEventRow } from './asset-rows.ts';
 import type { Json, JsonObject } from '@rondo/kernel';
 
 export type { Assignment, AttemptRunContext, CallbackAssignment, WatchAssignment } from '@rondo/domain';
@@ -73,6 +74,10 @@ export interface WorkerHello {
   readonly journalIntact: boolean;
 }
 
+export type AssetEventQuery =
+  | { readonly kind: 'asset' | 'alias' | 'uri'; readonly name: string; readonly limit: number }
+  | { readonly kind: 'triggering' };
+
 /** Services that an attempt may call while it runs, by its own id: nothing else is reachable from it (I15). */
 export interface AttemptServices {
   variable(attemptId: string, key: string): Promise<string | undefined>;
@@ -97,6 +102,8 @@ export interface AttemptServices {
   xcomList(attemptId: string, query: XComListQuery): Promise<XComPage>;
   /** The last run of the DAG, by logical date, before the attempt's own that succeeded. Times in epoch milliseconds. */
   previousSuccess?(attemptId: string): Promise<PreviousSuccess | undefined>;
+  /** Events of assets, the oldest first: the latest of one asset, or those that the run consumed. */
+  assetEvents?(attemptId: string, query: AssetEventQuery): Promise<readonly AssetEventRow[]>;
   /** Stores a value too large for an event; answers its hash. */
   putBlob(attemptId: string, bytes: Uint8Array): Promise<string>;
   getBlob(attemptId: string, hash: string): Promise<Uint8Array | undefined>;

@@ -32,6 +32,7 @@ class Rows {
   get source(): RowSource {
     const wanted = {
       dags: async () => [],
+      assets: async () => [],
       dagVersions: async () => [],
       run: async () => this.run,
       instances: async () => [...this.instances.values()],

@@ -107,6 +107,7 @@ export const SERVICE_METHODS = [
   'xcom',
   'xcomList',
   'previousSuccess',
+  'assetEvents',
   'putBlob',
   'getBlob',
 ] as const;

@@ -64,6 +64,10 @@ export class ServiceClient {
       (await this.#call(id, 'previousSuccess', [])) as Awaited<
         ReturnType<NonNullable<AttemptServices['previousSuccess']>>
       >,
+    assetEvents: async (id, query) =>
+      (await this.#call(id, 'assetEvents', [query])) as Awaited<
+        ReturnType<NonNullable<AttemptServices['assetEvents']>>
+      >,
     putBlob: async (id, bytes) =>
       (await this.#call(id, 'putBlob', [{ base64: Buffer.from(bytes).toString('base64') }])) as string,
     getBlob: async (id, hash) => {

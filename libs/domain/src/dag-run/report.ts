@@ -216,6 +216,15 @@ function triggeredRunId(d: Decision, inst: InstanceState): string {
   return `triggered__${d.run.started?.dagId ?? ''}.${d.run.started?.runId ?? ''}.${inst.task.def.taskId}${map}.${inst.tryNumber}`;
 }
 
+/** What the task updates by succeeding: no child is there to say more of it. */
+export function outletsOf({ task }: InstanceState): readonly AssetUpdate[] {
+  return (task.def.outlets ?? []).flatMap((outlet) => {
+    if (outlet.kind !== 'asset') return [];
+    const { kind: _kind, extra: _extra, ...update } = outlet;
+    return [update];
+  });
+}
+
 /** What a run of a partition updates is of its partition, unless the task says otherwise. */
 export function updatesOf(d: Decision, assets: readonly AssetUpdate[] | undefined) {
   if (assets === undefined || assets.length === 0) return {};
@@ -289,6 +298,7 @@ export function decideTriggered(d: Decision, attempt: AttemptRef, answer: Trigge
         ...keyOf(inst),
         at: d.now,
         xcoms: { trigger_run_id: { value: request.runId } },
+        ...updatesOf(d, outletsOf(inst)),
         ...(inst.task.def.callbacks.includes('onSuccess') ? { callback: 'onSuccess' as const } : {}),
       },
     });

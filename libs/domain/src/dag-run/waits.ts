@@ -1,10 +1,9 @@
 import { assertNever, type Result } from '@rondo/kernel';
-import type { AssetUpdate } from '../asset/events.ts';
 import type { ApprovalResponse, AttemptRef, WaitAnswer, WaitFor } from '../task-instance/index.ts';
 import { responseAtTimeout, responseOf, type ApprovalAnswer, type ApprovalRefusal } from './approval.ts';
 import type { Decision } from './decision.ts';
 import { measured } from './measured.ts';
-import { fail, keyOf, updatesOf } from './report.ts';
+import { fail, keyOf, outletsOf, updatesOf } from './report.ts';
 import { findInstance, type InstanceState } from './state.ts';
 
 /** The instance that waits with this attempt; undefined when it waits no longer, or for something else (I1). */
@@ -93,15 +92,6 @@ function meet(d: Decision, inst: InstanceState, answer: Extract<WaitAnswer, { ki
       ...updatesOf(d, outletsOf(inst)),
       ...(inst.task.def.callbacks.includes('onSuccess') ? { callback: 'onSuccess' as const } : {}),
     },
-  });
-}
-
-/** What the task updates by succeeding: no child is there to say more of it. */
-function outletsOf({ task }: InstanceState): readonly AssetUpdate[] {
-  return (task.def.outlets ?? []).flatMap((outlet) => {
-    if (outlet.kind !== 'asset') return [];
-    const { kind: _kind, ...update } = outlet;
-    return [update];
   });
 }
 

@@ -22,6 +22,7 @@ import { Lookups, renderFetching } from './lookups.ts';
 import { deferral } from './defer.ts';
 import { BranchError } from './task-error.ts';
 import { xcomAccess } from './pull.ts';
+import { byAsset, inletEvents, OutletRecord } from './assets.ts';
 import type { FileAccess, TaskContext, TaskLogger } from './task-context.ts';
 import { paramsOf, templateNames } from './template-names.ts';
 import { Values } from './values.ts';
@@ -40,6 +41,7 @@ export interface Session {
   /** What user code has set for templates that are rendered from here on. */
   readonly names: Record<string, unknown>;
   readonly xcoms: XComs;
+  readonly outlets: OutletRecord;
   readonly flow: { decision: SkipDecision | undefined; trigger: TriggerRequest | undefined };
   /** Why a callback runs, for its templates. */
   readonly reason: string | undefined;
@@ -68,6 +70,7 @@ export function openSession(host: AttemptHost, input: AttemptInput | CallbackInp
     values: new Values({ task, mapIndex: attempt.mapIndex, lookups, inputs }),
     names: {},
     xcoms: new XComs(lookups.store, attempt),
+    outlets: new OutletRecord(task?.attributes.outlets ?? []),
     flow: { decision: undefined, trigger: undefined },
     reason: 'reason' in input ? input.reason : undefined,
   };
@@ -89,6 +92,7 @@ export function taskContext(session: Session): TaskContext {
         runAfter: date(run.runAfter),
         startedAt: date(run.startedAt),
         triggeredBy: run.triggeredBy,
+        partitionKey: run.partitionKey,
       };
     },
     get task() {
@@ -135,6 +139,11 @@ export function taskContext(session: Session): TaskContext {
     },
     env: host.env,
     flow: flowControl(session),
+    outlets: session.task?.attributes.outlets ?? [],
+    inlets: session.task?.attributes.inlets ?? [],
+    outletEvents: session.outlets,
+    inletEvents: inletEvents((query) => session.lookups.assetEvents(query)),
+    triggeringAssetEvents: async () => byAsset(await session.lookups.assetEvents({ kind: 'triggering' })),
     keepsConnections: host.keepsConnections ?? false,
     defer(options) {
       throw deferral(session, options);

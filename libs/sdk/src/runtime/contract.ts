@@ -25,9 +25,31 @@ export interface AttemptServices {
   xcomList(attemptId: string, query: XComListQuery): Promise<XComPage>;
   /** The last run of the DAG, by logical date, before the attempt's own that succeeded. Absent: nobody knows. */
   previousSuccess?(attemptId: string): Promise<PreviousSuccess | undefined>;
+  /** Events of assets, the oldest first: the latest `limit` of one asset, or those that the run consumed. Absent: none is known. */
+  assetEvents?(attemptId: string, query: AssetEventQuery): Promise<readonly AssetEventInfo[]>;
   /** Stores a value too large for an event; answers its hash. */
   putBlob(attemptId: string, bytes: Uint8Array): Promise<string>;
   getBlob(attemptId: string, hash: string): Promise<Uint8Array | undefined>;
+}
+
+export type AssetEventQuery =
+  | { readonly kind: 'asset' | 'alias' | 'uri'; readonly name: string; readonly limit: number }
+  | { readonly kind: 'triggering' };
+
+export interface AssetEventInfo {
+  readonly name: string;
+  readonly uri: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly extra: Json;
+  readonly partitionKey: string | null;
+  /** The attempt that updated the asset; null: somebody from outside. */
+  readonly source: {
+    readonly dagId: string;
+    readonly runId: string;
+    readonly taskId: string;
+    readonly mapIndex: string;
+  } | null;
 }
 
 export interface XComQuery {

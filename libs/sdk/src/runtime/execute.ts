@@ -178,13 +178,18 @@ function masked(value: Json, mask: (text: string) => string): Json {
   return value;
 }
 
-async function succeeded(session: Session, task: Task, value: unknown): Promise<AttemptOutcome> {
+async function succeeded(session: Session, task: Task, returned: unknown): Promise<AttemptOutcome> {
   const { attributes } = task;
+  const value = session.outlets.take(returned);
+  const assets = session.outlets.updates();
   if (value !== undefined && value !== null && attributes.pushXcom !== false)
     session.xcoms.pushReturn(value, attributes.multipleOutputs ?? false);
   const lengths = lengthsOf(task, session.xcoms.pushed('return_value')?.value);
   // Each instance of what is mapped over it gets the whole value along: small ones travel, others are fetched once.
-  const xcoms = await session.xcoms.store(lengths === undefined ? {} : { return_value: FED });
+  const xcoms = await session.xcoms.store(
+    lengths === undefined ? {} : { return_value: FED },
+    Buffer.byteLength(JSON.stringify(assets)),
+  );
   const { trigger, decision } = session.flow;
   if (trigger !== undefined) return { kind: 'trigger', request: trigger, ...(xcoms === undefined ? {} : { xcoms }) };
   return {
@@ -192,6 +197,7 @@ async function succeeded(session: Session, task: Task, value: unknown): Promise<
     ...(xcoms === undefined ? {} : { xcoms }),
     ...(decision === undefined ? {} : { skip: decision }),
     ...(lengths === undefined ? {} : { lengths }),
+    ...(assets.length === 0 ? {} : { assets }),
   };
 }
 

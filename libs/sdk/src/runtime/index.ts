@@ -7,6 +7,7 @@
  * Running: `executeAttempt(options)` and `runCallback(options)`, neither of which rejects for what user code does.
  * Waiting: `openWatch(host, input)`, then `watch.look()` when `PokeTimes` says.
  */
+export { Metadata } from './assets.ts';
 export { collectDags, importFailure } from './collect.ts';
 export type * from './contract.ts';
 export { executeAttempt, runCallback } from './execute.ts';

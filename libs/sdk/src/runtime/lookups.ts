@@ -2,7 +2,14 @@ import type { Connection, InputValue, MapIndex } from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
 import { PendingLookup } from '../templates/index.ts';
 import { XComStore, type XComSettings } from '../xcoms/store.ts';
-import type { AttemptServices, XComListQuery, XComPage, XComQuery } from './contract.ts';
+import type {
+  AssetEventInfo,
+  AssetEventQuery,
+  AttemptServices,
+  XComListQuery,
+  XComPage,
+  XComQuery,
+} from './contract.ts';
 import type { List } from './lists.ts';
 import type { Pulled } from './pull.ts';
 
@@ -48,6 +55,10 @@ export class Lookups {
     const asked = standIn === undefined ? query : { ...query, taskId: standIn };
     const found = await this.#services.xcom(this.#attemptId, asked);
     return found === undefined ? undefined : { value: await this.store.read(found.value) };
+  }
+
+  async assetEvents(query: AssetEventQuery): Promise<readonly AssetEventInfo[]> {
+    return (await this.#services.assetEvents?.(this.#attemptId, query)) ?? [];
   }
 
   /** What a task returned, the caller's own. */
@@ -111,6 +122,8 @@ export class Lookups {
         this.#ready('the last success', async () => this.#services.previousSuccess?.(this.#attemptId)),
       variable: (key: string) => this.#ready(`variable '${key}'`, () => this.variable(key)),
       connection: (connId: string) => this.#ready(`connection '${connId}'`, () => this.connection(connId)),
+      assetEvents: (query: AssetEventQuery) =>
+        this.#ready(`asset events ${JSON.stringify(query)}`, () => this.assetEvents(query)),
       xcom: (query: XComQuery) => this.#ready(`XCom ${JSON.stringify(query)}`, () => pull(query)),
     };
   }

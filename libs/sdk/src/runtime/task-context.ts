@@ -9,10 +9,11 @@ import type {
   WaitFor,
 } from '@rondo/domain';
 import type { Duration, Json, JsonObject } from '@rondo/kernel';
+import type { Asset, AssetAlias, AssetCondition, Outlet } from '../authoring/asset.ts';
 import type { MappedTask } from '../authoring/mapping/mapped-task.ts';
 import type { Source } from '../authoring/source.ts';
 import type { Trigger } from '../authoring/trigger.ts';
-import type { LogLevel } from './contract.ts';
+import type { AssetEventInfo, LogLevel } from './contract.ts';
 
 /** What a task's body gets: who it is, what it may look up, and how it speaks. */
 export interface TaskContext {
@@ -50,6 +51,15 @@ export interface TaskContext {
   /** The environment of user code. */
   readonly env: Readonly<Record<string, string>>;
   readonly flow: FlowControl;
+  /** What the task updates and reads, as its attributes say. */
+  readonly outlets: readonly Outlet[];
+  readonly inlets: readonly AssetCondition[];
+  /** What is to be known about the updates of this attempt. */
+  readonly outletEvents: OutletEvents;
+  /** Past events of assets. */
+  readonly inletEvents: InletEvents;
+  /** The events that the run consumed, by the name of their asset, the oldest first; none for a run of another type. */
+  triggeringAssetEvents(): Promise<Readonly<Record<string, readonly AssetEvent[]>>>;
   /** True where polls and triggers run, in a process that lives on: a connection that is kept open is used again. */
   readonly keepsConnections: boolean;
   /**
@@ -77,12 +87,44 @@ export interface DeferOptions {
   readonly onFailed?: 'fail' | 'skip';
 }
 
+export interface OutletEvents {
+  /** Of an outlet, or of the outlet of that name. */
+  get(outlet: Asset | AssetAlias | string): OutletEvent;
+}
+
+export interface OutletEvent {
+  /** JSON. */
+  extra: Record<string, unknown>;
+  /** The part of the asset that is new. Default: that of the run. */
+  partitionKey: string | undefined;
+  /** An update of an asset through an alias among the outlets. */
+  add(asset: Asset, options?: AssetUpdateOptions): void;
+}
+
+export interface AssetUpdateOptions {
+  /** JSON. Default: the alias's. */
+  readonly extra?: unknown;
+  readonly partitionKey?: string;
+}
+
+export interface InletEvents {
+  /** The latest events of an asset, an alias or a URI, the oldest first. `limit`: 1 to 1000, default 100. */
+  get(inlet: AssetCondition | string, options?: { readonly limit?: number }): Promise<readonly AssetEvent[]>;
+}
+
+/** An update of an asset. */
+export interface AssetEvent extends Omit<AssetEventInfo, 'at'> {
+  readonly timestamp: Date;
+}
+
 export interface RunInfo {
   readonly runId: string;
   readonly runType: RunType;
   readonly runAfter: Date;
   readonly startedAt: Date;
   readonly triggeredBy: string;
+  /** The part of its assets that the run is about. */
+  readonly partitionKey: string | undefined;
 }
 
 export interface InstanceInfo {

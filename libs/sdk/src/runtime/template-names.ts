@@ -30,6 +30,8 @@ export function templateNames(session: Session): Record<string, unknown> {
       : { owner: task.attributes.owner ?? TASK_DEFAULTS.owner, operator: task.operator, task: taskMembers(task) }),
     ...(reason === undefined ? {} : { reason }),
     ...('error' in input && input.error !== undefined ? { exception: input.error.message } : {}),
+    outlets: task?.attributes.outlets ?? [],
+    inlets: task?.attributes.inlets ?? [],
     ...lookups.forTemplates((query) => pullXCom(session, query)),
   });
 }

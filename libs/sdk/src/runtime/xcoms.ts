@@ -30,11 +30,22 @@ export class XComs {
     this.push('return_value', value);
   }
 
-  /** Undefined: nothing was pushed. `limits`: bytes of JSON above which the value of a key is not in line. */
-  async store(limits: Readonly<Record<string, number>> = {}): Promise<Readonly<Record<string, XComValue>> | undefined> {
+  /**
+   * Undefined: nothing was pushed. `limits`: bytes of JSON above which the value of a key is not in line; `reserved`: bytes of
+   * their event that something else takes.
+   */
+  async store(
+    limits: Readonly<Record<string, number>> = {},
+    reserved = 0,
+  ): Promise<Readonly<Record<string, XComValue>> | undefined> {
     if (this.#values.size === 0) return undefined;
     const { mapIndex, ...attempt } = this.#attempt;
-    return this.#store.write([...this.#values.values()], { ...attempt, mapIndex: mapIndex.join('.') }, limits);
+    return this.#store.write(
+      [...this.#values.values()],
+      { ...attempt, mapIndex: mapIndex.join('.') },
+      limits,
+      reserved,
+    );
   }
 }
 

@@ -1,5 +1,8 @@
 import { attemptId, UNMAPPED, type Connection, type Interval, type MapIndex } from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
+import type { AssetCondition, Outlet } from '../authoring/asset.ts';
+import { templateEvent } from '../runtime/assets.ts';
+import type { AssetEventInfo, AssetEventQuery } from '../runtime/contract.ts';
 import { DateTime } from './datetime.ts';
 import { nodashWithTz, TIMESTAMPS } from './filters.ts';
 import { macros } from './macros.ts';
@@ -52,6 +55,9 @@ export interface TemplateContextInput {
   readonly reschedules?: number;
   /** The last run of the DAG before this one that succeeded; undefined where there is none. */
   readonly previousSuccess?: () => PreviousSuccess | undefined;
+  readonly outlets?: readonly Outlet[];
+  readonly inlets?: readonly AssetCondition[];
+  readonly assetEvents?: (query: AssetEventQuery) => readonly AssetEventInfo[];
   /** Look-ups of the three kinds of things that are fetched; undefined means that there is none. */
   readonly variable?: (key: string) => string | undefined;
   readonly connection?: (connId: string) => Connection | undefined;
@@ -90,6 +96,7 @@ export function templateContext(input: TemplateContextInput): Record<string, unk
   const ti = taskInstance(input, task, dagRun);
   return {
     ...ABSENT,
+    ...assetNames(input),
     ...dates,
     ...previous(input, dates !== undefined),
     dag,
@@ -121,12 +128,35 @@ const ABSENT = {
   expanded_ti_count: null,
   map_index_template: null,
   templates_dict: null,
-  inlets: [],
-  outlets: [],
-  inlet_events: {},
-  outlet_events: {},
-  triggering_asset_events: {},
 };
+
+function nameOf(expression: AssetCondition['expression']): string | undefined {
+  if (expression.kind === 'all' || expression.kind === 'any') return undefined;
+  return expression.kind === 'uri' ? expression.uri : expression.name;
+}
+
+/** Events are looked up when a template asks for them. */
+function assetNames({ outlets = [], inlets = [], assetEvents }: TemplateContextInput): Record<string, unknown> {
+  const ask = (query: AssetEventQuery): ReturnType<typeof templateEvent>[] =>
+    (assetEvents?.(query) ?? []).map(templateEvent);
+  const eventsOf = (name: string): unknown => {
+    const leaf = inlets.map(({ expression }) => expression).find((each) => nameOf(each) === name);
+    if (leaf === undefined || leaf.kind === 'all' || leaf.kind === 'any') return undefined;
+    return ask({ kind: leaf.kind, name, limit: 100 });
+  };
+  const shown = ({ expression }: AssetCondition): unknown => expression;
+  return {
+    outlets: outlets.map(shown),
+    inlets: inlets.map(shown),
+    outlet_events: Object.fromEntries(outlets.map((outlet) => [outlet.name, { extra: {} }])),
+    inlet_events: new Members(eventsOf),
+    triggering_asset_events: new Lazy(() => {
+      const groups: Record<string, unknown[]> = {};
+      for (const event of ask({ kind: 'triggering' })) (groups[String(event['name'])] ??= []).push(event);
+      return groups;
+    }),
+  };
+}
 
 /** Looked up when a template asks for one of them. None where no run before has succeeded. */
 function previous({ previousSuccess }: TemplateContextInput, hasDate: boolean): Record<string, Lazy> {

@@ -66,9 +66,10 @@ export class XComStore {
     values: readonly Encoded[],
     about: Omit<XComAbout, 'key' | 'bytes'>,
     limits: Readonly<Record<string, number>> = {},
+    reserved = 0,
   ): Promise<Readonly<Record<string, XComValue>>> {
     const backend = await this.#backend();
-    const outside = this.#outside(values, { about, backend, limits });
+    const outside = this.#outside(values, { about, backend, limits, reserved });
     const stored: Record<string, XComValue> = {};
     for (const each of values)
       stored[each.key] = outside.has(each) ? await this.#put(each, about, backend) : { value: each.json };
@@ -81,10 +82,12 @@ export class XComStore {
       about,
       backend,
       limits,
+      reserved,
     }: {
       readonly about: Omit<XComAbout, 'key' | 'bytes'>;
       readonly backend: XComBackend | undefined;
       readonly limits: Readonly<Record<string, number>>;
+      readonly reserved: number;
     },
   ): ReadonlySet<Encoded> {
     const threshold = Math.min(this.#settings.thresholdBytes ?? INLINE_BYTES, INLINE_BYTES);
@@ -94,7 +97,7 @@ export class XComStore {
     const outside = new Set(values.filter(isOutside));
     let together = values.reduce((sum, each) => sum + (outside.has(each) ? 0 : each.bytes), 0);
     for (const each of values.toSorted((a, b) => b.bytes - a.bytes)) {
-      if (together <= TOGETHER_BYTES) break;
+      if (together <= TOGETHER_BYTES - reserved) break;
       if (outside.has(each)) continue;
       outside.add(each);
       together -= each.bytes;
