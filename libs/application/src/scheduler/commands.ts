@@ -151,7 +151,7 @@ function changeXCom(work: RunWork, command: Extract<RunCommand, { type: 'changeX
   const { runId, taskId, mapIndex, key, value } = command;
   const change = { taskId, mapIndex: pathOf(mapIndex), key, ...(value === undefined ? {} : { value }) };
   const done = decideXCom(work.decision, change);
-  return done.ok ? accept({ runId, taskId, mapIndex, key }) : refuse('not_found', done.error);
+  return done.ok ? accept({ runId, taskId, mapIndex, key }) : refuse(done.error.code, done.error.message);
 }
 
 function respond(work: RunWork, command: Extract<RunCommand, { type: 'respondApproval' }>, by: string): Draft {

@@ -11,7 +11,7 @@ export { explain, type Reason } from './explain.ts';
 export { compilePlan, type RunPlan, type TaskPlan } from './plan.ts';
 export { grantedTo } from './retry-policy.ts';
 export { decideReport, decideTriggered, keyOf, type RunReport, type TriggerAnswer } from './report.ts';
-export { decideXCom, type XComChange } from './xcom.ts';
+export { decideXCom, type XComChange, type XComRefusal } from './xcom.ts';
 export type { ApprovalAnswer, ApprovalRefusal } from './approval.ts';
 export { decideApproval, decideWaited } from './waits.ts';
 export { compileMapping, type MapScope } from './map-plan.ts';

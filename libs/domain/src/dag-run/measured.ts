@@ -21,11 +21,19 @@ export function measured(
     const value = payload === undefined || 'blob' in payload ? undefined : valueAt(payload.value, path);
     if (typeof value !== 'object' || value === null)
       return err(
-        `what the task waited for is mapped over and is no list and no object in line${path.length === 0 ? '' : ` at ${JSON.stringify(path)}`}`,
+        `what the task returns is mapped over, and this is no list and no object in line${path.length === 0 ? '' : ` at ${JSON.stringify(path)}`}`,
       );
-    lengths[JSON.stringify(path)] = Array.isArray(value) ? value.length : Object.keys(value).length;
+    lengths[JSON.stringify(path)] = sizeOf(value);
   }
   return ok(lengths);
+}
+
+/** Of the JSON that stands for a list, an object, a map or a set. */
+function sizeOf(value: object): number {
+  if (Array.isArray(value)) return value.length;
+  const { $type: type, $value: inner } = value as { readonly $type?: unknown; readonly $value?: unknown };
+  const isTagged = type !== undefined && typeof inner === 'object' && inner !== null;
+  return isTagged ? sizeOf(inner) : Object.keys(value).length;
 }
 
 /** The scope is mapped over what one instance returned, not over the instances. */

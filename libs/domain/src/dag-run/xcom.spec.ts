@@ -42,7 +42,7 @@ describe('an XCom changed by hand', () => {
     const { run, change } = given();
     expect(change({ mapIndex: [3], value: { value: 2 } })).toEqual({
       ok: false,
-      error: "the run has no task instance 'a' [3]",
+      error: { code: 'not_found', message: "the run has no task instance 'a' [3]" },
     });
     expect(run.last).toEqual([]);
   });
@@ -54,5 +54,34 @@ describe('an XCom changed by hand', () => {
     expect(run.lastTypes).toEqual(['XComSet']);
     expect(run.run.state).toBe('success');
     expect(run.instance('a').output).toEqual({ value: 3 });
+  });
+
+  it('that is mapped over keeps its length', () => {
+    const list = { kind: 'output', taskId: 'a', path: [] } as const;
+    const run = RunHarness.started(
+      dagDefinition({
+        tasks: [
+          { id: 'a' },
+          { id: 'm', upstream: ['a'], inputs: ['a'], expand: { kind: 'product', over: [{ name: 'x', length: list }] } },
+        ],
+      }),
+    );
+    const change = (value?: XComChange['value']) =>
+      run.decide((d) =>
+        decideXCom(d, { taskId: 'a', mapIndex: [], key: 'return_value', ...(value === undefined ? {} : { value }) }),
+      );
+    expect(change({ value: [1] })).toMatchObject({ ok: false, error: { code: 'conflict' } });
+    run.finish('a', { kind: 'success', xcoms: { return_value: { value: [1] } }, lengths: { '[]': 1 } });
+    expect(change()).toMatchObject({ ok: false, error: { code: 'conflict' } });
+    expect(change({ value: 7 })).toMatchObject({ ok: false, error: { code: 'invalid' } });
+    expect(change({ value: { $type: 'set', $value: [1, 2, 3] } })).toEqual({
+      ok: false,
+      error: {
+        code: 'conflict',
+        message: "what 'a' returns is mapped over and has 1 items; allowed: as many, not 3",
+      },
+    });
+    expect(change({ value: { $type: 'set', $value: [2] } }).ok).toBe(true);
+    expect(run.instance('a').output).toEqual({ value: { $type: 'set', $value: [2] } });
   });
 });
