@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gone, message, root, run, value, type Ran, type World } from '../../test/harness.ts';
+import { decodeValue } from '@rondo/sdk';
 import { PythonOperator } from '../index.ts';
 
 describe('PythonOperator', () => {
@@ -21,7 +22,12 @@ def plain(x): return x
 def boom(): raise KeyError("missing")
 def skip(): rondo_task.skip("nothing")
 def never(): rondo_task.fail_now("give up")
-def bad(): return {1, 2}
+def bad(): return object()
+def typed(v):
+    assert v['at'].year == 1970 and v['at'].tzinfo is not None and v['id'] == 2**60 and v['tags'] == {'a'}
+    assert v['raw'] == b'hi' and v['rows'] == {1: 'x'} and v['plain'] == {'$type': 'date'}
+    rondo_task.push('again', v['tags'])
+    return {**v, 'more': (float('inf'), v['at'].date())}
 def push(): rondo_task.push("k", [1]); return None
 def leave(): sys.exit(4)
 def crash(): print("dying", file=sys.stderr, flush=True); os._exit(7)
@@ -62,9 +68,7 @@ class Tools:
     expect(JSON.stringify(outcome)).toMatch(/Traceback.*job\.py.*line 8, in boom/);
     expect(JSON.stringify(outcome)).not.toContain('rondo_runner');
     expect(message(await python('nope'))).toMatch(/job\.py has no callable 'nope'; it has: Tools, add, bad/);
-    expect(message(await python('bad'))).toBe(
-      'what bad returned is not JSON: Object of type set is not JSON serializable',
-    );
+    expect(message(await python('bad'))).toBe('what bad returned: Object of type object cannot be stored');
     expect(message(await python('leave'))).toBe('the callable ended with exit code 4');
     expect(message(await python('crash'))).toBe(
       'the interpreter ended with exit code 7 before crash had answered: dying',
@@ -72,6 +76,21 @@ class Tools:
     expect(message(await python('plain', { python: '/no/python' }))).toContain("'/no/python' cannot be started");
     expect(message(await run(() => new PythonOperator({ id: 't', file: 'none.py', callable: 'x' })))).toContain(
       "'none.py' is not in the bundle",
+    );
+  });
+
+  it('takes and gives what JSON lacks', async () => {
+    const given = {
+      ...{ at: new Date(0), id: 2n ** 60n, tags: new Set(['a']), raw: Uint8Array.from(Buffer.from('hi')) },
+      ...{ rows: new Map([[1, 'x']]), plain: { $type: 'date' } },
+    };
+    const { outcome } = await python('typed', { opArgs: [given] });
+    const xcoms = (outcome as { xcoms?: Record<string, { value: never }> }).xcoms ?? {};
+    if (!('return_value' in xcoms)) throw new Error(JSON.stringify(outcome));
+    expect(decodeValue(xcoms['return_value'].value)).toEqual({ ...given, more: [Infinity, '1970-01-01'] });
+    expect(xcoms['again']).toEqual({ value: { $type: 'set', $value: ['a'] } });
+    expect(message(await python('plain', { opArgs: [/x/] }))).toBe(
+      'opArgs: a RegExp at $[0] cannot be stored; use its source',
     );
   });
 

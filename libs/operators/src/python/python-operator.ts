@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { dirname, join } from 'node:path';
 import type { Json } from '@rondo/kernel';
-import { FailNow, Operator, Skip, templatable, type TaskContext } from '@rondo/sdk';
+import { decodeValue, encodeValue, FailNow, Operator, Skip, templatable, type TaskContext } from '@rondo/sdk';
 import * as z from 'zod';
 import { processEnvironment } from '../process/environment.ts';
 import { processError } from '../process/error.ts';
@@ -13,9 +13,9 @@ export interface PythonArgs {
   readonly file: string;
   /** A function of the file, or `Class.method`. */
   readonly callable: string;
-  /** JSON. Templates. */
+  /** Any value that can be an XCom. Templates. */
   readonly opArgs?: readonly unknown[];
-  /** JSON. Templates. A parameter that is named like a part of the context (`ds`, `params`, `run_id`, …) gets it without this. */
+  /** Any values that can be XComs. Templates. A parameter that is named like a part of the context (`ds`, `params`, `run_id`, …) gets it without this. */
   readonly opKwargs?: Readonly<Record<string, unknown>>;
   /** The interpreter. Default `python3`. */
   readonly python?: string;
@@ -58,22 +58,23 @@ export const pythonShape = {
   appendEnv: z.boolean().describe('true or false').optional(),
 };
 
-/** Calls a Python function in an interpreter of its own. JSON goes in and out; what it prints is logged. */
-export class PythonOperator extends Operator<PythonArgs, Json> {
+/** Calls a Python function in an interpreter of its own. Values go in and out as XComs do; what it prints is logged. */
+export class PythonOperator extends Operator<PythonArgs, unknown> {
   static override readonly templateFields = ['opArgs', 'opKwargs', 'env'];
   static override readonly schema = z.strictObject(pythonShape);
 
-  execute(ctx: TaskContext, args: PythonArgs): Promise<Json> {
+  execute(ctx: TaskContext, args: PythonArgs): Promise<unknown> {
     return callPython(ctx, args);
   }
 }
 
 /** What the function has returned. Throws what it has thrown. */
-export async function callPython(ctx: TaskContext, args: PythonArgs): Promise<Json> {
+export async function callPython(ctx: TaskContext, args: PythonArgs): Promise<unknown> {
   const { file, callable, opArgs = [], opKwargs = {}, python = 'python3', requirements, env, appendEnv = false } = args;
   const path = ctx.files.path(file);
   const interpreter = requirements === undefined ? python : await environmentFor(ctx, python, requirements);
-  const request = { file: path, callable, args: opArgs, kwargs: opKwargs, context: contextOf(ctx) };
+  const given = { args: sent('opArgs', opArgs), kwargs: sent('opKwargs', opKwargs) };
+  const request = { file: path, callable, ...given, context: contextOf(ctx) };
   const environment = {
     PYTHONUNBUFFERED: '1',
     PYTHONIOENCODING: 'utf-8',
@@ -81,6 +82,12 @@ export async function callPython(ctx: TaskContext, args: PythonArgs): Promise<Js
     ...processEnvironment(ctx, env, appendEnv),
   };
   return outcome(ctx, await converse(ctx, interpreter, environment, dirname(path), request), callable);
+}
+
+function sent(name: string, value: unknown): Json {
+  const json = encodeValue(value);
+  if (!json.ok) throw new TypeError(`${name}: ${json.error}`);
+  return json.value;
 }
 
 interface Conversation {
@@ -102,7 +109,7 @@ async function converse(
   const onReply = (line: string): void => {
     try {
       const message = JSON.parse(line) as Reply;
-      if (message.kind === 'push') ctx.xcom.push(message.key, message.value);
+      if (message.kind === 'push') ctx.xcom.push(message.key, decodeValue(message.value));
       else reply = message;
     } catch (error) {
       reply = {
@@ -140,10 +147,10 @@ async function converse(
   return { reply, end: { code, signal }, tail };
 }
 
-function outcome(ctx: TaskContext, { reply, end, tail }: Conversation, callable: string): Json {
+function outcome(ctx: TaskContext, { reply, end, tail }: Conversation, callable: string): unknown {
   switch (reply?.kind) {
     case 'result':
-      return reply.value;
+      return decodeValue(reply.value);
     case 'skip':
       throw new Skip(reply.reason);
     case 'fail_now':

@@ -11,6 +11,7 @@ import threading
 import traceback
 
 import rondo_task
+import rondo_values
 
 channel = socket.socket(fileno=3)
 channel.set_inheritable(False)
@@ -30,9 +31,10 @@ def watch():
 
 def push(key, value):
     try:
-        say({"kind": "push", "key": key, "value": value})
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"XCom {key!r} is not JSON: {error}") from None
+        stored = rondo_values.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"XCom {key!r}: {error}") from None
+    say({"kind": "push", "key": key, "value": stored})
 
 
 def load(path, name):
@@ -77,7 +79,8 @@ def failure(error):
 def answer(request):
     try:
         function = load(request["file"], request["callable"])
-        result = function(*request["args"], **with_context(function, request["args"], request["kwargs"]))
+        args, kwargs = rondo_values.decode(request["args"]), rondo_values.decode(request["kwargs"])
+        result = function(*args, **with_context(function, args, kwargs))
     except rondo_task.Skip as reason:
         return {"kind": "skip", "reason": str(reason)}
     except rondo_task.FailNow as error:
@@ -89,10 +92,9 @@ def answer(request):
     except BaseException as error:
         return failure(error)
     try:
-        json.dumps(result, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        return {"kind": "error", "type": type(error).__name__, "message": f"what {request['callable']} returned is not JSON: {error}", "traceback": ""}
-    return {"kind": "result", "value": result}
+        return {"kind": "result", "value": rondo_values.encode(result)}
+    except (TypeError, ValueError, RecursionError) as error:
+        return {"kind": "error", "type": type(error).__name__, "message": f"what {request['callable']} returned: {error}", "traceback": ""}
 
 
 def main():

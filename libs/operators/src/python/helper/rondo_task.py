@@ -21,5 +21,5 @@ def fail_now(message):
 
 
 def push(key, value):
-    """Stores a JSON value as an XCom of the task."""
+    """Stores a value as an XCom of the task: JSON, datetime, bytes, set, or a dict with keys of any kind."""
     _push(key, value)
