@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { rondo } from './fake-api.ts';
+import { FakeApi, rondo } from './fake-api.ts';
 
 const fixtures = join(import.meta.dirname, 'fixtures');
 const here = { cwd: import.meta.dirname };
@@ -112,5 +112,36 @@ describe('tasks test', () => {
     expect(unknown.code).toBe(1);
     expect(unknown.err).toContain('allowed: flaky, sum, unwanted');
     expect((await rondo(['tasks', 'test', 'fixtures/orders.ts', 'sum', 'soon'], here)).code).toBe(2);
+  });
+});
+
+describe('tasks render', () => {
+  const render = (...args: string[]) => rondo(['tasks', 'render', 'fixtures/templated.ts', ...args], here);
+
+  it('shows the template fields as a run of the date would have them', async () => {
+    const { code, out } = await render('report', '2026-03-01', '--conf', '{"region": "south"}');
+    expect(code).toBe(0);
+    expect(out).toBe('# command\necho "2026-03-01 of south True"\n\n# env\n{\n  "NAMES": "None"\n}\n');
+  });
+
+  it('takes what upstream tasks returned, and answers a program', async () => {
+    const { out } = await render('greet', '2026-03-01', '--inputs', '{"names": ["Grace"]}', '--json');
+    expect(JSON.parse(out)).toMatchObject({ taskId: 'greet', fields: { args: [{ names: ['Grace'] }] } });
+  });
+
+  it('says what a template lacks', async () => {
+    const { code, err } = await render('broken', '2026-03-01');
+    expect(code).toBe(1);
+    expect(err).toContain("field command, template 'echo {{ nothing }}', line 1: 'nothing' is undefined");
+  });
+
+  it('of a run shows what the platform keeps', async () => {
+    const api = await FakeApi.start();
+    const fields = { command: 'echo 1' };
+    api.on('GET /dags/templated/runs/r1/tasks/report/rendered', { body: { tryNumber: 2, fields } });
+    const { out } = await rondo(['tasks', 'render', 'templated', 'report', 'r1', '--try', '2', '--url', api.url], here);
+    expect(out).toBe('# command\necho 1\n');
+    expect(api.received.at(-1)?.query).toEqual({ try: '2' });
+    await api.stop();
   });
 });

@@ -1,6 +1,6 @@
 import { isFinished } from '@rondo/nest-platform/progress';
 import { type Context, parseCount, type Registry } from '../context.ts';
-import type { DagDetail, LogAnswer, ReasonAnswer } from '../http/answers.ts';
+import type { DagDetail, LogAnswer, ReasonAnswer, RenderedAnswer } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import type { TaskTestOptions } from '../offline/task-test.ts';
 import { brief, duration, table, time } from '../output/format.ts';
@@ -123,6 +123,27 @@ async function test(
   await testTask(context, { dag, task, date }, options);
 }
 
+interface RenderOptions extends TaskTestOptions {
+  readonly try?: string;
+}
+
+/** By a date: here, as a run of that date would have it. By a run: what the platform keeps of it. */
+async function render(
+  context: Context,
+  dag: string,
+  taskId: string,
+  when: string,
+  options: RenderOptions,
+): Promise<void> {
+  const { renderTask, renderedText } = await import('../offline/task-test.ts');
+  if (/^\d{4}-\d\d-\d\d/.test(when)) return renderTask(context, { dag, task: taskId, date: when }, options);
+  const kept = await context.api.get<RenderedAnswer>(path('dags', dag, 'runs', when, 'tasks', taskId, 'rendered'), {
+    mapIndex: options.mapIndex,
+    try: options.try === undefined ? undefined : parseCount(options.try, '--try'),
+  });
+  context.answer(kept, () => renderedText(kept.fields));
+}
+
 export function registerTasks({ program, action }: Registry): void {
   const tasks = program.command('tasks').description('tasks and their instances');
   tasks
@@ -165,4 +186,17 @@ export function registerTasks({ program, action }: Registry): void {
     .option('--map-index <index>', 'this instance of a mapped task, such as 3 or 2.5')
     .option('--inputs <json>', 'what upstream tasks returned, by task id: JSON, @file or -')
     .action(action(test));
+  tasks
+    .command('render')
+    .description('print the template fields of a task: as a run of a date would have them, or as a run had them')
+    .argument('<dag>', 'for a date: a DAG file, or the id of a DAG in the DAG folder')
+    .argument('<task>')
+    .argument('<date-or-run>', 'a logical date, or the id of a run')
+    .option('--dags <folder>', 'the DAG folder (default: RONDO_DAGS, else ./dags)')
+    .option('--dag <id>', 'which DAG of the file')
+    .option('--conf <json>', 'configuration of the run: JSON, @file or -')
+    .option('--inputs <json>', 'what upstream tasks returned, by task id: JSON, @file or -')
+    .option('--map-index <index>', 'of this instance')
+    .option('--try <n>', 'of a run: this try (default: the latest)')
+    .action(action(render));
 }

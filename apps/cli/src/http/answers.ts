@@ -11,6 +11,7 @@ import type {
   ImportErrorRow,
   Paged,
   PoolRow,
+  RenderedFieldsRow,
   TaskInstanceRow,
   VariableRow,
   XComRow,
@@ -33,6 +34,7 @@ export type PoolAnswer = PoolRow & {
   readonly openSlots: number | null;
 };
 export type ApprovalAnswer = ApprovalRow;
+export type RenderedAnswer = Pick<RenderedFieldsRow, 'fields'>;
 export type XComAnswer = XComRow;
 interface TaskName {
   readonly dagId: string;

@@ -10,7 +10,7 @@ import {
   type InstanceState,
 } from '@rondo/domain';
 import { formatDuration, type JsonObject } from '@rondo/kernel';
-import { executeAttempt, type LogSink } from '@rondo/sdk';
+import { executeAttempt, type ExecuteAttemptOptions, type LogSink } from '@rondo/sdk';
 import type { Context } from '../context.ts';
 import type { LoadedDag } from './load.ts';
 import type { MemoryServices } from './services.ts';
@@ -38,21 +38,19 @@ export interface BodyResult {
   readonly mapIndexName?: string;
 }
 
-/** Runs the body of an attempt in this process. A body that ignores its timeout is left behind: nothing here can kill it. */
-export async function executeBody(options: BodyOptions): Promise<BodyResult> {
+/** What the SDK is to run, or to render. */
+export function attemptOptions(options: BodyOptions): ExecuteAttemptOptions {
   const { loaded, attempt, run, maxTries, granted, inputs, services, log, signal } = options;
-  const { executionTimeoutMs: timeoutMs } = granted;
-  const id = attemptId(attempt);
-  const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
-  const body = executeAttempt({
+  return {
     dag: loaded.dag,
     root: loaded.root,
     services,
     log,
-    signal: timeout === undefined ? signal : AbortSignal.any([signal, timeout]),
+    signal,
     env: definedOnly(options.env),
+    testMode: true,
     input: {
-      id,
+      id: attemptId(attempt),
       attempt,
       run,
       maxTries,
@@ -62,6 +60,17 @@ export async function executeBody(options: BodyOptions): Promise<BodyResult> {
       traceparent: TRACEPARENT,
       ...granted,
     },
+  };
+}
+
+/** Runs the body of an attempt in this process. A body that ignores its timeout is left behind: nothing here can kill it. */
+export async function executeBody(options: BodyOptions): Promise<BodyResult> {
+  const { granted, signal } = options;
+  const { executionTimeoutMs: timeoutMs } = granted;
+  const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+  const body = executeAttempt({
+    ...attemptOptions(options),
+    signal: timeout === undefined ? signal : AbortSignal.any([signal, timeout]),
   });
   return Promise.race([
     body,

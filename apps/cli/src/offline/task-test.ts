@@ -10,12 +10,13 @@ import {
   type XComValue,
 } from '@rondo/domain';
 import { assertNever, type Json } from '@rondo/kernel';
+import { renderAttempt } from '@rondo/sdk';
 import { paint } from '@rondo/nest-platform/progress';
 import { type Context, parseDate, readJson } from '../context.ts';
 import { EXIT, RefusedError, UsageError } from '../exit-codes.ts';
 import { facts } from '../output/format.ts';
 import { contextOf } from './dag-test.ts';
-import { executeBody, taskLog } from './execute.ts';
+import { attemptOptions, executeBody, taskLog, type BodyOptions } from './execute.ts';
 import { loadDag } from './load.ts';
 import { MemoryServices } from './services.ts';
 
@@ -80,8 +81,8 @@ export interface TaskChoice {
   readonly date: string;
 }
 
-/** `rondo tasks test`: one attempt of one task; nothing is recorded. */
-export async function testTask(context: Context, which: TaskChoice, options: TaskTestOptions): Promise<void> {
+/** One attempt of one task, apart from any run. */
+async function singleAttempt(context: Context, which: TaskChoice, options: TaskTestOptions): Promise<BodyOptions> {
   const loaded = await loadDag(context, { fileOrId: which.dag, folder: options.dags, dagId: options.dag });
   const { dagId, tasks } = loaded.definition;
   const state = initialRun(compilePlan('test', loaded.definition));
@@ -102,7 +103,7 @@ export async function testTask(context: Context, which: TaskChoice, options: Tas
     leg: 1,
   };
   const services = new MemoryServices(context.terminal.env);
-  const { outcome, rendered = {} } = await executeBody({
+  return {
     loaded,
     attempt,
     run,
@@ -113,7 +114,32 @@ export async function testTask(context: Context, which: TaskChoice, options: Tas
     log: taskLog(context, which.task),
     env: context.terminal.env,
     signal: context.terminal.onInterrupt(),
+  };
+}
+
+/** `rondo tasks render`: the template fields as an attempt would have them. */
+export async function renderTask(context: Context, which: TaskChoice, options: TaskTestOptions): Promise<void> {
+  const body = await singleAttempt(context, which, options);
+  const { dagId, taskId } = body.attempt;
+  const fields = await renderAttempt(attemptOptions(body)).catch((error: unknown) => {
+    throw new RefusedError({ title: `task ${taskId} of DAG ${dagId}`, detail: (error as Error).message });
   });
+  context.answer({ dagId, taskId, fields }, () => renderedText(fields));
+}
+
+/** Each field under its name, texts as they are. */
+export function renderedText(fields: Readonly<Record<string, Json>>): string {
+  const parts = Object.entries(fields).map(
+    ([name, value]) => `# ${name}\n${typeof value === 'string' ? value : JSON.stringify(value, undefined, 2)}`,
+  );
+  return parts.length === 0 ? 'the task has no template fields' : parts.join('\n\n');
+}
+
+/** `rondo tasks test`: one attempt of one task; nothing is recorded. */
+export async function testTask(context: Context, which: TaskChoice, options: TaskTestOptions): Promise<void> {
+  const body = await singleAttempt(context, which, options);
+  const { attempt, services } = body;
+  const { outcome, rendered = {} } = await executeBody(body);
   context.exitCode = outcome.kind === 'failed' ? EXIT.failed : EXIT.ok;
   const kept = ('xcoms' in outcome ? outcome.xcoms : undefined) ?? {};
   const xcoms = Object.fromEntries(Object.entries(kept).map(([key, value]) => [key, services.open(value)]));

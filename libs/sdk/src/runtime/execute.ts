@@ -75,6 +75,19 @@ export async function executeAttempt(options: ExecuteAttemptOptions): Promise<At
   };
 }
 
+/**
+ * The template fields of an attempt, rendered, masked and cut as they are kept; nothing is run. Rejects with a TypeError for a task
+ * that the DAG does not have, and with what rendering throws.
+ */
+export async function renderAttempt(options: ExecuteAttemptOptions): Promise<JsonObject> {
+  const { input, ...host } = options;
+  const task = taskOf(host, input.attempt.taskId);
+  if (!(task instanceof Task)) throw new TypeError(task.message);
+  const session = openSession(host, input, task);
+  const work = await workOf(session, task);
+  return renderedFields(work, await prepare(session, work, input.overrides?.args), host.mask ?? same) ?? {};
+}
+
 /** Runs a callback of a task or a DAG apart from an attempt. What it throws is logged and reported, and changes nothing. */
 export async function runCallback(options: RunCallbackOptions): Promise<CallbackResult> {
   const { input, ...host } = options;
