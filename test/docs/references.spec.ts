@@ -121,8 +121,9 @@ describe('docs/authoring.md', () => {
   });
 
   it('names filters and macros that there are', () => {
+    const { prose } = pageAt('docs/templates.md');
     const lists = (begin: string): readonly string[] => {
-      const text = page.prose.slice(page.prose.indexOf(`\n${begin}: `));
+      const text = prose.slice(prose.indexOf(`\n${begin}: `));
       return codeIn(text.slice(0, text.indexOf('\n\n', 1)));
     };
     const context = templateContext({ dagId: 'x', runId: 'x' });
@@ -137,7 +138,27 @@ describe('docs/authoring.md', () => {
     expect(lists('Filters').filter((name) => !isKnown(name))).toEqual([]);
     const named = lists('Macros').map((code) => /^macros\.(\w+)/.exec(code)![1]!);
     expect(named.filter((name) => !(name in macros))).toEqual([]);
-    expect(named.length).toBeGreaterThan(5);
+    expect(named.toSorted()).toEqual(
+      Object.keys(macros)
+        .filter((name) => name !== 'relativedelta')
+        .toSorted(),
+    );
+  });
+
+  it('shows names that templates have, and what macros give', () => {
+    const page = pageAt('docs/templates.md');
+    const context = templateContext({ dagId: 'x', runId: 'x', logicalDate: 0, reason: '', exception: '' });
+    const names = firstCells(page, '## Names').flatMap(codeIn);
+    const topLevel = new Set(names.map((name) => /^\w+/.exec(name)![0]));
+    expect([...topLevel].toSorted()).toEqual(Object.keys(context).toSorted());
+    const rows = page.prose.slice(page.prose.indexOf('| written | gives |')).split('\n').slice(2);
+    for (const row of rows.slice(0, rows.indexOf(''))) {
+      const [template, result] = row
+        .split(/(?<!\\)\|/)
+        .slice(1, 3)
+        .map((cell) => codeIn(cell)[0]!.replaceAll('\\|', '|'));
+      expect([template, renderTemplate(template, context)]).toEqual([template, result]);
+    }
   });
 
   it('shows messages that are given', () => {

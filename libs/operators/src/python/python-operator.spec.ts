@@ -17,7 +17,7 @@ from helper import double
 def add(a, b=1, *, ds, **rest):
     print("adding", a)
     print("to stderr", file=sys.stderr)
-    return {"sum": double(a) + b, "ds": ds, "run": rest["run_id"], "who": rondo_task.context["task_id"]}
+    return {"sum": double(a) + b, "ds": ds, "run": rest["run_id"], "who": rondo_task.context["task_id"], "of": rest["templates_dict"]}
 def plain(x): return x
 def boom(): raise KeyError("missing")
 def skip(): rondo_task.skip("nothing")
@@ -46,8 +46,8 @@ class Tools:
     run(() => new PythonOperator({ id: 't', file: 'job.py', callable, ...extra }), world);
 
   it('calls a function with JSON, templates and the context', async () => {
-    const ran = await python('add', { opArgs: [20], opKwargs: { b: 2 } });
-    expect(value(ran)).toEqual({ sum: 42, ds: '2024-12-01', run: 'r', who: 't' });
+    const ran = await python('add', { opArgs: [20], opKwargs: { b: 2 }, templatesDict: { day: '{{ ds }}' } });
+    expect(value(ran)).toEqual({ sum: 42, ds: '2024-12-01', run: 'r', who: 't', of: { day: '2024-12-01' } });
     expect(ran.log).toEqual(expect.arrayContaining(['info adding 20', 'warn to stderr']));
     expect(value(await python('plain', { opArgs: [{ at: '{{ ds }}', n: [1, null, true] }] }))).toEqual({
       at: '2024-12-01',

@@ -17,6 +17,8 @@ export interface PythonArgs {
   readonly opArgs?: readonly unknown[];
   /** Any values that can be XComs. Templates. A parameter that is named like a part of the context (`ds`, `params`, `run_id`, …) gets it without this. */
   readonly opKwargs?: Readonly<Record<string, unknown>>;
+  /** Templates: what they became is in the context, as `templates_dict`. */
+  readonly templatesDict?: Readonly<Record<string, unknown>>;
   /** The interpreter. Default `python3`. */
   readonly python?: string;
   /** What pip installs into a virtual environment of its own, which is kept: requirements, or a requirements file of the bundle. */
@@ -49,6 +51,7 @@ export const pythonShape = {
     .describe('the name of a function'),
   opArgs: templatable(z.array(z.unknown()).describe('a list')).optional(),
   opKwargs: templatable(z.record(z.string(), z.unknown()).describe('an object')).optional(),
+  templatesDict: templatable(z.record(z.string(), z.unknown()).describe('an object')).optional(),
   python: z.string().min(1).describe('an interpreter such as python3').optional(),
   requirements: z
     .union([z.string().min(1), z.array(z.string().min(1))])
@@ -60,7 +63,7 @@ export const pythonShape = {
 
 /** Calls a Python function in an interpreter of its own. Values go in and out as XComs do; what it prints is logged. */
 export class PythonOperator extends Operator<PythonArgs, unknown> {
-  static override readonly templateFields = ['opArgs', 'opKwargs', 'env'];
+  static override readonly templateFields = ['opArgs', 'opKwargs', 'templatesDict', 'env'];
   static override readonly schema = z.strictObject(pythonShape);
 
   execute(ctx: TaskContext, args: PythonArgs): Promise<unknown> {
@@ -73,8 +76,10 @@ export async function callPython(ctx: TaskContext, args: PythonArgs): Promise<un
   const { file, callable, opArgs = [], opKwargs = {}, python = 'python3', requirements, env, appendEnv = false } = args;
   const path = ctx.files.path(file);
   const interpreter = requirements === undefined ? python : await environmentFor(ctx, python, requirements);
+  const { templatesDict = null } = args;
+  const context = { ...contextOf(ctx), templates_dict: sent('templatesDict', templatesDict) };
   const given = { args: sent('opArgs', opArgs), kwargs: sent('opKwargs', opKwargs) };
-  const request = { file: path, callable, ...given, context: contextOf(ctx) };
+  const request = { file: path, callable, ...given, context };
   const environment = {
     PYTHONUNBUFFERED: '1',
     PYTHONIOENCODING: 'utf-8',

@@ -100,7 +100,7 @@ def answer(request):
 def main():
     request = json.loads(reader.readline())
     threading.Thread(target=watch, daemon=True).start()
-    rondo_task.context.update(request["context"])
+    rondo_task.context.update(rondo_values.decode(request["context"]))
     rondo_task._push = push
     reply = answer(request)
     for stream in (sys.stdout, sys.stderr):
