@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { embeddedBus } from '@rondo/adapter-embedded';
 import { BusCommands, Gateway, Scheduler, type GatewayOptions, type SchedulerProblem } from '@rondo/application';
 import type { DagCommand } from '@rondo/contracts';
-import type { AttemptOutcome, DagDefinition, DagVersion, WaitAnswer } from '@rondo/domain';
+import type { AttemptOutcome, DagDefinition, DagVersion, PastAnswers, TaskError, WaitAnswer } from '@rondo/domain';
 import type {
   Assignment,
   BlobStore,
@@ -16,6 +16,11 @@ import type {
   WorkerSession,
 } from '@rondo/ports';
 import { memoryEventStore } from '@rondo/testing';
+
+export interface CallbackEnd {
+  readonly error?: TaskError;
+  readonly past?: PastAnswers;
+}
 
 /** A worker whose attempts end when the test says so, or at once by a rule. */
 export class ScriptedWorker implements WorkerSession {
@@ -35,6 +40,8 @@ export class ScriptedWorker implements WorkerSession {
   };
   /** Outcome of an attempt at once; undefined leaves it running. */
   outcome: (assignment: Assignment) => AttemptOutcome | undefined = () => ({ kind: 'success' });
+  /** The end of a callback at once; undefined leaves it running. */
+  callbackEnd: (callback: CallbackAssignment) => CallbackEnd | undefined = () => ({});
   private events: WorkerEvents | undefined;
 
   start(events: WorkerEvents): Promise<void> {
@@ -81,8 +88,14 @@ export class ScriptedWorker implements WorkerSession {
 
   runCallbacks(callbacks: readonly CallbackAssignment[]): void {
     this.callbacks.push(...callbacks);
-    for (const { id } of callbacks)
-      setImmediate(() => this.events?.onReports([{ kind: 'callback', id, at: Date.now() }]));
+    for (const callback of callbacks) {
+      const end = this.callbackEnd(callback);
+      if (end !== undefined) setImmediate(() => this.endCallback(callback.id, end));
+    }
+  }
+
+  endCallback(id: string, end: CallbackEnd): void {
+    this.events?.onReports([{ kind: 'callback', id, at: Date.now(), ...end }]);
   }
 
   cancel(ids: readonly string[]): void {

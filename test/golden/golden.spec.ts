@@ -82,6 +82,7 @@ describe('golden histories of runs', () => {
       TaskCleared: true,
       GroupRetried: true,
       RunRetried: true,
+      PastConditionsAnswered: true,
       TaskMarked: true,
       CallbackReported: true,
       XComSet: true,

@@ -5,6 +5,7 @@ import type {
   CreateBackfill,
   DagDefinition,
   Demand,
+  PastAnswers,
   PoolLoad,
   RunReport,
   RunWaiter,
@@ -127,6 +128,8 @@ export type SchedulerMessage =
       readonly taskId?: string;
       readonly mapIndex?: readonly number[];
       readonly error?: TaskError;
+      /** What the functions of `dependsOnPast` answered. */
+      readonly past?: PastAnswers;
     };
 
 /** What the schedulers tell the gateway that owns a pool. */

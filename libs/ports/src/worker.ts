@@ -6,6 +6,7 @@ import type {
   DagDefinition,
   ImportFailure,
   Interval,
+  PastAnswers,
   TaskError,
   WaitAnswer,
   WatchAssignment,
@@ -50,7 +51,14 @@ export type WorkerReport =
     }
   /** The worker gave the attempt up without an outcome: its process ended, or the lease did (I19). */
   | { readonly kind: 'lost'; readonly id: string; readonly at: number; readonly reason: string }
-  | { readonly kind: 'callback'; readonly id: string; readonly at: number; readonly error?: TaskError }
+  | {
+      readonly kind: 'callback';
+      readonly id: string;
+      readonly at: number;
+      readonly error?: TaskError;
+      /** What the functions of `dependsOnPast` answered. */
+      readonly past?: PastAnswers;
+    }
   /** A watch is over. Said once: whoever still wants it states it again. */
   | { readonly kind: 'waited'; readonly id: string; readonly at: number; readonly answer: WaitAnswer };
 

@@ -133,6 +133,7 @@ export function applyRunEvent(
       sink.touchRun(run);
       return;
     case 'CallbackReported':
+    case 'PastConditionsAnswered':
       return;
     case 'XComSet':
     case 'XComDeleted':

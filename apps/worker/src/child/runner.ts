@@ -2,7 +2,7 @@ import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { executeAttempt, runCallback, type AttemptHost, type AttemptResult } from '@rondo/sdk';
-import type { Assignment, AttemptOutcome, CallbackAssignment, TaskError } from '@rondo/domain';
+import type { Assignment, AttemptOutcome, CallbackAssignment, PastAnswers, TaskError } from '@rondo/domain';
 import type { WorkerReport } from '@rondo/ports';
 import { leave } from './exit.ts';
 import { loadBundle, missingDag, type LoadedBundle } from './bundle.ts';
@@ -93,8 +93,8 @@ export class Runner {
     const current = await this.#begin(input.id, 'callback', undefined);
     const host = this.#host(current, input.dagId);
     if (!('dag' in host)) return this.#finish(current, callbackReport(input.id, { kind: 'load', ...host }));
-    const { error } = await runCallback({ ...host, input });
-    this.#finish(current, callbackReport(input.id, error));
+    const { error, past } = await runCallback({ ...host, input });
+    this.#finish(current, callbackReport(input.id, error, past));
   }
 
   /** The body threw where nobody could catch it, or rejected unheard: the attempt fails, and the child with it. */
@@ -208,6 +208,7 @@ function failed(error: TaskError, callbacksRan?: boolean): AttemptOutcome {
   return { kind: 'failed', error, retryable: true, ...(callbacksRan === undefined ? {} : { callbacksRan }) };
 }
 
-function callbackReport(id: string, error?: TaskError): WorkerReport {
-  return { kind: 'callback', id, at: Date.now(), ...(error === undefined ? {} : { error }) };
+function callbackReport(id: string, error?: TaskError, past?: PastAnswers): WorkerReport {
+  const said = { ...(error === undefined ? {} : { error }), ...(past === undefined ? {} : { past }) };
+  return { kind: 'callback', id, at: Date.now(), ...said };
 }

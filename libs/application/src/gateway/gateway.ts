@@ -327,6 +327,7 @@ export class Gateway implements AdmissionQueries {
       at: report.at,
       ...(attempt === undefined ? {} : { taskId: attempt.taskId, mapIndex: attempt.mapIndex }),
       ...(report.error === undefined ? {} : { error: report.error }),
+      ...(report.past === undefined ? {} : { past: report.past }),
     };
     void this.options.bus.publish(TOPICS.schedulerInbox, [{ key: dagId, value: message }]);
   }

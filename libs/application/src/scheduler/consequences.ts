@@ -12,7 +12,7 @@ import {
 import type { Position } from '@rondo/ports';
 import type { DagActor, RunActor } from './actors.ts';
 import type { DagBatch } from './batch.ts';
-import { cancelOf, dagCallbackOf, endedOf, orderOf, taskCallbackOf, type Effects } from './effects.ts';
+import { cancelOf, dagCallbackOf, endedOf, orderOf, pastQuestionOf, taskCallbackOf, type Effects } from './effects.ts';
 import { followControl, reorder, withdrawHeld } from './control-effects.ts';
 import { endDeferrals, stateDeferral } from './deferrals.ts';
 import { endWaits, stateWait } from './waiting.ts';
@@ -53,6 +53,12 @@ function followRun(dag: DagState, run: RunActor, event: DagRunEvent, position: P
     case 'TaskReprioritised':
       reorder(dag, run, chosenOf(run, event.data.instances), effects);
       return;
+    case 'RunStarted':
+    case 'RunResumed': {
+      const question = pastQuestionOf(run, position);
+      if (question !== undefined) effects.ready.push(question);
+      return;
+    }
     case 'RunRetried':
       cancelOpen(run, event.data.instances, 'the run is tried again', effects);
       return;
@@ -114,8 +120,8 @@ export function restate(dag: DagActor, position: Position, effects: Effects): vo
         outstandingOf(run, inst, position, effects);
         stateDeferral(dag.state, run, inst, effects, true);
       }
-    const callback = dagCallbackOf(run, position);
-    if (callback !== undefined) effects.ready.push(callback);
+    for (const each of [dagCallbackOf(run, position), pastQuestionOf(run, position)])
+      if (each !== undefined) effects.ready.push(each);
   }
   // What was lost before comes after what was not: a crash that comes again soon must not always meet the same attempts.
   open.sort((a, b) => a.inst.lost - b.inst.lost);

@@ -146,6 +146,28 @@ export function taskCallbackOf(
   return { pool: inst.task.def.pool, message: { kind: 'callback', callback } };
 }
 
+/** The question which tasks of a run depend on their past; undefined when nobody asks it, or it was answered. */
+export function pastQuestionOf(
+  run: RunActor,
+  position: number,
+): { readonly pool: string; readonly message: ReadyMessage } | undefined {
+  const { state, version } = run;
+  if (!version.plan.asksConditions || state.started === undefined || state.pastAnswers !== undefined) return undefined;
+  if (state.state !== 'running') return undefined;
+  const { dagId } = version.plan.definition;
+  const callback: CallbackAssignment = {
+    id: `${dagId}:${run.runId}::dependsOnPast`,
+    bundle: version.version.bundle,
+    dagId,
+    runId: run.runId,
+    callback: 'dependsOnPast',
+    reason: '',
+    run: runContextOf(run),
+    position,
+  };
+  return { pool: 'default_pool', message: { kind: 'callback', callback } };
+}
+
 /** The DAG's own callback at the end of a run; undefined when it has none for this end, or it was reported. */
 export function dagCallbackOf(
   run: RunActor,

@@ -1,4 +1,5 @@
 import {
+  decidePastAnswers,
   decideReport,
   decideTriggered,
   hearAssets,
@@ -21,7 +22,7 @@ import { decideDagCommand, decideQueuedRun, decideRunCommand, isRunCommand } fro
 import type { Draft } from './drafts.ts';
 import { decideScheduleCommand, isScheduleCommand } from './schedule-commands.ts';
 import { consequencesOf, restate } from './consequences.ts';
-import type { Effects } from './effects.ts';
+import { pastQuestionOf, type Effects } from './effects.ts';
 import type { ShardMemory } from './memory.ts';
 import type { VersionPlan } from './plans.ts';
 import { endRefused } from './deferrals.ts';
@@ -46,6 +47,8 @@ export class Turn {
   readonly ended: AttemptReport[] = [];
   private readonly actor: DagActor;
   private readonly options: TurnOptions;
+  /** Runs whose question about the past was lost with its worker. */
+  private readonly unanswered: RunActor[] = [];
   private readonly answers: { readonly message: CommandMessage; readonly draft: Draft }[] = [];
   /** Runs that commands speak of, or that a backfill may run again: they may have been brought back for this turn alone. */
   private readonly visited = new Set<string>();
@@ -77,6 +80,10 @@ export class Turn {
   follow(position: Position, effects: Effects): number | undefined {
     if (this.options.fresh) restate(this.actor, position, effects);
     else consequencesOf(this.batch, position, effects);
+    for (const run of this.unanswered) {
+      const question = pastQuestionOf(run, position);
+      if (question !== undefined) effects.ready.push(question);
+    }
     for (const report of this.ended) this.endRefused(report, effects);
     for (const { message, draft } of this.answers) this.answer(message, draft, position, effects);
     return this.wind();
@@ -155,7 +162,13 @@ export class Turn {
   private callbackDone(message: Extract<SchedulerMessage, { kind: 'callbackDone' }>): void {
     const run = this.actor.runs.get(message.runId);
     if (run === undefined) return;
-    const { callback, at, taskId, mapIndex, error } = message;
+    const { callback, at, taskId, mapIndex, error, past } = message;
+    if (callback === 'dependsOnPast') {
+      // Nobody was asked: the worker has gone. The question is put again.
+      if (error?.kind === 'lost') this.unanswered.push(run);
+      else decidePastAnswers(this.work(run, callback, 'service:worker'), past, error);
+      return;
+    }
     this.work(run, callback, 'service:worker').emit({
       type: 'CallbackReported',
       data: {

@@ -8,6 +8,7 @@ import type {
   ApprovalResponse,
   InstanceRange,
   MapIndex,
+  PastAnswers,
   OnTimeout,
   SkipDecision,
   TaskError,
@@ -189,6 +190,15 @@ export type DagRunEvent =
         /** Instances that had failed, the first few of them. */
         readonly failed: readonly InstanceRange[];
         readonly instances: readonly InstanceRange[];
+      };
+    }
+  /** The functions of `dependsOnPast` have been asked: once in a run. Tasks that are not named do not depend on their past. */
+  | {
+      readonly type: 'PastConditionsAnswered';
+      readonly data: PastAnswers & {
+        readonly at: number;
+        /** Nothing could be asked: every task with a function depends on its past. */
+        readonly error?: TaskError;
       };
     }
   /** The run has failed and is tried again before it counts as failed. */

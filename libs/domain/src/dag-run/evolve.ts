@@ -3,6 +3,7 @@ import { pathsOf, type InstanceRange, type SkipDecision } from '../task-instance
 import { skipsOf } from '../graph/index.ts';
 import type { AttemptKey, DagRunEvent } from './events.ts';
 import { blocksMapped, foldGroupRetried, grantTries } from './block-fold.ts';
+import { foldPastAnswers } from './past-answers.ts';
 import { foldRunRetried } from './run-retry.ts';
 import { grant } from './retry-policy.ts';
 import { retriesOf, setHold, setRetries } from './hold.ts';
@@ -85,6 +86,9 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       return;
     case 'GroupRetried':
       foldGroupRetried(run, event.data, instancesIn(run, event.data.instances), (inst) => clear(run, inst));
+      return;
+    case 'PastConditionsAnswered':
+      foldPastAnswers(run, event.data);
       return;
     case 'RunRetried':
       foldRunRetried(run, event.data);

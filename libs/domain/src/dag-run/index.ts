@@ -9,6 +9,7 @@ export { retriesOf } from './hold.ts';
 export { priorityOf } from './ready-queue.ts';
 export { explain, type Reason } from './explain.ts';
 export { compilePlan, type RunPlan, type TaskPlan } from './plan.ts';
+export { decidePastAnswers } from './past-answers.ts';
 export { grantedTo } from './retry-policy.ts';
 export { decideReport, decideTriggered, keyOf, type RunReport, type TriggerAnswer } from './report.ts';
 export { decideXCom, type XComChange, type XComRefusal } from './xcom.ts';

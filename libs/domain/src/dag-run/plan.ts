@@ -62,6 +62,8 @@ export interface RunPlan {
   readonly blocks: readonly Block[];
   /** A task looks at the previous run. */
   readonly asksPast: boolean;
+  /** A task does so only if a function says that it should. */
+  readonly asksConditions: boolean;
 }
 
 /** Work proportional to the number of edges. Throws for a definition that a parse should have refused (a cycle, an unknown id). */
@@ -112,7 +114,18 @@ export function compilePlan(version: string, definition: DagDefinition): RunPlan
     };
   });
   const asksPast = tasks.some((task) => task.asksPast);
-  return { version, definition, graph, tasks, indexOf: graph.indexOf, scopes: mapping.scopes, blocks, asksPast };
+  const asksConditions = tasks.some((task) => task.def.pastCondition === true);
+  return {
+    version,
+    definition,
+    graph,
+    tasks,
+    indexOf: graph.indexOf,
+    scopes: mapping.scopes,
+    blocks,
+    asksPast,
+    asksConditions,
+  };
 }
 
 /** The end of a fallback counts as that of what it stands for: it is no leaf itself. */

@@ -2,6 +2,7 @@ import type { RunStartedData } from './events.ts';
 import type { RunPlan, TaskPlan } from './plan.ts';
 import { Blocks } from './blocks.ts';
 import { Heap } from './heap.ts';
+import type { PastAnswer } from './past-answers.ts';
 import { PastWaits } from './past-waits.ts';
 import { ReadyQueue, type ReadyLane } from './ready-queue.ts';
 import { WakeQueue } from './wake-queue.ts';
@@ -154,6 +155,8 @@ export interface DagRunState {
   /** Instances that wait for the previous run. */
   readonly past: PastWaits;
   readonly blocks: Blocks;
+  /** What the functions of `dependsOnPast` said, by task id; undefined before they were asked. */
+  pastAnswers: ReadonlyMap<string, PastAnswer> | undefined;
 }
 
 /** The state before the first event: every instance without a status, every one to be looked at. */
@@ -191,6 +194,7 @@ export function initialRun(plan: RunPlan): DagRunState {
     wake: new WakeQueue(),
     past: new PastWaits(),
     blocks: new Blocks(),
+    pastAnswers: undefined,
   };
   for (const { plan: task, root } of tasks) {
     if (isNode(root)) continue;

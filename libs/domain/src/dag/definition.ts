@@ -121,6 +121,8 @@ export interface TaskDefinition {
   /** I19: how many lost attempts before the task fails. */
   readonly maxLostAttempts: number;
   readonly dependsOnPast: boolean;
+  /** A function of the run says whether it depends on its past: asked once when the run starts, in a child. */
+  readonly pastCondition?: true;
   readonly waitForDownstream: boolean;
   /** `skip`: skipped when the previous instance did not succeed and its run is closed. Default `wait`. */
   readonly pastFailure?: 'wait' | 'skip';

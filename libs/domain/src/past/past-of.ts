@@ -1,3 +1,4 @@
+import { assertNever } from '@rondo/kernel';
 import type { DagState } from '../dag/state.ts';
 import type { RunPlan, TaskPlan } from '../dag-run/plan.ts';
 import type { DagRunState } from '../dag-run/state.ts';
@@ -33,11 +34,34 @@ export function pastOf(dag: DagState, runId: string, plan: RunPlan, task: TaskPl
     startDate: def.startDate ?? plan.definition.startDate,
     previous: previous === undefined || unrecorded ? undefined : view(dag, runId, plan, task, previous, openRun),
   });
-  if (!verdict.met) return verdict;
+  if (!verdict.met)
+    return def.pastCondition === true ? byCondition(verdict, openRun(runId)?.state, def.taskId) : verdict;
   if (unrecorded) return met(`run '${previous.runId}' left no record of its tasks`);
   if (!verdict.relied || previous === undefined) return verdict;
   const revision = previous.summary?.revision ?? openRun(previous.runId)?.revision;
   return revision === undefined ? verdict : { ...verdict, on: { runId: previous.runId, revision } };
+}
+
+/** What holds the task back counts only where its function says so. */
+function byCondition(unmet: PastVerdict, run: DagRunState | undefined, taskId: string): PastVerdict {
+  const answer = run?.pastAnswers?.get(taskId);
+  switch (answer) {
+    case 'free':
+      return met('its dependsOnPast function said that it does not depend on its past');
+    case 'depends':
+      return unmet;
+    case 'failed':
+      return { ...unmet, reason: `${unmet.reason}; its dependsOnPast function failed, so it waits` };
+    case undefined:
+      return {
+        met: false,
+        allowsSkip: false,
+        isFinal: false,
+        reason: 'whether it depends on its past is not known yet: its dependsOnPast function has not answered',
+      };
+    default:
+      return assertNever(answer, 'answer');
+  }
 }
 
 function view(

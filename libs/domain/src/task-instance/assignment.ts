@@ -68,7 +68,8 @@ export interface CallbackAssignment {
   readonly bundle: BundleRef;
   readonly dagId: string;
   readonly runId: string;
-  readonly callback: 'onFailure' | 'onRetry' | 'onSuccess' | 'onSkipped';
+  /** `dependsOnPast`: the functions that say which tasks of the run depend on their past. */
+  readonly callback: 'onFailure' | 'onRetry' | 'onSuccess' | 'onSkipped' | 'dependsOnPast';
   /** Absent: the DAG's callback. */
   readonly attempt?: AttemptRef;
   readonly reason: string;

@@ -1,7 +1,7 @@
 import { TRIGGER_RULES, WEIGHT_RULES, type TriggerRule, type WeightRule } from '@rondo/domain';
 import { parseDuration, type Duration, type Json } from '@rondo/kernel';
 import * as z from 'zod';
-import type { CallbackContext } from '../runtime/task-context.ts';
+import type { CallbackContext, TaskContext } from '../runtime/task-context.ts';
 import { AssetCondition, isOutlet, type Outlet } from './asset.ts';
 import { parseDate, type DateInput } from './dates.ts';
 import type { ParamsInput } from './params.ts';
@@ -13,6 +13,9 @@ import { isSource } from './source.ts';
 /** Runs in the task's process. What it throws is logged and changes no state. */
 export type Callback = (ctx: CallbackContext) => unknown;
 export type Callbacks = Callback | readonly Callback[];
+
+/** Whether a task of this run depends on its past. Asked once, when the run starts, in a process of its own. */
+export type PastCondition = (ctx: TaskContext) => boolean | Promise<boolean>;
 
 /** What every task has, whatever it does. */
 export interface TaskAttributes {
@@ -35,7 +38,7 @@ export interface TaskAttributes {
   /** How many attempts may be lost (machine or worker gone) before the task fails. Default 3. */
   readonly maxLostAttempts?: number;
   /** Wait for this task in the previous run. Default false. */
-  readonly dependsOnPast?: boolean;
+  readonly dependsOnPast?: boolean | PastCondition;
   /** Wait for the direct downstream of this task in the previous run as well. Default false. */
   readonly waitForDownstream?: boolean;
   /** `skip`: this task is skipped when it did not succeed in the previous run and that run has ended. Default `wait`. */
@@ -172,7 +175,9 @@ const shape = {
   resources: z.record(z.string(), z.json()).describe('an object of JSON values'),
   executionTimeout: duration(),
   maxLostAttempts: wholeNumber(0),
-  dependsOnPast: flag(),
+  dependsOnPast: z
+    .union([z.boolean(), z.custom<PastCondition>(isFunction)])
+    .describe('true, false, or a function of the run'),
   waitForDownstream: flag(),
   pastFailure: oneOf(['wait', 'skip']),
   ignoreFirstDependsOnPast: flag(),

@@ -14,7 +14,7 @@ export {
   type PartitionOptions,
 } from './asset.ts';
 export { asset, AssetDag, multiAsset, type AssetDagOptions, type MultiAssetOptions } from './asset-dag.ts';
-export { templatable, type Callback, type Callbacks, type TaskAttributes } from './attributes.ts';
+export { templatable, type Callback, type Callbacks, type PastCondition, type TaskAttributes } from './attributes.ts';
 export { Dag, dag, type DagOptions, type TemplateFilter } from './dag.ts';
 export type { DateInput } from './dates.ts';
 export { DagError } from './error.ts';

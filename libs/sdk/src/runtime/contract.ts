@@ -4,6 +4,7 @@ import type {
   CallbackAssignment,
   Connection,
   ImportFailure,
+  PastAnswers,
   TaskError,
 } from '@rondo/domain';
 import type { Json, JsonObject } from '@rondo/kernel';
@@ -135,6 +136,8 @@ export interface RunCallbackOptions extends AttemptHost {
 export interface CallbackResult {
   /** What the callback threw; already logged. */
   readonly error?: TaskError;
+  /** What the functions of `dependsOnPast` answered. */
+  readonly past?: PastAnswers;
 }
 
 export interface CollectedDags {

@@ -21,6 +21,7 @@ import type {
   RunCallbackOptions,
 } from './contract.ts';
 import { argumentNames, lengthsOf, mapIndexNameOf, quietly } from './map-index.ts';
+import { askPastConditions } from './past-conditions.ts';
 import { askPolicy } from './policy.ts';
 import { displayed } from './serialise.ts';
 import { Deferral, FailNow, Reschedule, Skip } from './signals.ts';
@@ -91,6 +92,7 @@ export async function renderAttempt(options: ExecuteAttemptOptions): Promise<Jso
 /** Runs a callback of a task or a DAG apart from an attempt. What it throws is logged and reported, and changes nothing. */
 export async function runCallback(options: RunCallbackOptions): Promise<CallbackResult> {
   const { input, ...host } = options;
+  if (input.callback === 'dependsOnPast') return { past: await askPastConditions(options) };
   const task = input.attempt === undefined ? undefined : taskOf(host, input.attempt.taskId);
   if (task !== undefined && !(task instanceof Task)) return { error: task };
   const session = openSession(host, input, task);

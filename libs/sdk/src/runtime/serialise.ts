@@ -84,7 +84,8 @@ function serialiseTask(task: Task, dag: Dag): TaskDefinition {
     ...optional('executionTimeoutMs', a.executionTimeout),
     maxLostAttempts: a.maxLostAttempts ?? TASK_DEFAULTS.maxLostAttempts,
     // Waiting for the downstream of the previous run is waiting for the previous run.
-    dependsOnPast: (a.dependsOnPast ?? false) || (a.waitForDownstream ?? false),
+    dependsOnPast: (a.dependsOnPast ?? false) !== false || (a.waitForDownstream ?? false),
+    ...(typeof a.dependsOnPast === 'function' ? { pastCondition: true as const } : {}),
     waitForDownstream: a.waitForDownstream ?? false,
     ...(a.pastFailure === 'skip' ? { pastFailure: 'skip' as const } : {}),
     ...(a.ignoreFirstDependsOnPast === false ? { ignoreFirstDependsOnPast: false } : {}),
