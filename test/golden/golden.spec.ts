@@ -127,8 +127,19 @@ describe('golden histories of DAGs', () => {
       ...{ backfillId: spec.backfillId, dates: spec.dates, queued: [...queued], active: [...started] },
       ...backfill,
     }));
-    expect({ ...dag, ...plain, backfills, closed, active, waiters: Object.fromEntries(dag.waiters) }).toMatchObject(
-      expected,
-    );
+    const assets = {
+      seen: Object.fromEntries(dag.assets.seen),
+      resolved: Object.fromEntries(Array.from(dag.assets.resolved, ([key, names]) => [key, [...names]])),
+      waiting: Object.fromEntries(Array.from(dag.assets.waiting, ([key, of]) => [key, Object.fromEntries(of)])),
+    };
+    expect({
+      ...dag,
+      ...plain,
+      assets,
+      backfills,
+      closed,
+      active,
+      waiters: Object.fromEntries(dag.waiters),
+    }).toMatchObject(expected);
   });
 });

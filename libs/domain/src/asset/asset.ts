@@ -81,6 +81,8 @@ export function assetOf(given: {
   const { group } = given;
   const uri = given.uri ?? given.name;
   if (uri === undefined) return err('an asset has a name, a uri or both');
+  const own = given.name === undefined ? undefined : validateAssetName(given.name);
+  if (own?.ok === false) return own;
   const normalised = normaliseUri(uri);
   if (!normalised.ok) return normalised;
   // A name that is a URI must not drift apart from it, and must not keep its password.
