@@ -10,7 +10,7 @@ import {
   type EmbeddedEventStore,
   type EmbeddedReadModels,
 } from '@rondo/adapter-embedded';
-import { BusCommands, DagSource, SensorEvents, type Gateway, type Scheduler } from '@rondo/application';
+import { BusCommands, DagSource, SensorEvents, TimetableAsker, type Gateway, type Scheduler } from '@rondo/application';
 import type { DagDefinition, DagVersion, ImportFailure } from '@rondo/domain';
 import { onFailPoint, type FailPoint } from '@rondo/kernel';
 import type { WorkerSession } from '@rondo/ports';
@@ -113,6 +113,7 @@ class StandalonePlatform implements Platform {
   private adapters: Adapters | undefined;
   private context: { close(): Promise<void>; get(token: symbol): unknown } | undefined;
   private source: DagSource | undefined;
+  private timetables: TimetableAsker | undefined;
   private bus: BusCommands | undefined;
   private events: SensorEvents | undefined;
   private gateway: Gateway | undefined;
@@ -190,10 +191,12 @@ class StandalonePlatform implements Platform {
     this.work = this.context.get(SCHEDULER) as Scheduler;
     await this.bus.start();
     await this.phase('worker', () => gateway.start());
+    const session = this.context.get(WORKER_SESSION) as WorkerSession;
+    this.timetables = new TimetableAsker({ bus, session, commands: this.bus, ids, root: options.dags });
+    await this.timetables.start();
     await this.phase('recover', () => this.scheduler.start());
     this.events = new SensorEvents({ store, bus, clock, onRefused: this.notice });
     await this.events.start();
-    const session = this.context.get(WORKER_SESSION) as WorkerSession;
     this.source = new DagSource({
       ...{ session, store, blobs, bundles, commands: this.bus, readModels, clock, ids },
       root: options.dags,
@@ -250,6 +253,7 @@ class StandalonePlatform implements Platform {
     await this.events?.stop();
     await this.source?.stop();
     await this.gateway?.stop(graceMs);
+    await this.timetables?.stop();
     await this.work?.stop();
     await this.bus?.stop();
     await this.context?.close();

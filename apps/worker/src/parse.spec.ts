@@ -147,3 +147,58 @@ describe('parsing', () => {
     await parsing;
   });
 });
+
+describe('asking a timetable of the author’s own', () => {
+  const query = { last: null, earliest: 0, latest: null, catchup: true, count: 2 };
+  const ask = (next: string): Promise<ParseResult> => {
+    project.write(
+      'dags/own.ts',
+      `import { Dag, Timetable } from '@rondo/sdk';
+class Own extends Timetable { next({ last }) { if (last === null) return new Date(1_000); ${next} } }
+export default new Dag({ id: 'own', schedule: new Own() });
+`,
+    );
+    const root = `${project.folder}/dags`;
+    return driver.session.parse({ id: 'p', root, file: 'own.ts', timetable: { dagId: 'own', query } });
+  };
+
+  it('answers its runs', async () => {
+    const { told, errors } = await ask('return new Date(last.end.getTime() + 500);');
+    expect({ told, errors }).toEqual({
+      told: {
+        runs: [
+          [1_000, 1_000, 1_000],
+          [1_500, 1_500, 1_500],
+        ],
+        isAtEnd: false,
+      },
+      errors: [],
+    });
+  });
+
+  it.each([
+    ['throws', `throw new Error('no');`, /next\(\) threw Error: no/],
+    ['never ends', 'for (;;);', /did not finish/],
+    ['never answers', 'return new Promise(() => {});', /did not finish|ended while loading/],
+    ['takes all memory', 'const a = []; for (;;) a.push(new Array(1e6).fill(last));', /MiB of memory|ended while/],
+    ['ends the process', 'process.exit(3);', /process.exit/],
+    ['goes backwards', 'return new Date(500);', /goes backwards/],
+  ])('answers what is wrong with one that %s', async (_, next, message) => {
+    const { told, errors } = await ask(next);
+    expect(told).toBeUndefined();
+    expect(errors[0]?.message).toMatch(message);
+  });
+
+  it('refuses a file whose timetable fails for the first run', async () => {
+    const result = await parse(
+      'own.ts',
+      `import { Dag, Timetable } from '@rondo/sdk';
+class Own extends Timetable { next() { return 'soon'; } }
+export default new Dag({ id: 'own', schedule: new Own() });
+`,
+    );
+    expect(result.errors).toMatchObject([
+      { file: 'own.ts', dagId: 'own', line: 3, message: expect.stringMatching(/^schedule: next\(\) returned 'soon'/) },
+    ]);
+  });
+});

@@ -2,6 +2,7 @@ export * from './admin/admin-service.ts';
 export * from './attempt-services.ts';
 export * from './commands/command-bus.ts';
 export * from './dag-source/dag-source.ts';
+export * from './dag-source/timetables.ts';
 export { isDagFile, listFolder } from './dag-source/folder.ts';
 export * from './gateway/gateway.ts';
 export * from './scheduler/envelope.ts';

@@ -16,6 +16,9 @@ import type {
   XComValue,
   WaitAnswer,
   WatchAssignment,
+  Interval,
+  RunsQuery,
+  Told,
 } from '@rondo/domain';
 import type { JsonObject } from '@rondo/kernel';
 
@@ -39,6 +42,13 @@ export type DagCommand =
   | { readonly type: 'retireDag'; readonly reason: string }
   | { readonly type: 'pauseDag' }
   | { readonly type: 'unpauseDag' }
+  /** What the code of its timetable answered, when it was asked for the runs after an interval. */
+  | ({
+      readonly type: 'tellRuns';
+      readonly version: string;
+      readonly after: Interval | null;
+    } & Told)
+  | { readonly type: 'failTimetable'; readonly version: string; readonly error: string }
   /** Answers with the next runs of its timetable. */
   | { readonly type: 'previewRuns'; readonly count: number }
   /** `dryRun`: answers with this page of what would become of its dates, and changes nothing. */
@@ -173,6 +183,15 @@ export interface DeferredHold {
   readonly instance: string;
   readonly pool: string;
   readonly poolSlots: number;
+}
+
+/** The code of a DAG's timetable is to be asked for its next runs, by whoever reads DAG files. */
+export interface RunsWanted {
+  readonly dagId: string;
+  readonly version: string;
+  /** The DAG file. */
+  readonly file: string;
+  readonly query: RunsQuery;
 }
 
 /** The answer to a command: accepted with the position of its events, or refused with the reason. */

@@ -4,6 +4,8 @@ export const TOPICS = {
   schedulerInbox: 'rondo.scheduler.inbox',
   /** Attempts that may run, keyed by pool. */
   tasksReady: 'rondo.tasks.ready',
+  /** Timetables of authors' own that are to tell their next runs, keyed by DAG id: `RunsWanted`. */
+  timetablesWanted: 'rondo.timetables.wanted',
   /** Answers to commands, keyed by command id; every sender of commands reads all of them. */
   commandAnswers: 'rondo.scheduler.answers',
   /** Events from outside (CloudEvents), keyed as their sender likes. */

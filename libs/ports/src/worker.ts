@@ -7,7 +7,9 @@ import type {
   ImportFailure,
   Interval,
   PastAnswers,
+  RunsQuery,
   TaskError,
+  Told,
   WaitAnswer,
   WatchAssignment,
 } from '@rondo/domain';
@@ -21,6 +23,8 @@ export interface ParseRequest {
   /** Absolute path of the DAG folder; and the file, relative to it. */
   readonly root: string;
   readonly file: string;
+  /** The file is loaded to ask the timetable of a DAG, which is code of its own, for its next runs. */
+  readonly timetable?: { readonly dagId: string; readonly query: RunsQuery };
 }
 
 export interface ParseResult {
@@ -30,6 +34,8 @@ export interface ParseResult {
   /** Files of the folder (relative, with `/`) that make up the bundle: the DAG file, its imports, the files it names. */
   readonly bundleFiles: readonly string[];
   readonly errors: readonly ImportFailure[];
+  /** What the timetable told. */
+  readonly told?: Told;
   /** The first lines that the file printed, at most 100. */
   readonly output: readonly string[];
 }

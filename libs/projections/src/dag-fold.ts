@@ -47,6 +47,9 @@ export function foldDag(
       return changed(rows, { paused: true });
     case 'DagUnpaused':
       return changed(rows, { paused: false });
+    case 'TimetableTold':
+    case 'TimetableFailed':
+      return rows;
     case 'AssetsWatched':
     case 'AssetEventsQueued':
     case 'AssetEventsPassed':

@@ -152,12 +152,15 @@ interface NextAnswer {
     readonly runAfter: number;
   }[];
   readonly waitsFor: AssetWait | null;
+  readonly problem?: string;
 }
 
 async function next(context: Context, dagId: string, options: { readonly count: string }): Promise<void> {
   const answer = await context.api.get<NextAnswer>(path('dags', dagId, 'next'), {
     count: parseCount(options.count, '--count'),
   });
+  if (answer.problem !== undefined && !context.json)
+    context.warn(`the timetable of ${dagId} failed: ${answer.problem}`);
   context.answer(answer, () => {
     const waits = answer.waitsFor === null ? '' : waitText(answer.waitsFor);
     if (answer.items.length === 0) return waits === '' ? `no further run of ${dagId} is planned` : waits;

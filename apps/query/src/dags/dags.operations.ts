@@ -183,6 +183,10 @@ export const listNextRuns = {
       })
       .nullable()
       .meta({ id: 'AssetWait', description: 'The assets that the DAG waits for, and how many updates of each wait.' }),
+    problem: z
+      .string()
+      .optional()
+      .meta({ description: "What is wrong with a timetable of the author's own; it is asked again by itself." }),
   }),
   refusals: [404],
 } as const satisfies Operation;

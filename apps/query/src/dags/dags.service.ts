@@ -8,7 +8,7 @@ import {
   type TaskDefinition,
   type TimetableSpec,
 } from '@rondo/domain';
-import type { JsonObject } from '@rondo/kernel';
+import type { Json, JsonObject } from '@rondo/kernel';
 import type { BundleStore, DagFilter, DagRow, DagVersionRow, Page, Paged, Position, ReadModels } from '@rondo/ports';
 import { Commands } from '../commands.ts';
 import { Definitions } from '../history/definitions.ts';
@@ -80,15 +80,12 @@ export class DagsService {
   }
 
   /** What the timetable would ask for if the DAG were not paused and had room for runs. */
-  async next(
-    dagId: string,
-    count: number,
-    actor: Actor,
-  ): Promise<Positioned<{ readonly items: JsonObject[]; readonly waitsFor: AssetWait | null }>> {
+  async next(dagId: string, count: number, actor: Actor): Promise<Positioned<JsonObject>> {
     const { position, result } = await this.commands.send(dagId, actor, { type: 'previewRuns', count });
     const { timetable } = await this.need(dagId);
     const waitsFor = await this.waitsFor(dagId, timetable as unknown as TimetableSpec);
-    return new Positioned(position, { items: result['runs'] as JsonObject[], waitsFor });
+    const { runs, ...rest } = result;
+    return new Positioned(position, { items: runs!, waitsFor: waitsFor as unknown as Json, ...rest });
   }
 
   private async waitsFor(dagId: string, timetable: TimetableSpec): Promise<AssetWait | null> {

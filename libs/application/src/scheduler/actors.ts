@@ -50,6 +50,8 @@ export interface DagActor {
   readonly state: DagState;
   readonly trace: Trace;
   readonly runs: Map<string, RunActor>;
+  /** What the code of the timetable was asked last; a restart asks again. */
+  asked?: string;
   /** When each run that waits for a time wants to be looked at again. */
   readonly wakes: Map<string, number>;
   revision: number;

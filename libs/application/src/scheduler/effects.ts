@@ -11,7 +11,7 @@ import {
   type InstanceState,
   type RunWaiter,
 } from '@rondo/domain';
-import type { CommandAnswer, CommandMessage, ReadyMessage, SchedulerMessage } from '@rondo/contracts';
+import type { CommandAnswer, CommandMessage, ReadyMessage, RunsWanted, SchedulerMessage } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
 import type { StatedWait } from '../waits/router.ts';
 import { demandOf, poolOf } from './demand.ts';
@@ -25,10 +25,11 @@ export interface Effects {
   readonly ready: { readonly pool: string; readonly message: ReadyMessage }[];
   readonly inbox: SchedulerMessage[];
   readonly waits: WaitChange[];
+  readonly timetables: RunsWanted[];
   readonly answers: { readonly commandId: string; readonly answer: CommandAnswer }[];
 }
 
-export const noEffects = (): Effects => ({ ready: [], inbox: [], waits: [], answers: [] });
+export const noEffects = (): Effects => ({ ready: [], inbox: [], waits: [], timetables: [], answers: [] });
 
 export function runContextOf(run: RunActor): AttemptRunContext {
   const started = run.state.started!;

@@ -1,9 +1,11 @@
 import {
   cancelBackfill,
   createBackfill,
+  failTimetable,
   pauseBackfill,
   planBackfill,
   previewRuns,
+  tellRuns,
   type CreateBackfill,
   type DagDefinition,
   type DagRefusal,
@@ -16,12 +18,23 @@ import { accept, causeOf, refuse, type Draft } from './drafts.ts';
 
 type ScheduleCommand = Extract<
   DagCommand,
-  { readonly type: 'previewRuns' | 'createBackfill' | 'pauseBackfill' | 'resumeBackfill' | 'cancelBackfill' }
+  {
+    readonly type:
+      | 'tellRuns'
+      | 'failTimetable'
+      | 'previewRuns'
+      | 'createBackfill'
+      | 'pauseBackfill'
+      | 'resumeBackfill'
+      | 'cancelBackfill';
+  }
 >;
+
+const OTHERS: ReadonlySet<string> = new Set(['tellRuns', 'failTimetable', 'previewRuns']);
 
 export function isScheduleCommand(command: DagCommand): command is ScheduleCommand {
   const { type } = command;
-  return type === 'previewRuns' || type.endsWith('Backfill');
+  return OTHERS.has(type) || type.endsWith('Backfill');
 }
 
 /** A command about the dates of a DAG. `definition`: its newest version. */
@@ -36,8 +49,17 @@ export function decideScheduleCommand(
   if (definition === undefined) return refuse('not_found', `there is no DAG '${dagId}'`);
   batch.setDagCause(causeOf(message));
   switch (command.type) {
-    case 'previewRuns':
-      return accept({ runs: previewRuns(d.dag, d.now, command.count) as unknown as Json });
+    case 'tellRuns':
+      tellRuns(d, command.version, command.after, command);
+      return accept({ dagId });
+    case 'failTimetable':
+      failTimetable(d, command.version, command.error);
+      return accept({ dagId });
+    case 'previewRuns': {
+      const error = d.dag.told?.failure?.error;
+      const runs = previewRuns(d.dag, d.now, command.count) as unknown as Json;
+      return accept({ runs, ...(error === undefined ? {} : { problem: error }) });
+    }
     case 'createBackfill': {
       const { type: _type, dryRun, ...asked } = command;
       if (dryRun !== undefined) return planDraft(planBackfill(d, asked, definition), dryRun);

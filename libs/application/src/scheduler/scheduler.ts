@@ -194,6 +194,11 @@ export class Scheduler {
         TOPICS.tasksReady,
         effects.ready.map(({ pool, message }) => ({ key: pool, value: message })),
       );
+    if (effects.timetables.length > 0)
+      await bus.publish(
+        TOPICS.timetablesWanted,
+        effects.timetables.map((value) => ({ key: value.dagId, value })),
+      );
     if (effects.inbox.length > 0) await this.publishInbox(effects.inbox);
     if (effects.answers.length > 0)
       await bus.publish(

@@ -8,6 +8,7 @@ import {
   nextWake,
   parseAttemptId,
   runsToClear,
+  runsWanted,
   runStandOf,
   tasksOfRun,
   watchResolved,
@@ -85,6 +86,7 @@ export class Turn {
       if (question !== undefined) effects.ready.push(question);
     }
     for (const report of this.ended) this.endRefused(report, effects);
+    this.askTimetable(effects);
     for (const { message, draft } of this.answers) this.answer(message, draft, position, effects);
     return this.wind();
   }
@@ -100,6 +102,19 @@ export class Turn {
     if (report.kind !== 'finished' || (report.outcome.kind !== 'defer' && report.outcome.kind !== 'trigger')) return;
     const run = this.actor.runs.get(report.attempt.runId);
     if (run !== undefined) endRefused(run, report.attempt, effects);
+  }
+
+  /** A timetable of the author's own is asked once for what comes next: again when there is something new to be asked. */
+  private askTimetable(effects: Effects): void {
+    const { actor } = this;
+    const { dagId, state } = actor;
+    const query = runsWanted(state, this.options.now);
+    if (query === undefined || state.version === undefined || state.file === undefined) return;
+    const told = state.told === undefined ? [] : [state.told.runs.at(-1), state.told.failure?.times];
+    const asked = JSON.stringify([state.version, query.last, told]);
+    if (actor.asked === asked) return;
+    actor.asked = asked;
+    effects.timetables.push({ dagId, version: state.version, file: state.file, query });
   }
 
   private recover(): void {

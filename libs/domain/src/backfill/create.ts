@@ -2,7 +2,7 @@ import { err, ok, type Json, type Result } from '@rondo/kernel';
 import type { DagDecision, DagRefusal } from '../dag/decision.ts';
 import type { DagDefinition } from '../dag/definition.ts';
 import { backfillRefusal } from '../past/rule.ts';
-import { isoInstant } from '../schedule/index.ts';
+import { customOf, isoInstant } from '../schedule/index.ts';
 import { onlyTasks, resolveChoice, valuesLeftOut, type TaskChoice } from './choice.ts';
 import { backfillDates, MAX_BACKFILL_DATES } from './dates.ts';
 import type { BackfillCreatedData, PassReason, Reprocess } from './events.ts';
@@ -114,6 +114,7 @@ function specOf(
   return ok({ ...spec, dates });
 }
 
+const NO_DATES: ReadonlySet<string> = new Set(['none', 'asset']);
 const rangeText = (from: number, to: number): string => `${isoInstant(from)} to ${isoInstant(to)}`;
 const invalid = (message: string): DagRefusal => ({ code: 'invalid', message });
 
@@ -125,8 +126,12 @@ function refuse(d: DagDecision, command: CreateBackfill): DagRefusal | undefined
       code: 'retired',
       message: `DAG '${dag.dagId}' is retired: its file no longer defines it, so it takes no backfill`,
     };
-  if (dag.scheduling === undefined || dag.scheduling.timetable.kind === 'none')
+  if (dag.scheduling === undefined || NO_DATES.has(dag.scheduling.timetable.kind))
     return invalid(`DAG '${dag.dagId}' has no schedule: a backfill runs the dates of a schedule`);
+  if (customOf(dag.scheduling.timetable) !== undefined)
+    return invalid(
+      `the timetable of DAG '${dag.dagId}' is code of its own, which tells what is to come: a backfill takes the kinds of timetable that are built in`,
+    );
   if (from > to) return invalid(`from ${isoInstant(from)} is after to ${isoInstant(to)}: from is the earlier date`);
   if (from >= now && to >= now)
     return invalid(`${rangeText(from, to)} is in the future: a backfill runs dates that are over`);

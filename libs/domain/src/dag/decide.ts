@@ -8,6 +8,7 @@ import type { DagDecision, DagRefusal } from './decision.ts';
 import { isSameSummary, type RunSummary } from '../past/index.ts';
 import { runStandOf, type DagState, type OpenRun } from './state.ts';
 import { dueRun } from './timetable.ts';
+import { askAgainAt } from './told.ts';
 
 /** Runs that one decision of the timetable asks for at most: catch-up goes on with the next decision. */
 const RUNS_PER_TICK = 10;
@@ -256,6 +257,8 @@ export function nextDagWake(dag: DagState, now: number): number | undefined {
   const times: number[] = [];
   const next = dueRun(dag, now);
   if (wantsDates(dag)) times.push(now);
+  const again = askAgainAt(dag);
+  if (again !== undefined && again > now) times.push(again);
   if (next !== undefined) times.push(Math.max(next.runAfter, now));
   if (!dag.paused)
     for (const run of dag.queued.values())

@@ -1,6 +1,6 @@
 import type { Json } from '@rondo/kernel';
 import type { RunState } from '../task-instance/index.ts';
-import type { TimetableSpec } from '../schedule/index.ts';
+import type { TimetableSpec, ToldRun } from '../schedule/index.ts';
 import type { AssetEventRange, AssetsWatched } from '../asset/index.ts';
 import type { BackfillEvent, BackfillRef } from '../backfill/events.ts';
 import type { RunSummary } from '../past/index.ts';
@@ -93,7 +93,16 @@ export type DagEvent =
   /** Tasks of a closed run were marked. */
   | { readonly type: 'RunSummaryRevised'; readonly data: { readonly runId: string; readonly past: RunSummary } }
   | DagAssetsEvent
-  | BackfillEvent;
+  | BackfillEvent
+  /** The code of the timetable told of its next runs; what it had told before counts no more. */
+  | {
+      readonly type: 'TimetableTold';
+      readonly data: { readonly version: string; readonly runs: readonly ToldRun[]; readonly isAtEnd: boolean };
+    }
+  | {
+      readonly type: 'TimetableFailed';
+      readonly data: { readonly version: string; readonly error: string; readonly at: number };
+    };
 
 /** What a DAG hears of the assets that it waits for. */
 export type DagAssetsEvent =

@@ -5,3 +5,4 @@ export * from './definition.ts';
 export * from './events.ts';
 export * from './state.ts';
 export { previewRuns } from './timetable.ts';
+export { failTimetable, runsWanted, tellRuns, type RunsQuery, type ToldState } from './told.ts';

@@ -12,6 +12,7 @@ import {
 import { Backfills, evolveBackfill } from '../backfill/state.ts';
 import type { BackfillRef } from '../backfill/events.ts';
 import { RunLine } from '../past/line.ts';
+import { evolveFailed, type ToldState } from './told.ts';
 import type { DagDefinition } from './definition.ts';
 import type { DagAssetsEvent, DagEvent, DagScheduling, Interval, RunRequestedData, RunWaiter } from './events.ts';
 
@@ -61,6 +62,8 @@ export interface DagState {
   /** Priorities of runs that have one of their own. */
   readonly priorities: Map<string, number>;
   readonly backfills: Backfills;
+  /** What the code of a timetable of the author's own told; undefined: nothing yet. */
+  told: ToldState | undefined;
   /** Data interval of the last scheduled run, or of a later one of a backfill: the timetable goes on from there. */
   last: Interval | null;
   failedInARow: number;
@@ -86,6 +89,7 @@ export function initialDag(dagId: string): DagState {
     held: new Set(),
     priorities: new Map(),
     backfills: new Backfills(),
+    told: undefined,
     last: null,
     failedInARow: 0,
     assets: newAssetQueue(),
@@ -102,6 +106,7 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       dag.file = event.data.file;
       dag.bundle = event.data.bundle;
       dag.scheduling = event.data.scheduling;
+      dag.told = undefined;
       dag.retired = false;
       retarget(dag.assets, assetsOf(dag.scheduling.timetable), event.data.watched ?? { assets: {} });
       return;
@@ -157,6 +162,12 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       return;
     case 'RunPastIgnored':
       dag.line.ignorePast(event.data.runId);
+      return;
+    case 'TimetableTold':
+      dag.told = { runs: event.data.runs, isAtEnd: event.data.isAtEnd };
+      return;
+    case 'TimetableFailed':
+      dag.told = evolveFailed(dag.told, event.data);
       return;
     case 'BackfillCreated':
     case 'BackfillDatesPassed':

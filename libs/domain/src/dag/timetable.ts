@@ -1,4 +1,4 @@
-import { nextRun, runIdFor, type NextRun } from '../schedule/index.ts';
+import { customOf, nextRun, nextTold, runIdFor, type NextRun } from '../schedule/index.ts';
 import type { Interval } from './events.ts';
 import { runStandOf, type DagState } from './state.ts';
 
@@ -32,15 +32,19 @@ export function previewRuns(dag: DagState, now: number, count: number): NextRun[
   return runs;
 }
 
+const NOTHING_TOLD = { runs: [], isAtEnd: false };
+
 /** What comes after the interval; dates and ids that a run has already are passed over. */
 function runAfter(dag: DagState, now: number, after: Interval | null): NextRun | undefined {
   const { timetable, startDate, endDate, catchup } = dag.scheduling!;
   // A continuous timetable without a start date starts now; a first interval without a length would take the next one's date.
   const earliest = startDate ?? (timetable.kind === 'continuous' ? (after?.[0] ?? now - 1) : null);
   const restriction = { earliest, latest: endDate ?? null, catchup };
+  const isCustom = customOf(timetable) !== undefined;
   let last = after;
   for (;;) {
-    const next = nextRun(timetable, { now, last, restriction });
+    const query = { now, last, restriction };
+    const next = isCustom ? nextTold(dag.told ?? NOTHING_TOLD, query) : nextRun(timetable, query);
     if (next === null) return undefined;
     const isTaken =
       dag.logicalDates.has(next.logicalDate) || runStandOf(dag, runIdFor('scheduled', next.runAfter)) !== undefined;

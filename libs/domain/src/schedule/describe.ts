@@ -24,6 +24,8 @@ export function describeSchedule(spec: TimetableSpec): string {
     case 'delta_trigger':
     case 'delta_interval':
       return '';
+    case 'custom':
+      return spec.description ?? '';
     case 'events':
       return spec.description ?? describeEvents(spec.eventDates);
     case 'asset':
@@ -52,6 +54,8 @@ export function summarizeSchedule(spec: TimetableSpec): string {
     case 'delta_trigger':
     case 'delta_interval':
       return `every ${deltaText(spec)}`;
+    case 'custom':
+      return spec.name;
     case 'events':
       return spec.description ?? `${spec.eventDates.length} events`;
     case 'asset':

@@ -1,5 +1,6 @@
 export { parseCron, type CronFields } from './cron-fields.ts';
 export { alignToNext, alignToPrev, cronTicks, type Ticks } from './cron.ts';
+export { checkTold, customOf, MOST_TOLD, nextTold, type Told, type ToldRun } from './custom.ts';
 export { addDelta, parseDelta, type CalendarDelta, type Delta } from './delta.ts';
 export * from './describe.ts';
 export * from './instant.ts';

@@ -18,6 +18,8 @@ export function nextRun(spec: TimetableSpec, query: NextRunQuery): NextRun | nul
   switch (spec.kind) {
     case 'none':
     case 'asset':
+    // What it told is not part of it: `nextTold`.
+    case 'custom':
       return null;
     case 'asset_or_time':
       return nextRun(spec.timetable, query);
@@ -49,6 +51,7 @@ export function manualInterval(spec: TimetableSpec, runAfter: number): Interval 
     case 'asset':
     case 'once':
     case 'continuous':
+    case 'custom':
       return [runAfter, runAfter];
     case 'asset_or_time':
       return manualInterval(spec.timetable, runAfter);

@@ -167,6 +167,7 @@ export function validateTimetable(spec: TimetableSpec): Result<TimetableSpec> {
     case 'none':
     case 'once':
     case 'continuous':
+    case 'custom':
       return ok(spec);
     case 'cron_trigger':
     case 'cron_interval':

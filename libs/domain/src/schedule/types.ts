@@ -18,7 +18,16 @@ export type TimetableSpec =
   | ({ readonly kind: 'delta_interval' } & Delta)
   | EventsSpec
   | AssetSpec
+  | CustomSpec
   | { readonly kind: 'asset_or_time'; readonly timetable: TimetableSpec; readonly assets: AssetExpression };
+
+/** The author's own code says when runs are due: a worker's child asks it, and what it told is kept beside the timetable. */
+export interface CustomSpec {
+  readonly kind: 'custom';
+  /** The name of its class. */
+  readonly name: string;
+  readonly description?: string;
+}
 
 export interface AssetSpec {
   readonly kind: 'asset';

@@ -22,12 +22,13 @@ import { task as functionTask, type FunctionOptions } from './function-task.ts';
 import { paramDefinitions, type ParamsInput } from './params.ts';
 import type { Relation } from './relations.ts';
 import { completeDag } from './resolve.ts';
+import { Timetable } from './timetable.ts';
 import { isCronInterval, type CronIntervalSchedule, type ScheduleInput } from './schedule.ts';
 import { currentScope, isPromise, within } from './scope.ts';
 import { sensorSchema, type SensorAttributes } from './sensor-attributes.ts';
 import type { Task } from './task.ts';
 import { TaskGroup, type TaskGroupOptions } from './task-group.ts';
-import type { Duration, Result } from '@rondo/kernel';
+import { ok, type Duration, type Result } from '@rondo/kernel';
 
 /** A filter of the user. Keyword arguments come as one object at the end. */
 // oxlint-disable-next-line typescript/no-explicit-any -- whoever writes a filter knows what it is given
@@ -40,7 +41,7 @@ export interface DagOptions {
   /** Markdown. */
   readonly doc?: string;
   /** A cron expression, a preset, a duration, a list of cron expressions, a timetable, or assets to wait for; null (default): only when asked to. */
-  readonly schedule?: ScheduleInput | CronIntervalSchedule | AssetSchedule;
+  readonly schedule?: ScheduleInput | CronIntervalSchedule | AssetSchedule | Timetable;
   /** The first logical date, included. Without an offset: on the clocks of `timezone`. */
   readonly startDate?: DateInput;
   /** The last logical date, included. */
@@ -150,6 +151,8 @@ export class Dag {
   readonly at: CallSite | undefined;
   readonly timezone: string;
   readonly timetable: TimetableSpec;
+  /** The schedule, where it is code of the author's own. */
+  ownTimetable: Timetable | undefined;
   /** Epoch milliseconds. */
   readonly startDate: number | undefined;
   readonly endDate: number | undefined;
@@ -290,6 +293,15 @@ export class Dag {
   }
 
   #timeOf(schedule: unknown): Result<TimetableSpec> {
+    if (Timetable.is(schedule)) {
+      this.ownTimetable = schedule;
+      const { description } = schedule;
+      return ok({
+        kind: 'custom',
+        name: schedule.constructor.name,
+        ...(description === undefined ? {} : { description }),
+      });
+    }
     const interval = isCronInterval(schedule);
     const input = interval
       ? { cron: schedule.cron, ...(schedule.timezone === undefined ? {} : { timezone: schedule.timezone }) }

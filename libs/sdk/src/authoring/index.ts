@@ -63,6 +63,7 @@ export type { Sensing, SensorAttributes } from './sensor-attributes.ts';
 export { MappedTask } from './mapping/mapped-task.ts';
 export { Operator, type FieldFunction, type OperatorArgs } from './operator.ts';
 export { Derived, isSource, Output, type Arg, type Over, type Resolved, type Source } from './source.ts';
+export { Timetable, type TimetableQuery, type TimetableRun } from './timetable.ts';
 export { Task, type Construction, type TaskOptions } from './task.ts';
 export { TaskEnd, Trigger, type TriggerClass } from './trigger.ts';
 export { TaskGroup, type TaskGroupOptions } from './task-group.ts';

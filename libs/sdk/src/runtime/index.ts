@@ -17,4 +17,5 @@ export { serialiseDag } from './serialise.ts';
 export { Deferral, FailNow, Reschedule, Skip } from './signals.ts';
 export { withStaticClock } from './static-clock.ts';
 export type * from './task-context.ts';
+export { tellRuns } from './tell-runs.ts';
 export { openWatch, PokeTimes, type Watch } from './watch.ts';
