@@ -9,7 +9,13 @@ export default {
   testEnvironment: 'node',
   roots: folders.map((name) => `<rootDir>/${name}`),
   testMatch: ['**/*.spec.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/dist/', '<rootDir>/test/fixtures/'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '/dist/',
+    '<rootDir>/test/fixtures/',
+    // They need a broker, a database or the like: npm run test:cluster.
+    ...(process.env.RONDO_CLUSTER_TESTS === undefined ? ['\\.cluster\\.spec\\.ts$'] : []),
+  ],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.rondo/', '<rootDir>/.nx/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'mjs', 'js', 'cjs', 'json', 'node'],

@@ -19,17 +19,23 @@ const pinnedNode = join(modules, 'node', 'bin', process.platform === 'win32' ? '
 const NODE_MAJOR = 26;
 
 const fromSource = (main) => ['--enable-source-maps', '--import', join(root, 'tools/nest-hook.mjs'), join(root, main)];
+const jest = () => [
+  '--experimental-vm-modules',
+  '--disable-warning=ExperimentalWarning',
+  join(modules, 'jest/bin/jest.js'),
+  `--rootDir=${root}`,
+];
 const targets = {
   start: () => fromSource('apps/standalone/src/main.ts'),
   rondo: () => fromSource('apps/cli/src/main.ts'),
   bench: () => fromSource('test/bench/main.ts'),
   conformance: () => fromSource('test/conformance/main.ts'),
-  test: () => [
-    '--experimental-vm-modules',
-    '--disable-warning=ExperimentalWarning',
-    join(modules, 'jest/bin/jest.js'),
-    `--rootDir=${root}`,
-  ],
+  test: () => jest(),
+  /** Against real services, which the specs start: says itself what is missing for them. */
+  'test:cluster': () => {
+    process.env.RONDO_CLUSTER_TESTS = '1';
+    return [...jest(), '--testMatch=**/*.cluster.spec.ts', '--runInBand'];
+  },
   setup: () => ['--version'],
   nx: () => [join(modules, 'nx/dist/bin/nx.js')],
   oxfmt: () => [join(modules, 'oxfmt/bin/oxfmt')],

@@ -1,6 +1,6 @@
 import { describeMessageBusContract } from '@rondo/testing';
 import { embeddedBus, type BusFailure } from './bus.ts';
-import { partitionOfKey } from './partition.ts';
+import { partitionOfKey } from '@rondo/contracts';
 
 describeMessageBusContract('embedded', async () => {
   const bus = embeddedBus({ retryMinMs: 1, retryMaxMs: 4, onError: () => undefined });

@@ -1,7 +1,6 @@
-import { DEFAULT_PARTITIONS } from '@rondo/contracts';
+import { DEFAULT_PARTITIONS, partitionOfKey } from '@rondo/contracts';
 import type { BusMessage, ConsumeOptions, Consumer, DeliveredMessage, MessageBus } from '@rondo/ports';
 import { ConsumerGroup } from './group.ts';
-import { partitionOfKey } from './partition.ts';
 
 export interface EmbeddedBusOptions {
   /** Partitions of each topic. Default 64. */

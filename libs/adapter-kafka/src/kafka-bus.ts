@@ -1,0 +1,129 @@
+import { DEFAULT_PARTITIONS, partitionOfKey } from '@rondo/contracts';
+import type { BusMessage, ConsumeOptions, Consumer, MessageBus } from '@rondo/ports';
+import type { Admin, Kafka, Producer } from 'kafkajs';
+import { clientOf, Topics, type ClientOptions } from './client.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { Member } from './member.ts';
+import { Outgoing } from './outgoing.ts';
+
+export interface KafkaBusOptions extends ClientOptions {
+  /** Partitions of each topic. Default 64; the same for all services. */
+  readonly partitions?: number;
+  /** Copies of each topic that is made. Default 1. */
+  readonly replicas?: number;
+  /** Before the names of topics and groups, so that installations may share brokers. Default: nothing. */
+  readonly prefix?: string;
+  /** A member that says nothing for so long has lost its partitions; milliseconds. Default 10,000. */
+  readonly sessionTimeoutMs?: number;
+  /** Pause before the first redelivery of a batch, and the longest one, in milliseconds. Default 100 and 10,000. */
+  readonly retryMinMs?: number;
+  readonly retryMaxMs?: number;
+  /** Told of each batch that a handler threw at. Default: nobody. */
+  readonly onError?: (failure: KafkaFailure) => void;
+}
+
+export interface KafkaFailure {
+  readonly topic: string;
+  readonly group: string;
+  readonly partition: number;
+  readonly error: unknown;
+  /** 1 for the first delivery. */
+  readonly attempt: number;
+  readonly retryInMs: number;
+}
+
+export interface KafkaBus extends MessageBus {
+  /** Messages of any topic that nobody could decode. */
+  readonly deadLetters: DeadLetters;
+}
+
+/** A message bus on Kafka: at least once, in order by key. Connects when it is first used; a broker that is away is waited for. */
+export function kafkaBus(options: KafkaBusOptions): KafkaBus {
+  return new Bus(options);
+}
+
+class Bus implements KafkaBus {
+  readonly deadLetters: DeadLetters;
+  readonly #options: KafkaBusOptions;
+  readonly #partitions: number;
+  readonly #prefix: string;
+  readonly #kafka: Kafka;
+  readonly #admin: Admin;
+  readonly #producer: Producer;
+  readonly #topics: Topics;
+  readonly #outgoing: Outgoing;
+  readonly #members = new Set<Member>();
+  #connected: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: KafkaBusOptions) {
+    this.#options = options;
+    this.#partitions = options.partitions ?? DEFAULT_PARTITIONS;
+    this.#prefix = options.prefix ?? '';
+    this.#kafka = clientOf(options);
+    this.#admin = this.#kafka.admin();
+    this.#producer = this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
+    this.#topics = new Topics(this.#admin, this.#partitions, options.replicas ?? 1);
+    this.#outgoing = new Outgoing(this.#producer);
+    this.deadLetters = new DeadLetters(this.#kafka, this.#admin, this.#producer, this.#prefix, () => this.#ready());
+  }
+
+  partitionOf(_topic: string, key: string): number {
+    return partitionOfKey(key, this.#partitions);
+  }
+
+  async publish<T>(topic: string, messages: readonly BusMessage<T>[]): Promise<void> {
+    if (messages.length === 0) return;
+    await this.#ready();
+    const name = this.#prefix + topic;
+    await this.#topics.ensure(name);
+    await this.#outgoing.send(
+      name,
+      messages.map(({ key, value }) => ({
+        key,
+        value: JSON.stringify(value),
+        partition: partitionOfKey(key, this.#partitions),
+      })),
+    );
+  }
+
+  async consume<T>(options: ConsumeOptions<T>): Promise<Consumer> {
+    await this.#ready();
+    const topic = this.#prefix + options.topic;
+    await this.#topics.ensure(topic);
+    const member = new Member(this.#kafka, {
+      options: options as ConsumeOptions<unknown>,
+      topic,
+      groupId: `${this.#prefix}${options.group}.${options.topic}`,
+      partitions: this.#partitions,
+      sessionTimeoutMs: this.#options.sessionTimeoutMs ?? 10_000,
+      retryMinMs: this.#options.retryMinMs ?? 100,
+      retryMaxMs: this.#options.retryMaxMs ?? 10_000,
+      onError: this.#options.onError ?? (() => undefined),
+      bury: (letter) => this.deadLetters.bury(letter),
+    });
+    this.#members.add(member);
+    await member.start();
+    return {
+      close: async () => {
+        this.#members.delete(member);
+        await member.close();
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all(Array.from(this.#members, (member) => member.close()));
+    await this.#connected?.catch(() => undefined);
+    await this.#outgoing.settled();
+    await Promise.all([this.#producer.disconnect(), this.#admin.disconnect()]);
+  }
+
+  #ready(): Promise<void> {
+    if (this.#closed) return Promise.reject(new Error('the bus is closed'));
+    this.#connected ??= Promise.all([this.#producer.connect(), this.#admin.connect()]).then(() => undefined);
+    return this.#connected;
+  }
+}

@@ -1,0 +1,154 @@
+import type { ConsumeOptions, DeliveredMessage } from '@rondo/ports';
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Burial } from './dead-letters.ts';
+import type { KafkaFailure } from './kafka-bus.ts';
+
+export interface MemberOptions {
+  readonly options: ConsumeOptions<unknown>;
+  readonly topic: string;
+  readonly groupId: string;
+  readonly partitions: number;
+  readonly sessionTimeoutMs: number;
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+  readonly onError: (failure: KafkaFailure) => void;
+  readonly bury: (letter: Burial) => Promise<void>;
+}
+
+/** A fetch of an idle topic waits so long: what a rebalance and a close wait for, too. */
+const FETCH_WAIT_MS = 250;
+const COMMIT_EVERY_MS = 200;
+
+/**
+ * One consumer of a group. The batches of a fetch are handled side by side, one for each partition, and the next fetch, and a
+ * rebalance, wait for them: so a partition is settled before it has another owner. A partition whose batch failed is paused
+ * alone. Offsets are committed after the work.
+ */
+export class Member {
+  readonly #o: MemberOptions;
+  readonly #consumer: Consumer;
+  readonly #failures = new Map<number, number>();
+  readonly #resumes = new Set<NodeJS.Timeout>();
+  #owned = new Set<number>();
+  /** What an assignment asks for is done before its messages are handled. */
+  #assigning: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+
+  constructor(kafka: Kafka, options: MemberOptions) {
+    this.#o = options;
+    this.#consumer = kafka.consumer({
+      groupId: options.groupId,
+      sessionTimeout: options.sessionTimeoutMs,
+      rebalanceTimeout: options.sessionTimeoutMs * 3,
+      heartbeatInterval: Math.floor(options.sessionTimeoutMs / 4),
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      allowAutoTopicCreation: false,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { topic, partitions } = this.#o;
+    const joined = new Promise<void>((resolve) => {
+      this.#consumer.on('consumer.group_join', ({ payload }) => {
+        const assigned = new Set<number>(payload.memberAssignment[topic]);
+        this.#assigning = this.#assigning.then(() => this.#onAssignment(assigned));
+        void this.#assigning.then(resolve);
+      });
+    });
+    await this.#consumer.connect();
+    await this.#consumer.subscribe({ topic, fromBeginning: true });
+    await this.#consumer.run({
+      partitionsConsumedConcurrently: partitions,
+      eachBatchAutoResolve: false,
+      autoCommitInterval: COMMIT_EVERY_MS,
+      eachBatch: (payload) => this.#onBatch(payload),
+    });
+    await joined;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    for (const timer of this.#resumes) clearTimeout(timer);
+    await this.#consumer.disconnect();
+    await this.#assigning;
+    await this.#onAssignment(new Set());
+  }
+
+  async #onAssignment(now: Set<number>): Promise<void> {
+    const before = this.#owned;
+    this.#owned = now;
+    const { onRevoked, onAssigned } = this.#o.options;
+    const revoked = [...before.difference(now)];
+    const assigned = [...now.difference(before)];
+    for (const partition of revoked) this.#failures.delete(partition);
+    if (revoked.length > 0) await onRevoked?.(revoked);
+    if (assigned.length > 0) await onAssigned?.(assigned);
+  }
+
+  async #onBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
+    await this.#assigning;
+    const most = this.#o.options.maxBatch ?? Infinity;
+    // A rebalance is told by a heartbeat: what is being handled is finished first.
+    const beat = setInterval(() => void heartbeat().catch(() => undefined), this.#o.sessionTimeoutMs / 4);
+    try {
+      for (let from = 0; from < batch.messages.length; from += most) {
+        if (!isRunning() || isStale()) return;
+        const part = batch.messages.slice(from, Math.min(batch.messages.length, from + most));
+        if (!(await this.#handle(batch.partition, part))) return;
+        resolveOffset(part.at(-1)!.offset);
+      }
+    } finally {
+      clearInterval(beat);
+    }
+    await heartbeat();
+  }
+
+  /** False: the partition waits, and the same messages come again. */
+  async #handle(partition: number, messages: readonly KafkaMessage[]): Promise<boolean> {
+    try {
+      const decoded: DeliveredMessage<unknown>[] = [];
+      for (const message of messages) {
+        const value = await this.#decode(partition, message);
+        if (value !== undefined) decoded.push(value);
+      }
+      if (decoded.length > 0) await this.#o.options.onBatch(decoded);
+      this.#failures.delete(partition);
+      return true;
+    } catch (error) {
+      this.#pause(partition, error);
+      return false;
+    }
+  }
+
+  async #decode(partition: number, message: KafkaMessage): Promise<DeliveredMessage<unknown> | undefined> {
+    const key = message.key?.toString() ?? '';
+    const text = message.value?.toString() ?? '';
+    try {
+      return { key, value: JSON.parse(text) as unknown, partition, offset: Number(message.offset) };
+    } catch (error) {
+      const { topic } = this.#o;
+      await this.#o.bury({ topic, partition, at: Number(message.offset), key, value: text, error: String(error) });
+      return undefined;
+    }
+  }
+
+  #pause(partition: number, error: unknown): void {
+    const { topic, options, retryMinMs, retryMaxMs, onError } = this.#o;
+    const attempt = (this.#failures.get(partition) ?? 0) + 1;
+    this.#failures.set(partition, attempt);
+    const retryInMs = Math.min(retryMaxMs, retryMinMs * 2 ** (attempt - 1));
+    onError({ topic: options.topic, group: options.group, partition, error, attempt, retryInMs });
+    const place = [{ topic, partitions: [partition] }];
+    this.#consumer.pause(place);
+    const timer = setTimeout(() => {
+      this.#resumes.delete(timer);
+      if (this.#closed === undefined) this.#consumer.resume(place);
+    }, retryInMs);
+    this.#resumes.add(timer);
+  }
+}
