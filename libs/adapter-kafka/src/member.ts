@@ -90,22 +90,22 @@ export class Member {
   }
 
   async #onBatch(payload: EachBatchPayload): Promise<void> {
-    const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
+    const { batch } = payload;
     await this.#assigning;
     const most = this.#o.options.maxBatch ?? Infinity;
     // A rebalance is told by a heartbeat: what is being handled is finished first.
-    const beat = setInterval(() => void heartbeat().catch(() => undefined), this.#o.sessionTimeoutMs / 4);
+    const beat = setInterval(() => void payload.heartbeat().catch(() => undefined), this.#o.sessionTimeoutMs / 4);
     try {
       for (let from = 0; from < batch.messages.length; from += most) {
-        if (!isRunning() || isStale()) return;
+        if (!payload.isRunning() || payload.isStale()) return;
         const part = batch.messages.slice(from, Math.min(batch.messages.length, from + most));
         if (!(await this.#handle(batch.partition, part))) return;
-        resolveOffset(part.at(-1)!.offset);
+        payload.resolveOffset(part.at(-1)!.offset);
       }
     } finally {
       clearInterval(beat);
     }
-    await heartbeat();
+    await payload.heartbeat();
   }
 
   /** False: the partition waits, and the same messages come again. */
