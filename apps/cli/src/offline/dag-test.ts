@@ -6,6 +6,7 @@ import {
   instanceKey,
   manualInterval,
   runIdFor,
+  type AttemptRef,
   type AttemptRunContext,
   type DagRunState,
   type InstanceState,
@@ -15,10 +16,11 @@ import {
 import type { Json } from '@rondo/kernel';
 import { type Context, parseDate, readJson } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { executeBody, inputsOf, taskLog } from './execute.ts';
+import { executeBody, inputsOf, resumeOf, taskLog, type BodyOptions } from './execute.ts';
 import { loadDag, type LoadedDag } from './load.ts';
 import { MemoryRun } from './memory-run.ts';
 import { MemoryServices } from './services.ts';
+import { watchHere } from './watch.ts';
 
 export interface DagTestOptions {
   readonly dags?: string;
@@ -65,6 +67,18 @@ class Tester {
     const { env } = this.#context.terminal;
     const services = new MemoryServices(env);
     const tasks = new TaskTimes();
+    const bodyOf = (attempt: AttemptRef, instance: InstanceState): BodyOptions => ({
+      loaded,
+      attempt,
+      run,
+      services,
+      env,
+      signal: this.#signal,
+      maxTries: instance.maxTries + 1,
+      granted: grantedTo(memory.state, instance),
+      inputs: inputsOf(memory.state, instance),
+      log: taskLog(this.#context, attempt.taskId),
+    });
     const memory: MemoryRun = new MemoryRun({
       loaded,
       runId,
@@ -77,18 +91,14 @@ class Tester {
         if (event.type === 'TaskFailed' || event.type === 'TaskRetryScheduled')
           this.#context.warn(`[${event.data.taskId}] ${event.data.error.message}`);
       },
-      execute: (attempt, instance) =>
-        executeBody({
-          loaded,
-          attempt,
-          run,
-          services,
-          env,
-          signal: this.#signal,
-          maxTries: instance.maxTries + 1,
-          granted: grantedTo(memory.state, instance),
-          inputs: inputsOf(memory.state, instance),
-          log: taskLog(this.#context, attempt.taskId),
+      execute: (attempt, instance) => executeBody({ ...bodyOf(attempt, instance), ...resumeOf(instance) }),
+      watch: (attempt, instance, wait, over) =>
+        watchHere({
+          ...bodyOf(attempt, instance),
+          wait,
+          since: instance.waitingSince ?? Date.now(),
+          deadline: instance.deferral?.deadline,
+          signal: AbortSignal.any([this.#signal, over]),
         }),
     });
     const state = await memory.run();

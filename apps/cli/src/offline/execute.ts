@@ -10,7 +10,7 @@ import {
   type InstanceState,
 } from '@rondo/domain';
 import { formatDuration, type JsonObject } from '@rondo/kernel';
-import { executeAttempt, type ExecuteAttemptOptions, type LogSink } from '@rondo/sdk';
+import { executeAttempt, type AttemptInput, type ExecuteAttemptOptions, type LogSink } from '@rondo/sdk';
 import type { Context } from '../context.ts';
 import type { LoadedDag } from './load.ts';
 import type { MemoryServices } from './services.ts';
@@ -26,6 +26,8 @@ export interface BodyOptions {
   readonly maxTries: number;
   readonly granted: ReturnType<typeof grantedTo>;
   readonly inputs: Readonly<Record<string, InputValue>>;
+  /** The wait of the try's last leg is over. */
+  readonly resume?: AttemptInput['resume'];
   readonly services: MemoryServices;
   readonly log: LogSink;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -40,7 +42,7 @@ export interface BodyResult {
 
 /** What the SDK is to run, or to render. */
 export function attemptOptions(options: BodyOptions): ExecuteAttemptOptions {
-  const { loaded, attempt, run, maxTries, granted, inputs, services, log, signal } = options;
+  const { loaded, attempt, run, maxTries, granted, inputs, resume, services, log, signal } = options;
   return {
     dag: loaded.dag,
     root: loaded.root,
@@ -59,6 +61,7 @@ export function attemptOptions(options: BodyOptions): ExecuteAttemptOptions {
       position: 0,
       traceparent: TRACEPARENT,
       ...granted,
+      ...(resume === undefined ? {} : { resume }),
     },
   };
 }
@@ -108,6 +111,13 @@ export function inputsOf(run: DagRunState, instance: InstanceState): Readonly<Re
     if (input !== undefined) inputs[taskId] = input;
   }
   return inputs;
+}
+
+/** Where the try goes on, when the wait of its last leg is over. */
+export function resumeOf({ deferral }: InstanceState): Pick<BodyOptions, 'resume'> {
+  if (deferral?.resume === undefined) return {};
+  const { resume: method, payload } = deferral;
+  return { resume: { method, ...(payload === undefined ? {} : { payload }) } };
 }
 
 /** Log entries as lines, each with the task's name in front; stderr keeps them apart from what programs read. */

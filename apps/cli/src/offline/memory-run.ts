@@ -19,7 +19,10 @@ import {
   type InstanceState,
   type TriggerAnswer,
   type TriggerRequest,
+  isWatch,
+  type WaitAnswer,
   type WaitFor,
+  type WatchWait,
 } from '@rondo/domain';
 import type { JsonObject } from '@rondo/kernel';
 import type { LoadedDag } from './load.ts';
@@ -37,6 +40,13 @@ export interface MemoryRunOptions {
   ) => Promise<{ readonly outcome: AttemptOutcome; readonly rendered?: JsonObject; readonly mapIndexName?: string }>;
   /** Answers a task that asks for a run of another DAG. */
   readonly trigger: (request: TriggerRequest & { readonly runId: string }) => Promise<TriggerAnswer>;
+  /** Looks after a wait that takes a process, until it is over; the signal says that nobody waits any more. */
+  readonly watch: (
+    attempt: AttemptRef,
+    instance: InstanceState,
+    wait: WatchWait,
+    signal: AbortSignal,
+  ) => Promise<WaitAnswer>;
   /** Told of every event, in order. */
   readonly onEvent: (event: DagRunEvent, state: DagRunState) => void;
 }
@@ -53,6 +63,7 @@ export class MemoryRun {
   readonly #options: MemoryRunOptions;
   readonly #queue: InstanceState[] = [];
   readonly #limit: number;
+  readonly #waits = new Map<InstanceState, AbortController>();
   #running = 0;
   #leap = 0;
   #finish: ((state: DagRunState) => void) | undefined;
@@ -105,10 +116,11 @@ export class MemoryRun {
     change(d);
     advance(d);
     for (const event of d.events) this.#follow(event);
+    for (const [instance, abort] of this.#waits) if (instance.state !== 'deferred') abort.abort();
     this.#fill();
     if (this.state.state === 'success' || this.state.state === 'failed') {
-      if (this.#running === 0) this.#finish?.(this.state);
-    } else if (this.#running === 0 && this.#queue.length === 0) this.#leapToNextWake();
+      if (this.#running === 0 && this.#waits.size === 0) this.#finish?.(this.state);
+    } else if (this.#running === 0 && this.#waits.size === 0 && this.#queue.length === 0) this.#leapToNextWake();
   }
 
   #follow(event: DagRunEvent): void {
@@ -161,8 +173,13 @@ export class MemoryRun {
 
   #wait(instance: InstanceState, wait: WaitFor): void {
     if (wait.kind === 'dagRun') return this.#triggered(instance, wait.request);
-    // A time is leapt to.
-    if (wait.kind === 'time') return;
+    if (isWatch(wait)) return this.#watch(instance, wait);
+    // A time is leapt to, and so is the end of the time for an answer.
+    if (
+      wait.kind === 'time' ||
+      (wait.kind === 'approval' && wait.defaults !== undefined && instance.wakeAt !== undefined)
+    )
+      return;
     const attempt = this.#refOf(instance);
     const message = `the task ${describeWait(wait)}: a run without a platform does not wait`;
     const error = { kind: 'exception', type: 'Unavailable', message } as const;
@@ -171,6 +188,20 @@ export class MemoryRun {
       this.#running -= 1;
       this.#decide((d) => decideWaited(d, attempt, { kind: 'failed', error, retryable: false }));
     });
+  }
+
+  /** It takes none of the places of bodies. */
+  #watch(instance: InstanceState, wait: WatchWait): void {
+    const attempt = this.#refOf(instance);
+    const abort = new AbortController();
+    this.#waits.set(instance, abort);
+    this.#options.watch(attempt, instance, wait, abort.signal).then(
+      (answer) => {
+        if (this.#waits.get(instance) === abort) this.#waits.delete(instance);
+        this.#decide((d) => decideWaited(d, attempt, answer));
+      },
+      (error: unknown) => this.#fail?.(error),
+    );
   }
 
   #triggered(instance: InstanceState, request: TriggerRequest & { readonly runId: string }): void {

@@ -80,6 +80,7 @@ export abstract class Sensor<Args extends object = object, out Out = unknown> ex
   static readonly templateFields: readonly string[] = [];
   static readonly templateExtensions: readonly string[] = [];
   static readonly schema: z.ZodType | undefined = undefined;
+  static readonly ownKeys: ReadonlySet<string> = SENSOR_KEYS;
 
   constructor(options: TaskOptions & SensorAttributes & OperatorArgs<Args>) {
     super(options as unknown as Readonly<Record<string, unknown>>, { schema: new.target.schema });
@@ -116,6 +117,7 @@ export abstract class WaitSensor<Args extends object = object, Out = unknown> ex
   static readonly templateFields: readonly string[] = [];
   static readonly templateExtensions: readonly string[] = [];
   static readonly schema: z.ZodType | undefined = undefined;
+  static readonly ownKeys: ReadonlySet<string> = SENSOR_KEYS;
 
   constructor(options: TaskOptions & SensorAttributes & OperatorArgs<Args>) {
     super(options as unknown as Readonly<Record<string, unknown>>, { schema: new.target.schema });

@@ -8,33 +8,36 @@ type Args = Readonly<Record<string, unknown>>;
 
 /** Of a literal so many items are checked when the file loads, the rest when their instances run. */
 const CHECKED = 1_000;
+const NONE: ReadonlySet<string> = new Set();
 const FIXED: ReadonlySet<string> = new Set([...TASK_KEYS, 'id', 'dag', 'group']);
 
 /** Why an argument may not be given by a mapping; undefined: it may. */
-export function unmappable(name: string, fixed: Args): string | undefined {
+export function unmappable(name: string, fixed: Args, ownKeys: ReadonlySet<string> = NONE): string | undefined {
   if (name === 'params') return undefined;
-  if (FIXED.has(name)) return `${name} cannot be mapped over; allowed: arguments of the operator, and params`;
+  if (FIXED.has(name) || ownKeys.has(name))
+    return `${name} cannot be mapped over; allowed: arguments of the operator, and params`;
   if (fixed[name] !== undefined) return `${name} is unmappable or already specified: partial() gives it too`;
   return undefined;
 }
 
-/** Refuses a mapping whose names, or whose items as far as they are known, the operator does not take. */
+/** Refuses a mapping whose names, or whose items as far as they are known, the operator does not take. `ownKeys`: attributes of its class. */
 export function checkItems(
   mapping: Mapping,
   fixed: Args,
   schema: ArgumentSchema,
   refuse: (reason: string) => never,
+  ownKeys: ReadonlySet<string> = NONE,
 ): void {
   const names = mappedNames(mapping);
   for (const name of names) {
-    const reason = unmappable(name, fixed);
+    const reason = unmappable(name, fixed, ownKeys);
     if (reason !== undefined) refuse(reason);
   }
   if (schema === undefined) return;
   const shape = schema instanceof z.ZodObject ? (schema.shape as Args) : undefined;
   const strangers = [...names].filter((name) => shape !== undefined && name !== 'params' && !(name in shape));
   if (strangers.length > 0) refuse(unknownKeys(strangers, [], [...Object.keys(shape!), 'params']));
-  const args = Object.fromEntries(Object.entries(fixed).filter(([name]) => !FIXED.has(name)));
+  const args = Object.fromEntries(Object.entries(fixed).filter(([name]) => !FIXED.has(name) && !ownKeys.has(name)));
   for (const [number, item] of knownItems(mapping).entries()) {
     const given: Args = { ...args, ...item.values };
     const parsed = schema.safeParse(given);

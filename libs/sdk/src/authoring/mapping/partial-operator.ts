@@ -14,6 +14,8 @@ export interface OperatorClass<O, Out> {
   new (options: O): Task<Out>;
   readonly prototype: Task<Out>;
   readonly schema: ArgumentSchema;
+  /** Attributes of the class that are no arguments: those of sensors. */
+  readonly ownKeys?: ReadonlySet<string>;
 }
 
 /** What an argument is once outputs stand in their places. */
@@ -63,13 +65,14 @@ export class PartialOperator<O, Out, Fixed extends PropertyKey> {
     this.#isMapped = true;
     const options = this.#options;
     const operator = this.#operator;
-    checkItems(mapping, options, operator.schema, (reason) => this.#refuse(reason));
+    const { ownKeys } = operator;
+    checkItems(mapping, options, operator.schema, (reason) => this.#refuse(reason), ownKeys);
     const make = (mapped: Options): Task =>
       new operator({ ...options, ...mapped, ...paramsOf(options, mapped) } as unknown as O);
     return new MappedTask<Out>(
       options,
-      { example: operator.prototype, make, unmappable: (name) => unmappable(name, options) },
-      { schema: operator.schema, mapping, at: callSite() },
+      { example: operator.prototype, make, unmappable: (name) => unmappable(name, options, ownKeys) },
+      { schema: operator.schema, mapping, at: callSite(), ...(ownKeys === undefined ? {} : { ownKeys }) },
     );
   }
 
