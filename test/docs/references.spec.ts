@@ -192,12 +192,14 @@ describe('docs/authoring.md', () => {
 describe('docs/operators.md', () => {
   const page = pageAt('docs/operators.md');
   const sections = page.prose.split(/^## /m).slice(1);
-  const classes = Object.entries(operators).filter(([name]) => name.endsWith('Operator'));
+  const classes = Object.entries(operators).filter(([name]) => /(Operator|Sensor)$/.test(name));
   const ownTo = new Map<string, readonly string[]>([
     ['FunctionOperator', ['fn', 'args']],
     ['BranchOperator', ['fn', 'args']],
     ['ShortCircuitOperator', ['fn', 'args', 'ignoreDownstreamTriggerRules']],
   ]);
+
+  const sensing = firstCells(pageAt('docs/waiting.md'), '## Sensors').flatMap(codeIn);
 
   it.each(classes)('%s has its arguments, and no other', (name, operator) => {
     const section = sections.find((text) => text.startsWith(name));
@@ -205,11 +207,20 @@ describe('docs/operators.md', () => {
     const shown = section.includes('| argument |')
       ? firstCells({ ...page, prose: section }, '| argument |').flatMap(codeIn)
       : [];
-    const common = new Set(argumentsOf(operators.EmptyOperator));
+    const common = new Set([...argumentsOf(operators.EmptyOperator), ...sensing]);
     const own =
       ownTo.get(name) ?? argumentsOf(operator as typeof operators.EmptyOperator).filter((each) => !common.has(each));
     expect([...shown].sort()).toEqual([...own].sort());
     expect(page.blocks.some(({ text }) => new RegExp(`new ${name}\\(`).test(text))).toBe(true);
+  });
+});
+
+describe('docs/waiting.md', () => {
+  it('has every attribute of a sensor, and no other', () => {
+    const common = new Set([...argumentsOf(operators.EmptyOperator), 'delta']);
+    expect([...firstCells(pageAt('docs/waiting.md'), '## Sensors').flatMap(codeIn)].sort()).toEqual(
+      argumentsOf(operators.TimeDeltaSensor as never).filter((each) => !common.has(each)),
+    );
   });
 });
 

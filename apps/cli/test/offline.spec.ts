@@ -52,6 +52,25 @@ describe('dags test', () => {
     expect(err).toContain('greet');
   });
 
+  it('pokes sensors, runs triggers, resumes, and leaps to times and defaults', async () => {
+    const { code, out, err } = await rondo(['dags', 'test', 'fixtures/waits.ts', '--json'], here);
+    expect(err).toContain('counting orders');
+    const { tasks, returned } = JSON.parse(out) as {
+      tasks: readonly { taskId: string; state: string }[];
+      returned: Record<string, unknown>;
+    };
+    expect(Object.fromEntries(tasks.map(({ taskId, state }) => [taskId, state]))).toEqual({
+      twice: 'success',
+      never: 'skipped',
+      count: 'success',
+      tomorrow: 'success',
+      ask: 'success',
+      go_on: 'success',
+    });
+    expect(returned).toMatchObject({ twice: 2, count: { table: 'orders', rows: 3 }, go_on: 'went on' });
+    expect(code).toBe(0);
+  });
+
   it('ends a body that takes too long', async () => {
     const { code, out, err } = await rondo(['dags', 'test', 'fixtures/two.ts', '--dag', 'slow'], here);
     expect(code).toBe(1);

@@ -1,13 +1,5 @@
 import { parseDuration, type Duration, type Json } from '@rondo/kernel';
-import {
-  AssetCondition,
-  compileFilter,
-  templatable,
-  WaitSensor,
-  type EventFilter,
-  type TaskContext,
-  type Wait,
-} from '@rondo/sdk';
+import { AssetCondition, compileFilter, templatable, WaitSensor, type TaskContext, type Wait } from '@rondo/sdk';
 import * as z from 'zod';
 
 const lookBack = z
@@ -28,7 +20,7 @@ export interface EventSensorArgs {
   readonly source?: string;
   readonly subject?: string;
   /** What else an event must be: see `EventFilter`. Templates. */
-  readonly filter?: EventFilter;
+  readonly filter?: Json;
   /** An event that came so long before the run was due still counts. Default: none. */
   readonly lookBack?: Duration;
   /** How many events are wanted. Default 1. */
@@ -58,7 +50,7 @@ export class EventSensor extends WaitSensor<EventSensorArgs, Json> {
 
   waitFor(ctx: TaskContext, args: EventSensorArgs): Wait {
     const { type, source, subject, filter: wanted, count } = args;
-    const compiled = compileFilter(wanted as Json | undefined);
+    const compiled = compileFilter(wanted);
     if (!compiled.ok) throw new TypeError(compiled.error);
     return {
       kind: 'event',
@@ -66,7 +58,7 @@ export class EventSensor extends WaitSensor<EventSensorArgs, Json> {
       lookBackFrom: from(ctx, args.lookBack),
       ...(source === undefined ? {} : { source }),
       ...(subject === undefined ? {} : { subject }),
-      ...(wanted === undefined ? {} : { filter: wanted as Json }),
+      ...(wanted === undefined ? {} : { filter: wanted }),
       ...(count === undefined ? {} : { count }),
     };
   }
