@@ -41,6 +41,14 @@ describe('examples', () => {
     expect(tested.log).toContain('all regions: 21');
   });
 
+  it('measure_rivers updates what flood_watch waits for', async () => {
+    const measured = await runDag('measure_rivers', tmp);
+    expect(statesOf(measured)).toEqual({ measure: 'success' });
+    const watched = await runDag('flood_watch', tmp);
+    expect(statesOf(watched)).toEqual({ warn: 'success' });
+    expect(watched.log).toContain('no high water');
+  });
+
   it('typed_xcoms passes parts of values', async () => {
     const tested = await runDag('typed_xcoms', tmp);
     expect(tested.returned.invoice).toEqual({ orderId: 4711, net: 40, gross: 47.6 });
