@@ -90,6 +90,27 @@ describe('a backfill', () => {
     expect(closed.slice(2).map(({ state }) => state)).toEqual(['success', 'success', 'success']);
   });
 
+  it('runs existing runs again on the newest version if asked to, with the tasks that it has', async () => {
+    const node = await published();
+    await node.trigger('d', { runId: 'r1', logicalDate: day(1) });
+    await node.until('dag-d', 'RunClosed');
+    await node.publish(
+      aDefinition('d', [aTask('a'), aTask('new', { upstream: ['a'] })], {
+        ...{ timetable: daily, startDate: Date.now() + 20 * DAY },
+      }),
+    );
+    node.worker.begun.length = 0;
+    await backfill(node, { to: day(1), reprocess: 'completed', runOnLatestVersion: true });
+    await node.until('dag-d', 'BackfillCompleted');
+    expect(node.worker.begun).toEqual(['d:r1:a:2.1', 'd:r1:new:1.1']);
+    expect(await node.types('dagRun-d:r1')).toContain('RunVersionChanged');
+    expect(node.problems).toEqual([]);
+    await node.crash();
+    const again = await start(new Node(node.store, node.blobs));
+    const explained = await again.send('d', { type: 'explainTask', runId: 'r1', taskId: 'new', mapIndex: '' });
+    expect(explained).toMatchObject({ ok: true, result: { state: 'success' } });
+  });
+
   it('clears a run whose clearing was cut short after the DAG had said so', async () => {
     const node = await published();
     await node.trigger('d', { runId: 'r1', logicalDate: day(1) });

@@ -179,8 +179,11 @@ export class DagBatch {
 
   private clearable(runId: string, isQuarantined: (runId: string) => boolean): 'now' | 'later' | 'never' {
     if (isQuarantined(runId)) return 'never';
-    const neverStarted = this.actor.state.closed.get(runId)?.requested !== undefined;
-    return neverStarted || this.actor.runs.has(runId) ? 'now' : 'later';
+    const { closed, backfills, version } = this.actor.state;
+    const ended = closed.get(runId);
+    if (ended?.requested !== undefined) return 'now';
+    const wanted = backfills.current?.spec.runOnLatestVersion === true ? version : ended?.version;
+    return this.actor.runs.get(runId)?.version.plan.version === wanted ? 'now' : 'later';
   }
 
   /** Clears the runs that a backfill has taken just now. */

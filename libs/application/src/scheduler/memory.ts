@@ -59,7 +59,8 @@ export class ShardMemory {
       }
       if (isRunCommand(command)) await this.bringBack(actor, command.runId, blame);
     }
-    for (const runId of runsToClear(actor.state)) await this.bringBack(actor, runId, blame);
+    for (const { runId, version } of runsToClear(actor.state))
+      if (!actor.runs.has(runId)) await this.loadRun(actor, runId, version, blame);
     for (const run of actor.state.queued.values()) if (run.version !== undefined) versions.add(run.version);
     for (const version of versions) if (this.plans.peek(version) === undefined) await this.plans.load(version);
     this.assets.listen(actor.state);

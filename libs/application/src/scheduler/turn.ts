@@ -67,7 +67,7 @@ export class Turn {
     if (fresh) this.recover();
     watchResolved(this.batch.decision, news.directory);
     hearAssets(this.batch.decision, news.arrivals);
-    for (const runId of runsToClear(this.actor.state)) this.visited.add(runId);
+    for (const { runId } of runsToClear(this.actor.state)) this.visited.add(runId);
     for (const message of messages) this.apply(message);
     delete blame.runId;
     const { dagId } = this.actor;

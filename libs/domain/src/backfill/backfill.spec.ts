@@ -189,11 +189,22 @@ describe('a date that has a run', () => {
       runId: 'failed',
       backfill: { backfillId: 1, ordinal: 1 },
       logicalDate: day(1),
-      latest: true,
     });
+    expect(dag.types).not.toContain('RunVersionChanged');
     expect(dag.state.line.find('failed')).toMatchObject({ runType: 'backfill', ordinal: 1 });
     expect(dag.state.active.get('failed')).toMatchObject({ backfill: { backfillId: 1, ordinal: 1 } });
     expect(dag.active).toEqual(['active', 'failed']);
+  });
+
+  it('keeps its version, or takes the newest', () => {
+    const versions = [false, true].map((runOnLatestVersion) => {
+      const { dag, ask } = world();
+      dag.decide((d) => publishVersion(d, 'v2', { ...plain, timetable: daily, startDate: day(100) }, 'b'));
+      ask({ reprocess: 'failed', runOnLatestVersion });
+      dag.tick();
+      return dag.state.active.get('failed')?.version;
+    });
+    expect(versions).toEqual(['v1', 'v2']);
   });
 
   it('is told beforehand by a dry run, which changes nothing', () => {

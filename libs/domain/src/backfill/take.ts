@@ -47,15 +47,18 @@ function isOver({ spec, taken, queued, active }: BackfillState): boolean {
   return taken >= spec.dates && queued.size === 0 && active.size === 0;
 }
 
-/** Closed runs that the next decision may want to run again. */
-export function runsToClear(dag: DagState): string[] {
+/** Closed runs that the next decision may want to run again, and the version that they will have then. */
+export function runsToClear(dag: DagState): { readonly runId: string; readonly version: string }[] {
   const backfill = dag.backfills.current;
   if (backfill === undefined || backfill.spec.reprocess === 'none' || !wantsDates(dag)) return [];
   const { spec, taken } = backfill;
   const next = backfillDates(spec).slice(taken, taken + LEAST_QUEUED);
   return next.flatMap(({ logicalDate }) => {
     const fate = fateOf(dag, spec, logicalDate);
-    return fate.action === 'clear' && dag.closed.get(fate.runId!)?.requested === undefined ? [fate.runId!] : [];
+    const closed = fate.action === 'clear' ? dag.closed.get(fate.runId!) : undefined;
+    if (closed === undefined || closed.requested !== undefined) return [];
+    const version = spec.runOnLatestVersion === true ? (dag.version ?? closed.version) : closed.version;
+    return [{ runId: fate.runId!, version }];
   });
 }
 
@@ -99,8 +102,10 @@ function give(d: DagDecision, spec: BackfillCreatedData, ordinal: number, date: 
   const backfill = { backfillId: spec.backfillId, ordinal };
   const { runAfter, logicalDate, dataInterval } = date;
   if (existing !== undefined) {
-    const latest = spec.runOnLatestVersion === true ? { latest: true as const } : {};
-    d.emit({ type: 'RunReopened', data: { runId: existing, backfill, logicalDate, ...latest } });
+    const { version } = d.dag;
+    if (spec.runOnLatestVersion === true && d.dag.closed.get(existing)?.version !== version)
+      d.emit({ type: 'RunVersionChanged', data: { runId: existing, version: version! } });
+    d.emit({ type: 'RunReopened', data: { runId: existing, backfill, logicalDate } });
     return;
   }
   const plain = runIdFor('backfill', runAfter);

@@ -56,8 +56,6 @@ export type DagEvent =
         readonly backfill?: BackfillRef;
         /** The date that the backfill takes. */
         readonly logicalDate?: number;
-        /** It goes on with the DAG's newest version. Absent: with its own. */
-        readonly latest?: true;
       };
     }
   | {
