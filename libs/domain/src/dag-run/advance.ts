@@ -2,6 +2,7 @@ import {
   evaluateUpstream,
   holdSkipForPast,
   type Upstream,
+  type UpstreamCounts,
   type Verdict as UpstreamVerdict,
 } from '../trigger-rule/index.ts';
 import { isLatest } from '../schedule/index.ts';
@@ -98,6 +99,7 @@ function settle(d: Decision): void {
       reviewBlocks(d);
     }
     const item = run.dirty.pop();
+    if (item === undefined && run.remap.length > 0) continue;
     if (item === undefined) break;
     item.dirty = false;
     if ('node' in item) passOn(run, item);
@@ -209,10 +211,19 @@ function upstreamOfGate({ task, counts, setups }: Gate, mapIndex: number): Upstr
   const { def } = task;
   return {
     rule: def.triggerRule,
-    direct: counts,
-    indirectSetups: def.teardown === true || setups.total === 0 ? undefined : setups,
+    direct: withoutRemoved(counts),
+    indirectSetups: def.teardown === true || setups.total === 0 ? undefined : withoutRemoved(setups),
     mapIndex,
   };
+}
+
+/**
+ * What a shorter mapping took away is nothing to wait for. The reference removes mapped instances by how many of their upstream
+ * succeeded then, and lets one that is not mapped wait for ever (§2); here each mapping says how many there are.
+ */
+function withoutRemoved(counts: UpstreamCounts): UpstreamCounts {
+  if (counts.removed === 0 || counts.removed === counts.total) return counts;
+  return { ...counts, total: counts.total - counts.removed, removed: 0 };
 }
 
 /** A task that needs no child: it succeeds where it is decided. Earlier writes of this pass come before it in the history. */

@@ -174,6 +174,16 @@ describe('a source that comes to another length', () => {
     check(run);
   });
 
+  it('shorter: what comes after does not wait for those that were removed', () => {
+    const run = chain();
+    run.clear('u', 'z');
+    run.resume();
+    run.finish('u', returns(1));
+    expect(run.states).toMatchObject({ 'a[0]': 'success', 'a[1]': 'removed', z: 'scheduled' });
+    expect(run.work().run.state).toBe('success');
+    check(run);
+  });
+
   it('longer: what is missing is made, what was removed comes back', () => {
     const run = chain();
     run.clear('u');
@@ -188,7 +198,7 @@ describe('a source that comes to another length', () => {
       'a[1]': 'scheduled',
       'a[2]': 'scheduled',
       'a[3]': 'scheduled',
-      z: 'none',
+      z: 'scheduled',
     });
     check(run);
     expect(run.work().run.state).toBe('success');

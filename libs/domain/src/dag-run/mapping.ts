@@ -11,12 +11,16 @@ export function isMappedOtherwise(run: DagRunState, scope: MapScope, path: MapIn
   return mappedAt(run, scope, path).some((node) => node.live !== length);
 }
 
-/** Where the tasks of a scope were mapped at a path. */
+/** Where the tasks of a scope were mapped at a path, unless a mapping further out has taken that away. */
 function mappedAt(run: DagRunState, scope: MapScope, path: MapIndex): MapNode[] {
   const places = scope.tasks.map((index) => placeAt(run.tasks[index]!, path));
   return places.filter(
-    (place) => place !== undefined && isNode(place) && place.path.length === path.length,
+    (place) => place !== undefined && isNode(place) && place.path.length === path.length && isAskedFor(place),
   ) as MapNode[];
+}
+
+function isAskedFor({ parent, path }: MapNode): boolean {
+  return parent === undefined || (path.at(-1)! < Math.max(parent.live, 1) && isAskedFor(parent));
 }
 
 /** The first instances of what was mapped over nothing at last. */
@@ -119,7 +123,15 @@ function inherit(run: DagRunState, placeholder: InstanceState, node: MapNode): v
   }
 }
 
+/** What comes back was not mapped while it was away: it gets the lengths of now. */
+function lookAtMappings(run: DagRunState, task: TaskRuntime, at: MapNode | InstanceState): void {
+  if (!isNode(at)) return;
+  run.remap.push({ scope: task.plan.levels[at.path.length]!, path: at.path });
+  for (const child of at.children) lookAtMappings(run, task, child);
+}
+
 function resize(run: DagRunState, task: TaskRuntime, node: MapNode, length: number): void {
+  for (const child of node.children.slice(Math.max(node.live, 1), length)) lookAtMappings(run, task, child);
   for (let at = node.children.length; at < length; at++) node.children.push(addInstance(run, task, node, at));
   node.live = length;
   // What stands for all is looked at: it is skipped where nothing is left.
