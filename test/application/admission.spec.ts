@@ -97,7 +97,7 @@ describe('admission', () => {
     await setPool(store, 'small', 1);
     const node = await playing([aTask('a', { pool: 'small' }), aTask('b', { pool: 'small' })], store);
     await begun(node, ['a']);
-    await node.send('d', { type: 'cancelRun', runId: 'r' });
+    await node.send('d', { type: 'abortRun', runId: 'r' });
     await node.until('dag-d', 'RunClosed');
     expect(await node.gateway.poolLoads(['small'])).toEqual([{ occupied: 0, deferred: 0, queued: 0 }]);
   });

@@ -140,7 +140,7 @@ describe('a task that depends on its past', () => {
     await node.until(runOf('undated'), 'TaskScheduled');
     await run(node, 1);
     await run(node, 2);
-    await node.send('d', { type: 'cancelRun', runId: 'r1' });
+    await node.send('d', { type: 'abortRun', runId: 'r1' });
     node.worker.outcome = () => SUCCESS;
     node.worker.finish('d:undated:a:1.1', SUCCESS);
     await node.until(runOf('r2'), 'RunSucceeded');

@@ -197,7 +197,7 @@ describe('the fence', () => {
     const good = await second.trigger('d', { runId: 'good' });
     await second.until(runOf(good), 'RunSucceeded');
     expect([...second.scheduler.quarantine().keys()]).toEqual(['d:bad']);
-    expect(await second.send('d', { type: 'cancelRun', runId: 'bad' })).toMatchObject({
+    expect(await second.send('d', { type: 'abortRun', runId: 'bad' })).toMatchObject({
       ok: false,
       code: 'quarantined',
     });
@@ -235,10 +235,10 @@ describe('control', () => {
     await node.publish(chain());
     const runId = await node.trigger('d');
     await node.until(runOf(runId), 'TaskScheduled');
-    expect(await node.send('d', { type: 'cancelRun', runId })).toMatchObject({ ok: true, result: { state: 'failed' } });
+    expect(await node.send('d', { type: 'abortRun', runId })).toMatchObject({ ok: true, result: { state: 'failed' } });
     await node.until('dag-d', 'RunClosed');
     expect(node.worker.cancelled).toEqual([`d:${runId}:a:1.1`]);
-    expect(await node.send('d', { type: 'cancelRun', runId })).toMatchObject({ ok: false, code: 'conflict' });
+    expect(await node.send('d', { type: 'abortRun', runId })).toMatchObject({ ok: false, code: 'conflict' });
   });
 
   it('runs a cleared finished run again, from the cleared task on', async () => {
@@ -293,7 +293,7 @@ describe('control', () => {
         ]),
       },
     });
-    expect(await node.send('d', { type: 'cancelRun', runId: 'waiting' })).toMatchObject({ ok: true });
+    expect(await node.send('d', { type: 'abortRun', runId: 'waiting' })).toMatchObject({ ok: true });
     const closed = await node.until('dag-d', 'RunClosed');
     expect(JSON.parse(closed.data)).toEqual({ runId: 'waiting', state: 'failed', reason: 'cancelled' });
     expect(await node.types(runOf('waiting'))).toEqual([]);

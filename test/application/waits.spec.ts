@@ -339,7 +339,7 @@ describe('a wait for the triggerer', () => {
   it.each([
     ['marked', { type: 'markTasks', selection: {}, state: 'success' }],
     ['cleared', { type: 'clearTasks', selection: {} }],
-    ['cancelled', { type: 'cancelRun' }],
+    ['cancelled', { type: 'abortRun' }],
   ] as const)('is taken back when its task is %s', async (_what, command) => {
     const node = await start();
     const run = await waiting(node, poll);

@@ -230,7 +230,7 @@ export class NaiveRun {
   private checkEnd(reason: string): void {
     const { unfinished, failedLeaves } = this.count();
     const expected = failedLeaves > 0 ? 'task_failure' : 'all_tasks_done';
-    if (['marked', 'cancelled', 'timed_out'].includes(reason)) return;
+    if (['marked', 'aborted', 'timed_out'].includes(reason)) return;
     if (unfinished > 0 || reason !== expected)
       throw new Error(`${reason}: ${unfinished} unfinished, ${failedLeaves} failed leaves`);
   }

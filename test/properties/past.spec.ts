@@ -94,7 +94,7 @@ function disturb(world: PastWorld, die: number): void {
       if (pick % 3 > 0) return;
       return world.command({ type: 'markRun', runId, state: pick % 2 === 0 ? 'success' : 'failed' });
     case 6:
-      return pick % 3 === 0 ? world.command({ type: 'cancelRun', runId }) : undefined;
+      return pick % 3 === 0 ? world.command({ type: 'abortRun', runId }) : undefined;
     case 7:
       return world.command({ type: pick % 3 === 0 ? 'pauseDag' : 'unpauseDag' });
     case 8:

@@ -43,7 +43,7 @@ export class World {
     else if (action === 12) harness.later(pick % 40_000);
     else if (action === 13) this.resume();
     else if (action === 14) this.callback(pick);
-    else if (pick % 10 === 0) harness.markRun(pick % 20 === 0 ? 'success' : 'failed', 'cancelled');
+    else if (pick % 10 === 0) harness.markRun(pick % 20 === 0 ? 'success' : 'failed', 'aborted');
     this.check();
   }
 

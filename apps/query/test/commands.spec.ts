@@ -124,7 +124,7 @@ describe('commands over HTTP, and what is refused', () => {
         { type: 'clearTasks', runId: 'r1', selection: { taskIds: ['first'], includeDownstream: true }, dryRun: true },
         { type: 'markRun', runId: 'r1', state: 'success' },
         { type: 'markTasks', runId: 'r1', selection: { taskIds: ['first'] }, state: 'skipped' },
-        { type: 'cancelRun', runId: 'r1' },
+        { type: 'abortRun', runId: 'r1' },
       ]);
       expect(await api.call('POST', `${run}/mark`, { body: { state: 'skipped' } })).toMatchObject({
         status: 400,

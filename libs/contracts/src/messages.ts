@@ -65,7 +65,47 @@ export type DagCommand =
       readonly runId: string;
       readonly selection: InstanceSelection;
       readonly dryRun?: boolean;
+      /** The run goes on with the latest version of its DAG. */
+      readonly latestVersion?: boolean;
+      /** Only tasks that the run does not have yet; with `latestVersion`. */
+      readonly onlyNew?: boolean;
+      /** False: a finished run stays as it is. Default true. */
+      readonly resetDagRun?: boolean;
+      readonly ignoreDependsOnPast?: boolean;
+      /** Refuse where an instance of the selection is running. */
+      readonly preventRunning?: boolean;
+      /** A note on what is cleared. */
+      readonly note?: string;
     }
+  | {
+      readonly type: 'holdTasks';
+      readonly runId: string;
+      readonly selection: InstanceSelection;
+      readonly held: boolean;
+    }
+  /** Null: the priority that the DAG says. */
+  | {
+      readonly type: 'prioritiseTasks';
+      readonly runId: string;
+      readonly selection: InstanceSelection;
+      readonly priority: number | null;
+    }
+  | {
+      readonly type: 'setRetries';
+      readonly runId: string;
+      readonly selection: InstanceSelection;
+      readonly retries: number;
+    }
+  /** An empty note takes it away. */
+  | {
+      readonly type: 'noteTasks';
+      readonly runId: string;
+      readonly selection: InstanceSelection;
+      readonly note: string;
+    }
+  | { readonly type: 'holdRun'; readonly runId: string; readonly held: boolean }
+  | { readonly type: 'prioritiseRun'; readonly runId: string; readonly priority: number | null }
+  | { readonly type: 'noteRun'; readonly runId: string; readonly note: string }
   | {
       readonly type: 'markTasks';
       readonly runId: string;
@@ -73,7 +113,8 @@ export type DagCommand =
       readonly state: 'success' | 'failed' | 'skipped';
     }
   | { readonly type: 'markRun'; readonly runId: string; readonly state: 'success' | 'failed' }
-  | { readonly type: 'cancelRun'; readonly runId: string }
+  /** Ends a run: what runs fails, the rest is skipped. A run that has ended stays as it is. */
+  | { readonly type: 'abortRun'; readonly runId: string }
   /** Without `value`: the XCom is deleted. */
   | {
       readonly type: 'changeXCom';

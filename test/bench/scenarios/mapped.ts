@@ -102,7 +102,7 @@ async function clearAll({ platform }: Bench, runId: string): Promise<object> {
       events++;
       bytes += event.data.length;
     }
-  const ended = await send({ type: 'cancelRun', runId });
+  const ended = await send({ type: 'abortRun', runId });
   if (!ended.ok) throw new Error(ended.message);
   return { ms, events, bytes };
 }

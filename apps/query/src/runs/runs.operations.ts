@@ -195,7 +195,7 @@ export const markRun = {
 
 export const cancelRun = {
   ...touching,
-  id: 'cancelRun',
+  id: 'abortRun',
   path: '/dags/{dagId}/runs/{runId}/cancel',
   summary: 'End a run: what runs fails, the rest is skipped',
   body: z.strictObject({}).optional(),

@@ -129,7 +129,7 @@ export class RunsService {
   }
 
   async cancel(dagId: string, runId: string, actor: Actor): Promise<Positioned<DagRunRow>> {
-    const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'cancelRun', runId });
+    const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'abortRun', runId });
     const run = await this.readModels.run(dagId, runId);
     if (run === undefined) throw noRun(dagId, runId, undefined);
     return new Positioned(position, run);

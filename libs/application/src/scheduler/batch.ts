@@ -9,6 +9,7 @@ import {
   DEFAULT_WINDOW,
   pastOf,
   requestAssetRuns,
+  evolveRun,
   reviseSummary,
   summarise,
   tasksThatPassed,
@@ -110,6 +111,20 @@ export class DagBatch {
     const work: RunWork = { actor, decision, cause, sealed: 0, told: 0, pending: [], updates: [] };
     this.runs.set(actor.runId, work);
     return work;
+  }
+
+  /** The run goes on as this actor: the same history over another version. What the batch has decided about it stays. */
+  exchange(actor: RunActor): void {
+    const known = this.runs.get(actor.runId);
+    this.actor.runs.set(actor.runId, actor);
+    if (known === undefined) return;
+    for (const event of known.decision.events) evolveRun(actor.state, event);
+    const decision = new Decision(actor.state, this.contextOf(actor));
+    decision.events.push(...known.decision.events);
+    actor.revision = known.actor.revision;
+    this.runs.set(actor.runId, { ...known, actor, decision });
+    for (const [at, { run, event }] of this.runEvents.entries())
+      if (run === known.actor) this.runEvents[at] = { run: actor, event };
   }
 
   contextOf({ runId, state: { plan } }: RunActor): DecisionContext {

@@ -2,7 +2,6 @@ import {
   attemptId,
   closeRun,
   decideApproval,
-  decideClear,
   decideMark,
   decideMarkRun,
   deleteQueuedAssets,
@@ -11,25 +10,24 @@ import {
   findInstance,
   isSchedulable,
   publishVersion,
-  reopenRun,
   retire,
   runStandOf,
-  rangesFor,
-  select,
   setPaused,
   triggerRun,
   type AssetDirectory,
   type DagState,
   type InstanceRange,
 } from '@rondo/domain';
-import { assertNever, err, type Json, type Result } from '@rondo/kernel';
+import { assertNever, type Json, type Result } from '@rondo/kernel';
 import type { CommandMessage, DagCommand } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
 import type { DagBatch, RunWork } from './batch.ts';
 import { accept, causeOf, refuse, type Draft } from './drafts.ts';
+import { clearTasks, controlTasks, dryClear } from './control-commands.ts';
 import { demandOf } from './demand.ts';
 import { refOf } from './effects.ts';
 import type { VersionPlan } from './plans.ts';
+import { viewOf } from './views.ts';
 
 type RunCommand = Extract<
   DagCommand,
@@ -39,7 +37,11 @@ type RunCommand = Extract<
       | 'clearTasks'
       | 'markTasks'
       | 'markRun'
-      | 'cancelRun'
+      | 'holdTasks'
+      | 'prioritiseTasks'
+      | 'setRetries'
+      | 'noteTasks'
+      | 'abortRun'
       | 'changeXCom'
       | 'respondApproval'
       | 'explainTask';
@@ -47,10 +49,22 @@ type RunCommand = Extract<
 >;
 
 export function isRunCommand(command: DagCommand): command is RunCommand {
-  return ['clearTasks', 'markTasks', 'markRun', 'cancelRun', 'changeXCom', 'respondApproval', 'explainTask'].includes(
-    command.type,
-  );
+  return RUN_COMMANDS.includes(command.type);
 }
+
+const RUN_COMMANDS: readonly DagCommand['type'][] = [
+  'clearTasks',
+  'markTasks',
+  'markRun',
+  'holdTasks',
+  'prioritiseTasks',
+  'setRetries',
+  'noteTasks',
+  'abortRun',
+  'changeXCom',
+  'respondApproval',
+  'explainTask',
+] satisfies readonly RunCommand['type'][];
 
 /** A command to the DAG itself. */
 export function decideDagCommand(
@@ -97,51 +111,40 @@ export function decideDagCommand(
   }
 }
 
-/** A command about one run that is in memory. */
-export function decideRunCommand(batch: DagBatch, actor: RunActor, message: CommandMessage): Draft {
+/** A command about one run that is in memory. `newer`: the run over its DAG's latest version, where a clear asks for it. */
+export function decideRunCommand(batch: DagBatch, actor: RunActor, message: CommandMessage, newer?: RunActor): Draft {
   const command = message.command as RunCommand;
-  const { state } = actor;
+  const { state, runId } = actor;
   if (command.type === 'explainTask') return explainDraft(batch, actor, command);
-  if (command.type === 'clearTasks' && command.dryRun === true) return dryClear(actor, command);
+  if (command.type === 'clearTasks' && command.dryRun === true) return dryClear(actor, command, newer);
+  if (command.type === 'clearTasks') return clearTasks(batch, actor, message, command, newer);
+  // A repeat finds what it has done.
+  if (command.type === 'abortRun' && state.endedAt !== undefined)
+    return accept({ dagId: message.dagId, runId, state: state.state, instances: [] });
   const work = batch.work(actor, causeOf(message));
   if (command.type === 'changeXCom') return changeXCom(work, command);
   if (command.type === 'respondApproval') return respond(work, command, command.by ?? message.actor.name);
-  const wasClosed = batch.actor.state.closed.has(actor.runId);
   const done = applyToRun(work, command);
-  if (!done.ok)
-    return refuse(
-      state.plan.indexOf.size > 0 && command.type !== 'clearTasks' && command.type !== 'markTasks'
-        ? 'conflict'
-        : 'invalid',
-      done.error,
-    );
-  if (command.type === 'clearTasks' && wasClosed && done.value.length > 0) {
-    batch.setDagCause(causeOf(message));
-    reopenRun(batch.decision, actor.runId);
-  }
-  // It had ended and was not closed, because an attempt of it was still open: its DAG never took its place away.
-  if (state.state === 'queued' && batch.actor.state.active.has(actor.runId)) {
-    batch.setDagCause(causeOf(message));
-    batch.begin(actor);
-  }
-  return accept({ dagId: message.dagId, runId: actor.runId, state: state.state, instances: done.value.map(viewOf) });
+  if (!done.ok) return refuse(command.type === 'markRun' ? 'conflict' : 'invalid', done.error);
+  return accept({ dagId: message.dagId, runId, state: state.state, instances: done.value.map(viewOf) });
 }
 
 function applyToRun(
   work: RunWork,
-  command: Exclude<RunCommand, { type: 'explainTask' | 'changeXCom' | 'respondApproval' }>,
+  command: Exclude<RunCommand, { type: 'explainTask' | 'changeXCom' | 'respondApproval' | 'clearTasks' }>,
 ): Result<readonly InstanceRange[]> {
   switch (command.type) {
-    case 'clearTasks':
-      return decideClear(work.decision, command.selection);
     case 'markTasks':
       return decideMark(work.decision, command.selection, command.state);
     case 'markRun':
       return decideMarkRun(work.decision, command.state, 'marked');
-    case 'cancelRun':
-      if (work.actor.state.endedAt !== undefined)
-        return err(`the run has ended (${work.actor.state.state}): there is nothing to cancel`);
-      return decideMarkRun(work.decision, 'failed', 'cancelled');
+    case 'abortRun':
+      return decideMarkRun(work.decision, 'failed', 'aborted');
+    case 'holdTasks':
+    case 'prioritiseTasks':
+    case 'setRetries':
+    case 'noteTasks':
+      return controlTasks(work, command);
     default:
       return assertNever(command, 'command');
   }
@@ -163,38 +166,6 @@ function respond(work: RunWork, command: Extract<RunCommand, { type: 'respondApp
 }
 
 const pathOf = (mapIndex: string): number[] => (mapIndex === '' ? [] : mapIndex.split('.').map(Number));
-
-/** `to`: the last index of a range of instances; they differ in the last element of the map index. */
-const viewOf = ({ taskId, mapIndex, to }: InstanceRange) => ({
-  taskId,
-  mapIndex: mapIndex.join('.'),
-  ...(to === undefined ? {} : { to }),
-});
-
-function dryClear(actor: RunActor, command: Extract<RunCommand, { type: 'clearTasks' }>): Draft {
-  const chosen = selectForClear(actor, command);
-  return chosen.ok
-    ? accept({ dryRun: true, runId: actor.runId, instances: chosen.value })
-    : refuse('invalid', chosen.error);
-}
-
-function selectForClear(
-  actor: RunActor,
-  command: Extract<RunCommand, { type: 'clearTasks' }>,
-): Result<readonly Json[]> {
-  const chosen = select(actor.state, command.selection);
-  if (!chosen.ok) return chosen;
-  const byState = Map.groupBy(
-    chosen.value.filter((i) => i.state !== 'none'),
-    (i) => i.state,
-  );
-  return {
-    ok: true,
-    value: [...byState].flatMap(([state, instances]) =>
-      rangesFor(instances).map((range) => ({ ...viewOf(range), state })),
-    ),
-  };
-}
 
 function explainDraft(batch: DagBatch, actor: RunActor, command: Extract<RunCommand, { type: 'explainTask' }>): Draft {
   const inst = findInstance(actor.state, command.taskId, pathOf(command.mapIndex));
@@ -226,11 +197,11 @@ export function decideQueuedRun(
   const command = message.command as RunCommand;
   const { runId } = command;
   switch (command.type) {
-    case 'cancelRun':
+    case 'abortRun':
     case 'markRun': {
       const state = command.type === 'markRun' ? command.state : 'failed';
       batch.setDagCause(causeOf(message));
-      closeRun(batch.decision, runId, state, { reason: command.type === 'markRun' ? 'marked' : 'cancelled' });
+      closeRun(batch.decision, runId, state, { reason: command.type === 'markRun' ? 'marked' : 'aborted' });
       return accept({ dagId: message.dagId, runId, state, instances: [] });
     }
     case 'explainTask':
@@ -239,6 +210,10 @@ export function decideQueuedRun(
       return accept({ state: 'none', tryNumber: 0, reasons: queueReasons(batch.actor.state, runId, now) });
     case 'clearTasks':
     case 'markTasks':
+    case 'holdTasks':
+    case 'prioritiseTasks':
+    case 'setRetries':
+    case 'noteTasks':
     case 'changeXCom':
     case 'respondApproval':
       return refuse('conflict', `run '${runId}' is queued: it has no task instances before it starts`);
@@ -254,6 +229,11 @@ function queueReasons(dag: DagState, runId: string, now: number): Json[] {
   return [
     { rule: 'run_state', passed: false, reason: 'the run is queued' },
     { rule: 'dag_paused', passed: !dag.paused, reason: dag.paused ? 'the DAG is paused' : 'the DAG is not paused' },
+    {
+      rule: 'run_held',
+      passed: !dag.held.has(runId),
+      reason: dag.held.has(runId) ? 'the run is held, until it is released' : 'the run is not held',
+    },
     ...roomReasons(dag, runId),
     {
       rule: 'run_after',

@@ -47,6 +47,14 @@ function followRun(dag: DagState, run: RunActor, event: DagRunEvent, position: P
     case 'TaskCleared':
       cancelOpen(run, event.data.instances, 'cleared', effects);
       return;
+    case 'RunVersionChanged':
+      // Whoever answers the waits of the run knows them by instances of the earlier version.
+      for (const task of run.state.tasks)
+        for (const inst of leavesOf(task)) {
+          stateDeferral(dag, run, inst, effects, true);
+          outstandingOf(run, inst, position, effects);
+        }
+      return;
     case 'TaskHeld':
       for (const inst of chosenOf(run, event.data.instances)) withdrawHeld(dag, run, inst, effects);
       return;

@@ -3,12 +3,14 @@ import type { SchedulerMessage } from '@rondo/contracts';
 import type { BlobStore, EventStore } from '@rondo/ports';
 import { assetLeaves, assetsOf, type AssetLeaf } from '@rondo/domain';
 import type { AssetNews, AssetWatch } from './asset-watch.ts';
-import { ActorLoader, type Blame, type DagActor } from './actors.ts';
+import { ActorLoader, type Blame, type DagActor, type RunActor } from './actors.ts';
 import { isRunCommand } from './commands.ts';
 import { PlanCache } from './plans.ts';
 
 export interface Prepared {
   readonly actor: DagActor;
+  /** Runs over the latest version of the DAG, where a command asks for that and they have another. */
+  readonly newer: ReadonlyMap<string, RunActor>;
   readonly news: AssetNews;
 }
 
@@ -49,6 +51,7 @@ export class ShardMemory {
     const actor = this.dags.get(dagId) ?? (await this.load(dagId, blame));
     const versions = new Set<string>();
     const published: AssetLeaf[] = [];
+    const newer = new Map<string, RunActor>();
     if (actor.state.version !== undefined) versions.add(actor.state.version);
     for (const message of messages) {
       if (message.kind !== 'command') continue;
@@ -58,13 +61,15 @@ export class ShardMemory {
         published.push(...assetLeaves(assetsOf(command.definition.timetable) ?? NOTHING));
       }
       if (isRunCommand(command)) await this.bringBack(actor, command.runId, blame);
+      if (command.type === 'clearTasks' && command.latestVersion === true)
+        await this.renew(actor, command.runId, newer);
     }
     for (const { runId, version } of runsToClear(actor.state))
       if (!actor.runs.has(runId)) await this.loadRun(actor, runId, version, blame);
     for (const run of actor.state.queued.values()) if (run.version !== undefined) versions.add(run.version);
     for (const version of versions) if (this.plans.peek(version) === undefined) await this.plans.load(version);
     this.assets.listen(actor.state);
-    return { actor, news: await this.assets.newsFor(actor.state, published) };
+    return { actor, newer, news: await this.assets.newsFor(actor.state, published) };
   }
 
   private async load(dagId: string, blame: Blame): Promise<DagActor> {
@@ -81,6 +86,13 @@ export class ShardMemory {
     if (actor.runs.has(runId)) return;
     const version = actor.state.closed.get(runId)?.version ?? actor.state.queued.get(runId)?.version;
     if (version !== undefined) await this.loadRun(actor, runId, version, blame);
+  }
+
+  private async renew(actor: DagActor, runId: string, newer: Map<string, RunActor>): Promise<void> {
+    const { version } = actor.state;
+    const run = actor.runs.get(runId);
+    if (run === undefined || version === undefined || run.version.plan.version === version) return;
+    newer.set(runId, await this.loader.run(actor.state, runId, version));
   }
 
   private async loadRun(actor: DagActor, runId: string, version: string, blame: Blame): Promise<void> {

@@ -150,9 +150,9 @@ export class Scheduler {
     const { clock, ids, store, maxMapLength } = this.options;
     const { memory, meter } = this;
     const fresh = !memory.has(dagId);
-    const { actor, news } = await memory.prepare(dagId, messages, blame);
+    const { actor, newer, news } = await memory.prepare(dagId, messages, blame);
     const begin = performance.now();
-    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, news, maxMapLength });
+    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, newer, news, maxMapLength });
     turn.decide(messages);
     const { chain } = turn.batch;
     const decided = performance.now();

@@ -21,6 +21,7 @@ import { newRunActor, type Blame, type DagActor, type RunActor } from './actors.
 import { DagBatch } from './batch.ts';
 import { decideDagCommand, decideQueuedRun, decideRunCommand, isRunCommand } from './commands.ts';
 import type { Draft } from './drafts.ts';
+import { decideRunControl, isRunControl } from './control-commands.ts';
 import { decideScheduleCommand, isScheduleCommand } from './schedule-commands.ts';
 import { consequencesOf, restate } from './consequences.ts';
 import { pastQuestionOf, type Effects } from './effects.ts';
@@ -36,6 +37,7 @@ export interface TurnOptions {
   readonly blame: Blame;
   /** The DAG was loaded for this turn: what it left undone is completed, and what it sent is stated again. */
   readonly fresh: boolean;
+  readonly newer: ReadonlyMap<string, RunActor>;
   /** What the DAG has not heard of assets. */
   readonly news: AssetNews;
   readonly maxMapLength?: number | undefined;
@@ -199,6 +201,7 @@ export class Turn {
     const { memory, ids, now, news } = this.options;
     const newest = memory.plans.peek(this.actor.state.version ?? '');
     if (isScheduleCommand(command)) return decideScheduleCommand(this.batch, message, command, newest?.plan.definition);
+    if (isRunControl(command)) return decideRunControl(this.batch, message, command);
     if (!isRunCommand(command)) return decideDagCommand(this.batch, message, ids.uuid().slice(0, 8), news.directory);
     const { dagId, runs, state } = this.actor;
     const { runId } = command;
@@ -207,9 +210,15 @@ export class Turn {
     if (reason !== undefined)
       return { ok: false, code: 'quarantined', message: `run '${runId}' is quarantined: ${reason}` };
     const run = runs.get(runId);
-    if (run !== undefined) return decideRunCommand(this.batch, run, message);
+    if (run !== undefined) return decideRunCommand(this.batch, run, message, this.newerOf(run));
     if (runStandOf(state, runId) === 'queued') return decideQueuedRun(this.batch, message, newest, now);
     return { ok: false, code: 'not_found', message: `DAG '${dagId}' has no run '${runId}'` };
+  }
+
+  /** The run over the latest version, while it has another: a second command of the turn finds it changed. */
+  private newerOf(run: RunActor): RunActor | undefined {
+    const newer = this.options.newer.get(run.runId);
+    return newer === run ? undefined : newer;
   }
 
   private answer(message: CommandMessage, draft: Draft, position: Position, effects: Effects): void {

@@ -1,6 +1,6 @@
 import { ok, type Result } from '@rondo/kernel';
-import { rangesOf, type InstanceRange } from '../task-instance/index.ts';
-import { isDone } from './advance.ts';
+import type { InstanceRange } from '../task-instance/index.ts';
+import { isDone, rangesFor } from './advance.ts';
 import { selectNamed, type Selection } from './control.ts';
 import type { Decision } from './decision.ts';
 import type { InstanceState } from './state.ts';
@@ -66,9 +66,7 @@ function change(
 ): Result<readonly InstanceRange[]> {
   const chosen = selectNamed(d.run, selection);
   if (!chosen.ok) return chosen;
-  const instances = rangesOf(
-    chosen.value.filter(changes).map((inst) => ({ taskId: inst.task.def.taskId, mapIndex: inst.mapIndex })),
-  );
+  const instances = rangesFor(chosen.value.filter(changes));
   if (instances.length === 0) return ok(NONE);
   emit({ at: d.now, instances });
   return ok(instances);

@@ -265,9 +265,9 @@ describe('marking a run', () => {
     const run = started(...tasks);
     run.finish('done');
     run.startedOn('runs');
-    run.markRun('failed', 'cancelled');
+    run.markRun('failed', 'aborted');
     expect(run.states).toEqual({ done: 'success', runs: 'failed', waits: 'skipped' });
-    expect(run.run).toMatchObject({ state: 'failed', reason: 'cancelled', open: 1 });
+    expect(run.run).toMatchObject({ state: 'failed', reason: 'aborted', open: 1 });
     run.finish('runs');
     expect(run.run).toMatchObject({ state: 'failed', open: 0 });
   });

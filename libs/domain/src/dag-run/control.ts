@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '@rondo/kernel';
 import type { BackfillRef } from '../backfill/events.ts';
-import { clearSelection, closure, type ClearScope, type TaskGraph } from '../graph/index.ts';
+import { clearSelection, closure, groupMembers, matchesGlob, type ClearScope, type TaskGraph } from '../graph/index.ts';
 import type { InstanceRange } from '../task-instance/index.ts';
 import { isDone, rangesFor } from './advance.ts';
 import { withFallbacks } from './block-fold.ts';
@@ -9,9 +9,11 @@ import { sharedLevels } from './map-plan.ts';
 import { leavesOf, type DagRunState, type InstanceState } from './state.ts';
 import { leavesAt } from './tree.ts';
 
-/** A choice of task instances of a run. No `taskIds`: all tasks. */
+/** A choice of task instances of a run. Neither `taskIds` nor `taskPattern`: all tasks. An id may be that of a group. */
 export interface Selection {
   readonly taskIds?: readonly string[];
+  /** Task and group ids as well that fit: `*` stands for any characters, `?` for one. */
+  readonly taskPattern?: string;
   /** `''`, `3`, `2.5`; only with one task id. `2` of a task with two levels: all instances under it. */
   readonly mapIndex?: string;
   readonly includeUpstream?: boolean;
@@ -39,28 +41,44 @@ const markSelection: Spread = (graph, matched, { upstream, downstream }) =>
 
 function choose(run: DagRunState, selection: Selection, spread: Spread): Result<InstanceState[]> {
   const { plan } = run;
-  const unknown = (selection.taskIds ?? []).filter((id) => !plan.indexOf.has(id));
-  if (unknown.length > 0)
-    return err(
-      `DAG '${plan.definition.dagId}' has no task ${unknown.map((id) => `'${id}'`).join(', ')}; its tasks are ${list([...plan.indexOf.keys()])}`,
-    );
+  const named = namedTasks(run, selection);
+  if (!named.ok) return named;
   const tasks =
-    selection.taskIds === undefined
+    named.value === undefined
       ? plan.tasks.map((t) => t.index)
-      : spread(
-          plan.graph,
-          selection.taskIds.map((id) => plan.indexOf.get(id)!),
-          {
-            upstream: selection.includeUpstream ?? false,
-            downstream: selection.includeDownstream ?? false,
-          },
-        );
+      : spread(plan.graph, named.value, {
+          upstream: selection.includeUpstream ?? false,
+          downstream: selection.includeDownstream ?? false,
+        });
   // What was removed is no instance of the run any more.
   let chosen = [...tasks].flatMap((index) => instancesOf(run, index, selection)).filter((i) => i.state !== 'removed');
   if (selection.onlyFailed === true)
     chosen = chosen.filter((i) => i.state === 'failed' || i.state === 'upstream_failed');
   if (selection.onlyRunning === true) chosen = chosen.filter((i) => i.state === 'running');
   return ok(chosen);
+}
+
+/** The tasks that a selection names; undefined: it names none. An id that is neither a task nor a group is refused. */
+function namedTasks({ plan }: DagRunState, { taskIds, taskPattern }: Selection): Result<number[] | undefined> {
+  if (taskIds === undefined && taskPattern === undefined) return ok(undefined);
+  const found = new Set<number>();
+  const unknown: string[] = [];
+  for (const id of taskIds ?? []) {
+    const index = plan.indexOf.get(id);
+    if (index !== undefined) found.add(index);
+    else if (plan.graph.groups.has(id)) for (const member of groupMembers(plan.graph, id)) found.add(member);
+    else unknown.push(id);
+  }
+  if (unknown.length > 0)
+    return err(
+      `DAG '${plan.definition.dagId}' has no task ${unknown.map((id) => `'${id}'`).join(', ')}; its tasks are ${list([...plan.indexOf.keys()])}`,
+    );
+  if (taskPattern !== undefined) {
+    for (const [id, index] of plan.indexOf) if (matchesGlob(taskPattern, id)) found.add(index);
+    for (const id of plan.graph.groups.keys())
+      if (matchesGlob(taskPattern, id)) for (const member of groupMembers(plan.graph, id)) found.add(member);
+  }
+  return ok([...found]);
 }
 
 /** Of the named task those under the map index; of others those that have part in the same instances of mapped groups. */
@@ -83,15 +101,27 @@ export function selectNamed(run: DagRunState, selection: Selection): Result<Inst
   return choose(run, selection, markSelection);
 }
 
+export interface ClearOptions {
+  /** False: a finished run stays as it is; what was cleared waits until the run is cleared or marked. Default true. */
+  readonly reset?: boolean;
+  /** The run goes on although nothing is cleared: it has tasks that it had not. Default false. */
+  readonly isExtended?: boolean;
+}
+
 /** Clears what has a status; a finished run is queued again and waits for its DAG to admit it (I4). */
-export function decideClear(d: Decision, selection: Selection): Result<readonly InstanceRange[]> {
+export function decideClear(
+  d: Decision,
+  selection: Selection,
+  { reset = true, isExtended = false }: ClearOptions = {},
+): Result<readonly InstanceRange[]> {
   const chosen = select(d.run, selection);
   if (!chosen.ok) return chosen;
   const waiting = chosen.value.filter((i) => i.state !== 'none' && i.state !== 'restarting');
-  if (waiting.length === 0) return ok([]);
+  if (waiting.length === 0 && !isExtended) return ok([]);
   const instances = rangesFor(waiting);
-  d.emit({ type: 'TaskCleared', data: { at: d.now, instances } });
-  if (d.run.state === 'success' || d.run.state === 'failed') d.emit({ type: 'RunReopened', data: { at: d.now } });
+  if (waiting.length > 0) d.emit({ type: 'TaskCleared', data: { at: d.now, instances } });
+  if (reset && (d.run.state === 'success' || d.run.state === 'failed'))
+    d.emit({ type: 'RunReopened', data: { at: d.now } });
   return ok(instances);
 }
 
@@ -126,7 +156,7 @@ export function decideMark(
 export function decideMarkRun(
   d: Decision,
   state: 'success' | 'failed',
-  reason: 'marked' | 'cancelled',
+  reason: 'marked' | 'aborted',
 ): Result<readonly InstanceRange[]> {
   const { run, now } = d;
   if (run.state === state) return err(`the run is ${state} already`);

@@ -266,7 +266,7 @@ describe('a task that waits', () => {
 
   it('is skipped when its run is cancelled, times out or fails fast', () => {
     const cancelled = waiting();
-    cancelled.markRun('failed', 'cancelled');
+    cancelled.markRun('failed', 'aborted');
     expect(cancelled.states).toEqual({ a: 'skipped', b: 'skipped' });
     const late = waiting({ timeoutMs: 120_000 }, {}, { dagrunTimeoutMs: 60_000 });
     late.later(60_000);

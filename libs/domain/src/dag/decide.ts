@@ -82,6 +82,8 @@ export interface TriggerRun {
   readonly waiter?: RunWaiter;
   /** Its tasks do not wait for their past. Default false. */
   readonly ignoreDependsOnPast?: boolean;
+  /** In place of its DAG's. */
+  readonly priority?: number;
   /** Random text that keeps apart the ids of runs without a logical date. */
   readonly suffix: string;
   /** The part of its assets that the run is about. */
@@ -131,7 +133,7 @@ export function triggerRun(
       });
   }
   const dataInterval = command.dataInterval ?? manualInterval(dag.scheduling.timetable, logicalDate ?? runAfter);
-  const { conf, triggeredBy, key, note, waiter, runType } = command;
+  const { conf, triggeredBy, key, note, waiter, priority, runType } = command;
   d.emit({
     type: 'RunRequested',
     data: {
@@ -145,6 +147,7 @@ export function triggerRun(
       ...(key === undefined ? {} : { key }),
       ...(note === undefined ? {} : { note }),
       ...(waiter === undefined ? {} : { waiter }),
+      ...(priority === undefined ? {} : { priority }),
       ...(command.ignoreDependsOnPast === true ? { ignoreDependsOnPast: true } : {}),
       ...(command.partitionKey === undefined ? {} : { partitionKey: command.partitionKey }),
     },
@@ -187,8 +190,9 @@ export function admit(d: DagDecision): void {
   const { backfills } = dag;
   let room = dag.scheduling.maxActiveRuns - (dag.active.size - backfills.activeRuns);
   if (room > 0 && dag.queued.size > backfills.queuedRuns)
-    for (const run of dag.queued.values()) {
+    for (const run of inOrder(dag)) {
       if (room <= 0) break;
+      if (dag.held.has(run.runId)) continue;
       if (run.backfill !== undefined || (run.requested !== undefined && run.requested.runAfter > d.now)) continue;
       start(d, run);
       room--;
@@ -196,9 +200,16 @@ export function admit(d: DagDecision): void {
   if (backfills.queuedRuns > 0) admitBackfills(d);
 }
 
+/** Runs with the larger priority first; else in the order in which they were asked for. */
+function inOrder({ queued, priorities, scheduling }: DagState): Iterable<OpenRun> {
+  if (priorities.size === 0) return queued.values();
+  const priorityOf = ({ runId }: OpenRun): number => priorities.get(runId) ?? scheduling?.priority ?? 0;
+  return Array.from(queued.values()).sort((a, b) => priorityOf(b) - priorityOf(a));
+}
+
 function admitBackfills(d: DagDecision): void {
   const { backfills, queued } = d.dag;
-  const waiting = Array.from(queued.values()).filter((run) => run.backfill !== undefined);
+  const waiting = Array.from(queued.values()).filter((run) => run.backfill !== undefined && !d.dag.held.has(run.runId));
   for (const run of waiting.sort((a, b) => a.backfill!.ordinal - b.backfill!.ordinal)) {
     const { stand, active, spec } = backfills.get(run.backfill!.backfillId)!;
     if (stand !== 'paused' && active.size < spec.maxActiveRuns) start(d, run);
@@ -213,7 +224,7 @@ function start(d: DagDecision, run: OpenRun): void {
 export function admitAwaited(d: DagDecision, runId: string): void {
   const { dag } = d;
   const run = dag.queued.get(runId);
-  if (run === undefined || dag.paused || dag.version === undefined) return;
+  if (run === undefined || dag.paused || dag.held.has(runId) || dag.version === undefined) return;
   if (run.requested !== undefined && run.requested.runAfter > d.now) return;
   // A backfill comes to its next date in its own time: only what was cleared behind it may be in its way.
   if (run.backfill !== undefined && run.version === undefined) return;

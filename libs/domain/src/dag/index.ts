@@ -1,4 +1,5 @@
 export * from './assets.ts';
+export * from './control.ts';
 export * from './decide.ts';
 export * from './decision.ts';
 export * from './definition.ts';

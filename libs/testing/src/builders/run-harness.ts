@@ -196,7 +196,7 @@ export class RunHarness {
     return this.decide((d) => decideMark(d, { taskIds: [taskId] }, state));
   }
 
-  markRun(state: 'success' | 'failed', reason: 'marked' | 'cancelled' = 'marked') {
+  markRun(state: 'success' | 'failed', reason: 'marked' | 'aborted' = 'marked') {
     return this.decide((d) => decideMarkRun(d, state, reason));
   }
 
