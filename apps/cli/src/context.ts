@@ -108,3 +108,9 @@ export function parseCount(given: string, name: string, least = 1): number {
     throw new UsageError(`${name} '${given}' is not allowed: a whole number from ${least}`);
   return count;
 }
+
+/** A whole number, which may be negative. */
+export function parseWhole(given: string, name: string): number {
+  if (!/^-?\d{1,9}$/.test(given)) throw new UsageError(`${name} '${given}' is not allowed: a whole number`);
+  return Number(given);
+}

@@ -11,6 +11,7 @@ import { registerDags } from './commands/dags.ts';
 import { registerEvents } from './commands/events.ts';
 import { registerHistory } from './commands/history.ts';
 import { registerPools } from './commands/pools.ts';
+import { registerControl } from './commands/control.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerStart, start } from './commands/start.ts';
 import { registerStorage } from './commands/storage.ts';
@@ -24,6 +25,7 @@ const REGISTER = [
   registerRuns,
   registerBackfill,
   registerTasks,
+  registerControl,
   registerEvents,
   registerApprovals,
   registerHistory,

@@ -171,6 +171,9 @@ describe('dags', () => {
   it('pauses several', async () => {
     api.on('POST /dags/a/pause', { body: dagRow('a') }).on('POST /dags/b/pause', { body: dagRow('b') });
     expect((await call('dags', 'pause', 'a', 'b')).out).toBe('a is paused\nb is paused\n');
+    api.on('PATCH /dags', { body: { dagIds: ['etl_1', 'etl_2'] } });
+    expect((await call('dags', 'unpause', 'etl_*')).out).toBe('etl_1 is active\netl_2 is active\n');
+    expect(api.received.at(-1)?.body).toEqual({ pattern: 'etl_*', paused: false });
   });
 
   it('tells import errors with their place, and has exit status 1 for them', async () => {

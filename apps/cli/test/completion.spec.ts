@@ -21,7 +21,11 @@ describe('completion', () => {
     expect(offered(out, 'd')).toEqual(['dags']);
     expect(offered(out, 'dags', 'p')).toEqual(['pause']);
     expect(offered(out, '--json', 'runs', 'cl')).toEqual(['clear']);
-    expect(offered(out, 'runs', 'clear', 'orders', '--only')).toEqual(['--only-failed', '--only-running']);
+    expect(offered(out, 'runs', 'clear', 'orders', '--only')).toEqual([
+      '--only-failed',
+      '--only-running',
+      '--only-new',
+    ]);
     expect(offered(out, 'runs', 'list', '--js')).toEqual(['--json']);
   });
 

@@ -97,7 +97,7 @@ describe('against a platform', () => {
     expect(await ok('runs', 'clear', 'slow', 'r1', '--task', 'wait', '--dry-run')).toBe('1 would be cleared: wait\n');
     expect(await ok('runs', 'mark', 'slow', 'r1', 'success', '--task', 'wait')).toBe('1 marked success: wait\n');
     expect(await ok('runs', 'mark', 'slow', 'r1', 'success')).toContain('is marked success');
-    const unknown = await call('runs', 'cancel', 'slow', 'nowhere');
+    const unknown = await call('runs', 'abort', 'slow', 'nowhere');
     expect(unknown.code).toBe(1);
     expect(unknown.err).toContain('nowhere');
   });

@@ -102,11 +102,65 @@ describe('runs', () => {
     expect(err).toContain('success, failed (skipped only with --task)');
   });
 
-  it('cancels', async () => {
-    api.on('POST /dags/orders/runs/a%2Fb:1/cancel', { body: {} });
-    expect((await call('runs', 'cancel', 'orders', 'a/b:1')).code).toBe(1);
-    api.on('POST /dags/orders/runs/a%2Fb%3A1/cancel', { body: {} });
-    expect((await call('runs', 'cancel', 'orders', 'a/b:1')).out).toContain('is cancelled');
+  it('aborts, holds, releases, sets and notes', async () => {
+    api.on('POST /dags/orders/runs/a%2Fb:1/abort', { body: {} });
+    expect((await call('runs', 'abort', 'orders', 'a/b:1')).code).toBe(1);
+    api.on('POST /dags/orders/runs/a%2Fb%3A1/abort', { body: { state: 'failed' } });
+    expect((await call('runs', 'abort', 'orders', 'a/b:1')).out).toBe('run a/b:1 of orders has ended: failed\n');
+    api
+      .on('POST /dags/orders/runs/r1/hold', { body: { instances: [{ taskId: 'load', mapIndex: '' }] } })
+      .on('POST /dags/orders/runs/r1/release', { body: { instances: [] } })
+      .on('PATCH /dags/orders/runs/r1', { body: {} })
+      .on('PATCH /dags/orders/runs/r1/tasks/load', { body: { instances: [{ taskId: 'load', mapIndex: '3' }] } });
+    expect((await call('runs', 'hold', 'orders', 'r1')).out).toBe('run r1 of orders is held\n');
+    expect((await call('tasks', 'hold', 'orders', 'r1', 'load', 'g')).out).toBe('1 held: load\n');
+    expect((await call('runs', 'release', 'orders', 'r1')).out).toBe('run r1 of orders is released\n');
+    await call('runs', 'set', 'orders', 'r1', '--priority', 'dag', '--retries', '2');
+    await call('runs', 'note', 'orders', 'r1', 'late data');
+    expect((await call('tasks', 'set', 'orders', 'r1', 'load', '--map-index', '3', '--priority', '7')).out).toBe(
+      '1 changed: load[3]\n',
+    );
+    await call('tasks', 'note', 'orders', 'r1', 'load', '');
+    expect(api.received.slice(-6).map(({ body }) => body)).toEqual([
+      { taskIds: ['load', 'g'] },
+      {},
+      { priority: null, retries: 2 },
+      { note: 'late data' },
+      { priority: 7, mapIndex: '3' },
+      { note: '' },
+    ]);
+    expect(await call('runs', 'set', 'orders', 'r1')).toMatchObject({ code: 2 });
+    expect((await call('tasks', 'set', 'orders', 'r1', 'load', '--priority', 'high')).err).toContain(
+      "--priority 'high' is not allowed",
+    );
+  });
+
+  it('clears and marks over several runs', async () => {
+    const runs = [
+      { runId: 'r1', instances: [{ taskId: 'load', mapIndex: '' }] },
+      { runId: 'r2', instances: [], refused: 'it is queued' },
+    ];
+    api
+      .on('POST /dags/orders/clear', { body: { runs } })
+      .on('POST /dags/orders/runs/r1/mark', { body: { runs: runs.slice(0, 1) } });
+    const range = ['--start-date', '2026-03-01', '--end-date', '2026-03-02'];
+    const flags = ['--latest-version', '--no-reset-run', '-i', '--note', 'again', '--task-pattern', 'lo*'];
+    const { out } = await call('tasks', 'clear', 'orders', ...range, ...flags);
+    expect(out).toBe('r1: 1 cleared: load\nr2: it is queued\n');
+    expect(api.received[0]?.body).toEqual({
+      logicalDateGte: Date.UTC(2026, 2, 1),
+      logicalDateLte: Date.UTC(2026, 2, 2),
+      latestVersion: true,
+      resetDagRun: false,
+      ignoreDependsOnPast: true,
+      note: 'again',
+      taskPattern: 'lo*',
+    });
+    expect((await call('tasks', 'clear', 'orders')).err).toContain('which runs?');
+    expect((await call('tasks', 'mark', 'orders', 'r1', 'load', 'success', '--future')).out).toBe(
+      'r1: 1 marked success: load\n',
+    );
+    expect(api.received.at(-1)?.body).toEqual({ state: 'success', taskIds: ['load'], includeFuture: true });
   });
 });
 

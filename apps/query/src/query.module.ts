@@ -31,6 +31,8 @@ import { AssetsController } from './assets/assets.controller.ts';
 import { AssetsService } from './assets/assets.service.ts';
 import { PoolsController } from './pools/pools.controller.ts';
 import { PoolsService } from './pools/pools.service.ts';
+import { ControlController } from './runs/control.controller.ts';
+import { ControlService } from './runs/control.service.ts';
 import { RunsController } from './runs/runs.controller.ts';
 import { RunsService } from './runs/runs.service.ts';
 import { SensorEventsController } from './sensor-events/sensor-events.controller.ts';
@@ -51,6 +53,7 @@ const BODY_TYPES = ['application/json', 'application/cloudevents+json', 'applica
 const CONTROLLERS = [
   DagsController,
   RunsController,
+  ControlController,
   BackfillsController,
   TasksController,
   LogController,
@@ -72,6 +75,7 @@ const SERVICES = [
   LiveAnswers,
   DagsService,
   RunsService,
+  ControlService,
   BackfillsService,
   TasksService,
   LogService,

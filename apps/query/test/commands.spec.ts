@@ -106,7 +106,7 @@ describe('commands over HTTP, and what is refused', () => {
       expect(answer.headers.get('content-type')).toMatch('application/problem+json');
     });
 
-    it('clears, marks and cancels', async () => {
+    it('clears, marks and aborts', async () => {
       api.onCommand = async () => ({
         ok: true,
         position: await api.store.head(),
@@ -119,7 +119,7 @@ describe('commands over HTTP, and what is refused', () => {
       expect(cleared.body).toEqual({ instances: [{ taskId: 'first', mapIndex: '' }] });
       await api.call('POST', `${run}/mark`, { body: { state: 'success' } });
       await api.call('POST', `${run}/mark`, { body: { state: 'skipped', taskIds: ['first'] } });
-      expect((await api.call('POST', `${run}/cancel`)).body).toMatchObject({ runId: 'r1' });
+      expect((await api.call('POST', `${run}/abort`)).body).toMatchObject({ runId: 'r1' });
       expect(api.sent.map((message) => message.command)).toEqual([
         { type: 'clearTasks', runId: 'r1', selection: { taskIds: ['first'], includeDownstream: true }, dryRun: true },
         { type: 'markRun', runId: 'r1', state: 'success' },
@@ -130,6 +130,60 @@ describe('commands over HTTP, and what is refused', () => {
         status: 400,
         body: { errors: [{ in: 'body', name: 'state' }] },
       });
+    });
+
+    it('holds, releases, sets and notes runs and tasks', async () => {
+      api.onCommand = async () => ({ ok: true, position: await api.store.head(), result: {} });
+      const run = '/dags/random/runs/r1';
+      await api.call('POST', `${run}/hold`, { body: {} });
+      await api.call('POST', `${run}/release`, { body: { taskIds: ['first'] } });
+      const body = { priority: 3, retries: 2, note: 'late' };
+      expect((await api.call('PATCH', run, { body })).body).toMatchObject({ runId: 'r1' });
+      await api.call('PATCH', `${run}/tasks/first`, { body: { ...body, priority: null, mapIndex: '3' } });
+      const selection = { taskIds: ['first'], mapIndex: '3' };
+      expect(api.sent.map((message) => message.command)).toEqual([
+        { type: 'holdRun', runId: 'r1', held: true },
+        { type: 'holdTasks', runId: 'r1', selection: { taskIds: ['first'] }, held: false },
+        { type: 'setRetries', runId: 'r1', selection: {}, retries: 2 },
+        { type: 'prioritiseRun', runId: 'r1', priority: 3 },
+        { type: 'noteRun', runId: 'r1', note: 'late' },
+        { type: 'prioritiseTasks', runId: 'r1', selection, priority: null },
+        { type: 'setRetries', runId: 'r1', selection, retries: 2 },
+        { type: 'noteTasks', runId: 'r1', selection, note: 'late' },
+      ]);
+      expect(await api.call('PATCH', run, { body: {} })).toMatchObject({ status: 400 });
+    });
+
+    it('clears and marks over runs, and tells what each refuses', async () => {
+      api.onCommand = async ({ command }) =>
+        'runId' in command && command.runId === 'r2'
+          ? { ok: false, code: 'conflict', message: 'it is queued' }
+          : { ok: true, position: await api.store.head(), result: { instances: [] } };
+      const flags = { latestVersion: true, resetDagRun: false, note: 'again', taskPattern: 'f*' };
+      const answer = await api.call('POST', '/dags/random/clear', { body: { runIds: ['r1', 'r2'], ...flags } });
+      expect(answer.body).toEqual({
+        runs: [
+          { runId: 'r1', instances: [] },
+          { runId: 'r2', instances: [], refused: 'it is queued' },
+        ],
+      });
+      const { taskPattern, ...more } = flags;
+      expect(api.sent[0]!.command).toEqual({ type: 'clearTasks', runId: 'r1', selection: { taskPattern }, ...more });
+      expect(await api.call('POST', '/dags/random/clear', { body: {} })).toMatchObject({ status: 400 });
+      const mark = { state: 'success', taskIds: ['first'], logicalDateGte: '2026-01-01' };
+      expect((await api.call('POST', '/dags/none/mark', { body: mark })).status).toBe(404);
+      const around = { state: 'success', includePast: true };
+      expect((await api.call('POST', '/dags/random/runs/r1/mark', { body: around })).body).toMatchObject({
+        runs: [{ runId: 'r1' }],
+      });
+    });
+
+    it('pauses every DAG whose id fits', async () => {
+      api.onCommand = async () => ({ ok: true, position: await api.store.head(), result: {} });
+      const body = { pattern: 'ran*', paused: true };
+      expect((await api.call('PATCH', '/dags', { body })).body).toEqual({ dagIds: ['random'] });
+      expect((await api.call('PATCH', '/dags', { body: { ...body, pattern: 'x*' } })).body).toEqual({ dagIds: [] });
+      expect(api.sent.map((message) => message.command)).toEqual([{ type: 'pauseDag' }]);
     });
 
     it('explains why a task instance does not run yet', async () => {

@@ -1,6 +1,6 @@
 import { summarizeSchedule, type TimetableSpec } from '@rondo/domain';
 import { paint, renderTree } from '@rondo/nest-platform/progress';
-import { type Context, parseCount, parseDate, readJson, type Registry } from '../context.ts';
+import { parseWhole, type Context, parseCount, parseDate, readJson, type Registry } from '../context.ts';
 import type { DagAnswer, DagDetail, ImportErrorAnswer, Page, RunAnswer } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import type { DagTestOptions } from '../offline/dag-test.ts';
@@ -86,6 +86,7 @@ interface TriggerOptions {
   readonly conf?: string;
   readonly date?: string;
   readonly note?: string;
+  readonly priority?: string;
   readonly partition?: string;
   readonly ignoreDependsOnPast?: boolean;
   readonly watch?: boolean;
@@ -98,6 +99,7 @@ async function trigger(context: Context, dagId: string, options: TriggerOptions)
     conf,
     logicalDate: options.date === undefined ? undefined : parseDate(options.date, '--date'),
     note: options.note,
+    priority: options.priority === undefined ? undefined : parseWhole(options.priority, '--priority'),
     partitionKey: options.partition,
     ignoreDependsOnPast: options.ignoreDependsOnPast,
   });
@@ -115,12 +117,20 @@ async function sayIfPaused(context: Context, dagId: string): Promise<void> {
 const setPaused =
   (verb: 'pause' | 'unpause') =>
   async (context: Context, dagIds: readonly string[]): Promise<void> => {
-    const answers: DagAnswer[] = [];
+    const done: string[] = [];
     for (const dagId of dagIds) {
-      answers.push(await context.api.post<DagAnswer>(path('dags', dagId, verb)));
-      if (!context.json) context.say(`${dagId} is ${verb === 'pause' ? 'paused' : 'active'}`);
+      if (/[*?]/.test(dagId)) {
+        const body = { pattern: dagId, paused: verb === 'pause' };
+        done.push(...(await context.api.patch<{ readonly dagIds: readonly string[] }>('/dags', body)).dagIds);
+      } else {
+        await context.api.post<DagAnswer>(path('dags', dagId, verb));
+        done.push(dagId);
+      }
     }
-    if (context.json) context.answer(answers, () => '');
+    const text = verb === 'pause' ? 'paused' : 'active';
+    context.answer({ dagIds: done }, () =>
+      done.length === 0 ? `nothing to change: no DAG that fits` : done.map((id) => `${id} is ${text}`).join('\n'),
+    );
   };
 
 async function errors(context: Context): Promise<void> {
@@ -206,6 +216,7 @@ export function registerDags({ program, action }: Registry): void {
     .option('--conf <json>', 'configuration of the run: JSON, @file or -')
     .option('--date <iso>', 'logical date')
     .option('--note <text>', 'a note')
+    .option('--priority <n>', "in place of its DAG's; larger first")
     .option('-i, --ignore-depends-on-past', 'tasks do not wait for the run before')
     .option('--partition <key>', 'the part of its assets that the run is about')
     .option('--watch', 'show its progress until it ends; exit status 1 if it fails')

@@ -1,6 +1,6 @@
 import { renderTree } from '@rondo/nest-platform/progress';
 import { type Context, parseCount, type Registry } from '../context.ts';
-import { RefusedError, UsageError } from '../exit-codes.ts';
+import { RefusedError } from '../exit-codes.ts';
 import type { Page, RunAnswer, TaskAnswer } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { duration, facts, table, time } from '../output/format.ts';
@@ -84,7 +84,9 @@ async function show(context: Context, dagId: string, runId: string, options: Pas
       ['reason', run.reason],
       ['version', run.version?.slice(0, 12)],
       ['conf', confText(run.conf)],
-      ['note', run.note],
+      ['held', run.held ? 'yes' : null],
+      ['priority', run.priority === null ? null : String(run.priority)],
+      ['note', run.note === null ? null : `${run.note}${run.noteBy === null ? '' : ` (${run.noteBy})`}`],
     ]);
     return `${about}\n\n${tree.join('\n')}`;
   });
@@ -98,81 +100,6 @@ async function watch(context: Context, dagId: string, runId: string | undefined)
       allowed: `start one with "rondo dags trigger ${dagId}"`,
     });
   await watchRun(context, dagId, latest);
-}
-
-interface SelectionOptions {
-  readonly task?: readonly string[];
-  readonly mapIndex?: string;
-  readonly upstream?: boolean;
-  readonly downstream?: boolean;
-}
-
-interface ClearOptions extends SelectionOptions {
-  readonly onlyFailed?: boolean;
-  readonly onlyRunning?: boolean;
-  readonly dryRun?: boolean;
-}
-
-const selectionOf = (options: SelectionOptions) => ({
-  taskIds: options.task,
-  mapIndex: options.mapIndex,
-  includeUpstream: options.upstream,
-  includeDownstream: options.downstream,
-});
-
-interface TouchedAnswer {
-  readonly instances: readonly { readonly taskId: string; readonly mapIndex: string; readonly to?: number }[];
-}
-
-const lastOf = (mapIndex: string): number => Number(mapIndex.split('.').at(-1) || 0);
-
-function tellTouched(context: Context, answer: TouchedAnswer, verb: string): void {
-  context.answer(answer, () => {
-    const names = answer.instances.map(({ taskId, mapIndex, to }) =>
-      mapIndex === '' ? taskId : `${taskId}[${mapIndex}${to === undefined ? '' : `-${to}`}]`,
-    );
-    const count = answer.instances.reduce(
-      (sum, { mapIndex, to }) => sum + (to ?? lastOf(mapIndex)) - lastOf(mapIndex) + 1,
-      0,
-    );
-    return count === 0 ? `nothing to change: no task instance ${verb}` : `${count} ${verb}: ${names.join(', ')}`;
-  });
-}
-
-async function clear(context: Context, dagId: string, runId: string, options: ClearOptions): Promise<void> {
-  const answer = await context.api.post<TouchedAnswer>(path('dags', dagId, 'runs', runId, 'clear'), {
-    ...selectionOf(options),
-    onlyFailed: options.onlyFailed,
-    onlyRunning: options.onlyRunning,
-    dryRun: options.dryRun,
-  });
-  tellTouched(context, answer, options.dryRun === true ? 'would be cleared' : 'cleared');
-}
-
-const RUN_MARKS = ['success', 'failed'];
-const TASK_MARKS = ['success', 'failed', 'skipped'];
-
-async function mark(
-  context: Context,
-  dagId: string,
-  runId: string,
-  state: string,
-  options: SelectionOptions,
-): Promise<void> {
-  const allowed = options.task === undefined ? RUN_MARKS : TASK_MARKS;
-  if (!allowed.includes(state))
-    throw new UsageError(
-      `state '${state}' is not allowed: ${allowed.join(', ')}${options.task === undefined ? ' (skipped only with --task)' : ''}`,
-    );
-  const body = options.task === undefined ? { state } : { state, ...selectionOf(options) };
-  const answer = await context.api.post<TouchedAnswer>(path('dags', dagId, 'runs', runId, 'mark'), body);
-  if (options.task === undefined) context.answer(answer, () => `run ${runId} of ${dagId} is marked ${state}`);
-  else tellTouched(context, answer, `marked ${state}`);
-}
-
-async function cancel(context: Context, dagId: string, runId: string): Promise<void> {
-  const answer = await context.api.post<unknown>(path('dags', dagId, 'runs', runId, 'cancel'));
-  context.answer(answer, () => `run ${runId} of ${dagId} is cancelled`);
 }
 
 export const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
@@ -204,34 +131,4 @@ export function registerRuns({ program, action }: Registry): void {
     .argument('<dag>')
     .argument('[run]', 'default: the latest')
     .action(action(watch));
-  runs
-    .command('clear')
-    .description('run tasks again')
-    .argument('<dag>')
-    .argument('<run>')
-    .option('--task <id>', 'only this task (may be repeated)', collect)
-    .option('--map-index <index>', 'only this instance of the one task named')
-    .option('--upstream', 'also what is before it')
-    .option('--downstream', 'also what is after it')
-    .option('--only-failed', 'only failed instances')
-    .option('--only-running', 'only running instances')
-    .option('--dry-run', 'only tell what would be cleared')
-    .action(action(clear));
-  runs
-    .command('mark')
-    .description('set the state of a run, or of tasks of it')
-    .argument('<dag>')
-    .argument('<run>')
-    .argument('<state>', 'success or failed; with --task also skipped')
-    .option('--task <id>', 'this task instead of the run (may be repeated)', collect)
-    .option('--map-index <index>', 'only this instance of the one task named')
-    .option('--upstream', 'also what is before it')
-    .option('--downstream', 'also what is after it')
-    .action(action(mark));
-  runs
-    .command('cancel')
-    .description('end a run: what runs fails, the rest is skipped')
-    .argument('<dag>')
-    .argument('<run>')
-    .action(action(cancel));
 }

@@ -33,6 +33,10 @@ export class ApiClient {
     return this.#json<T>('POST', route, { body, query });
   }
 
+  patch<T>(route: string, body: unknown): Promise<T> {
+    return this.#json<T>('PATCH', route, { body });
+  }
+
   put<T>(route: string, body: unknown): Promise<T> {
     return this.#json<T>('PUT', route, { body });
   }

@@ -25,6 +25,11 @@ export class DagsController {
     return this.dags.detail(params.dagId, query.version);
   }
 
+  @Route(operations.patchDags)
+  patchAll(@Input() { body, actor }: InputOf<typeof operations.patchDags>) {
+    return this.dags.setPausedWhere(body.pattern, body.paused, actor);
+  }
+
   @Route(operations.patchDag)
   patch(@Input() { params, body, actor }: InputOf<typeof operations.patchDag>) {
     return this.dags.setPaused(params.dagId, body.paused, actor);

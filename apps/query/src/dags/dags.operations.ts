@@ -113,6 +113,26 @@ const pausing = (verb: 'pause' | 'unpause') =>
     refusals: [404, 409],
   }) as const satisfies Operation;
 
+export const patchDags = {
+  id: 'patchDags',
+  method: 'patch',
+  path: '/dags',
+  tag,
+  summary: 'Pause or unpause all DAGs whose id fits a pattern',
+  action: 'control',
+  body: z
+    .strictObject({
+      pattern: z
+        .string()
+        .min(1)
+        .max(250)
+        .meta({ description: '`*` stands for any characters, `?` for one; `*` alone for all.' }),
+      paused: z.boolean(),
+    })
+    .meta({ id: 'DagsChange' }),
+  answer: z.object({ dagIds: z.array(z.string()).meta({ description: 'Those that were changed.' }) }),
+} as const satisfies Operation;
+
 export const pauseDag = pausing('pause');
 export const unpauseDag = pausing('unpause');
 
@@ -194,6 +214,7 @@ export const listNextRuns = {
 export const DAG_OPERATIONS: readonly Operation[] = [
   listDags,
   getDag,
+  patchDags,
   patchDag,
   pauseDag,
   unpauseDag,

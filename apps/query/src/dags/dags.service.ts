@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor } from '@rondo/contracts';
 import {
+  matchesGlob,
   assetLeaves,
   assetsOf,
   describeAssets,
@@ -55,6 +56,27 @@ export class DagsService {
   async setPaused(dagId: string, paused: boolean, actor: Actor): Promise<Positioned<DagRow>> {
     const { position } = await this.commands.sendAndSettle(dagId, actor, { type: paused ? 'pauseDag' : 'unpauseDag' });
     return new Positioned(position, await this.need(dagId));
+  }
+
+  /** Every DAG whose id fits, retired ones left out; those that were so already are not told. */
+  async setPausedWhere(
+    pattern: string,
+    paused: boolean,
+    actor: Actor,
+  ): Promise<Positioned<{ readonly dagIds: string[] }>> {
+    let position = await this.readModels.position();
+    const dagIds: string[] = [];
+    for (let offset = 0; ; offset += PAGE) {
+      const { items } = await this.readModels.dags({}, { offset, limit: PAGE });
+      for (const { dagId } of items.filter((dag) => dag.paused !== paused && matchesGlob(pattern, dag.dagId))) {
+        const done = await this.commands.send(dagId, actor, { type: paused ? 'pauseDag' : 'unpauseDag' });
+        position = Math.max(position, done.position);
+        dagIds.push(dagId);
+      }
+      if (items.length < PAGE) break;
+    }
+    await this.readModels.settled(position);
+    return new Positioned(position, { dagIds });
   }
 
   source(dagId: string, version: string | undefined): Promise<Positioned<DagSource>> {
@@ -118,5 +140,7 @@ export class DagsService {
     return found.definition;
   }
 }
+
+const PAGE = 1_000;
 
 const all = <T>(items: readonly T[]): Paged<T> => ({ items, total: items.length });

@@ -6,6 +6,7 @@ import { DAG_OPERATIONS } from '../dags/dags.operations.ts';
 import { EVENT_OPERATIONS } from '../events/events.operations.ts';
 import type { Operation } from '../http/operation.ts';
 import { POOL_OPERATIONS } from '../pools/pools.operations.ts';
+import { CONTROL_OPERATIONS } from '../runs/control.operations.ts';
 import { RUN_OPERATIONS } from '../runs/runs.operations.ts';
 import { SENSOR_EVENT_OPERATIONS } from '../sensor-events/sensor-events.operations.ts';
 import { SYSTEM_OPERATIONS } from '../system/system.operations.ts';
@@ -17,6 +18,7 @@ import { XCOM_OPERATIONS } from '../xcoms/xcoms.operations.ts';
 export const OPERATIONS: readonly Operation[] = [
   ...DAG_OPERATIONS,
   ...RUN_OPERATIONS,
+  ...CONTROL_OPERATIONS,
   ...BACKFILL_OPERATIONS,
   ...TASK_OPERATIONS,
   ...XCOM_OPERATIONS,

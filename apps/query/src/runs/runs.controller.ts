@@ -1,5 +1,4 @@
 import { Controller, Inject } from '@nestjs/common';
-import type { InstanceSelection } from '@rondo/contracts';
 import type { RunFilter } from '@rondo/ports';
 import { Input, Route, type InputOf } from '../http/operation.ts';
 import { pageOf } from '../http/schemas.ts';
@@ -29,25 +28,6 @@ export class RunsController {
   @Route(operations.getRun)
   get(@Input() { params, query }: InputOf<typeof operations.getRun>) {
     return this.runs.get(params.dagId, params.runId, query.asOf);
-  }
-
-  @Route(operations.clearRun)
-  clear(@Input() { params, body, actor }: InputOf<typeof operations.clearRun>) {
-    const { dryRun = false, ...selection } = body;
-    return this.runs.clear(params.dagId, params.runId, defined(selection), dryRun, actor);
-  }
-
-  @Route(operations.markRun)
-  mark(@Input() { params, body, actor }: InputOf<typeof operations.markRun>) {
-    const { state, ...selection } = body;
-    const { dagId, runId } = params;
-    if (selection.taskIds === undefined && state !== 'skipped') return this.runs.mark(dagId, runId, state, actor);
-    return this.runs.markTasks(dagId, runId, defined<InstanceSelection>(selection), state, actor);
-  }
-
-  @Route(operations.cancelRun)
-  cancel(@Input() { params, actor }: InputOf<typeof operations.cancelRun>) {
-    return this.runs.cancel(params.dagId, params.runId, actor);
   }
 
   @Route(operations.listRunEvents)

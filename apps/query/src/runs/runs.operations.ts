@@ -9,7 +9,6 @@ import {
   epochMs,
   instantText,
   json,
-  mapIndexText,
   pagedOf,
   pageFields,
   runIdText,
@@ -109,6 +108,7 @@ export const triggerRun = {
         .max(250)
         .optional()
         .meta({ description: 'The part of its assets that it is about.' }),
+      priority: z.number().int().optional().meta({ description: "In place of its DAG's; larger first." }),
       ignoreDependsOnPast: z.boolean().optional().meta({ description: 'Tasks do not wait for the run before' }),
     })
     .meta({ id: 'TriggerRun' }),
@@ -128,78 +128,6 @@ export const getRun = {
   query: z.strictObject({ ...asOfField, ...afterField }),
   answer: runSchema,
   refusals: [404],
-} as const satisfies Operation;
-
-const selection = {
-  taskIds: z
-    .array(z.string().min(1).max(250))
-    .max(1_000)
-    .optional()
-    .meta({ description: 'Default: all tasks of the run.' }),
-  mapIndex: mapIndexText.optional().meta({ description: 'One instance; only with one task id.' }),
-  includeUpstream: z.boolean().optional(),
-  includeDownstream: z.boolean().optional(),
-  onlyFailed: z.boolean().optional(),
-  onlyRunning: z.boolean().optional(),
-};
-
-const touchedSchema = z
-  .looseObject({
-    instances: z.array(
-      z.looseObject({
-        taskId: z.string(),
-        mapIndex: z.string(),
-        to: z.int().optional().meta({
-          description: 'Of a range: its last index, in place of the last element of `mapIndex`, where it begins.',
-        }),
-      }),
-    ),
-  })
-  .meta({ id: 'Touched', description: 'The task instances that were changed, or would be.' });
-
-const touching = {
-  method: 'post',
-  tag,
-  action: 'control',
-  params: runParams,
-  answer: touchedSchema,
-  refusals: [404, 409, 422],
-} as const;
-
-export const clearRun = {
-  ...touching,
-  id: 'clearRun',
-  path: '/dags/{dagId}/runs/{runId}/clear',
-  summary: 'Clear task instances, so that they run again',
-  body: z
-    .strictObject({
-      ...selection,
-      dryRun: z.boolean().optional().meta({ description: 'Only tell what would be cleared.' }),
-    })
-    .meta({ id: 'ClearRun' }),
-} as const satisfies Operation;
-
-export const markRun = {
-  ...touching,
-  id: 'markRun',
-  path: '/dags/{dagId}/runs/{runId}/mark',
-  summary: 'Set the state of a run, or with `taskIds` of task instances',
-  body: z
-    .strictObject({ state: z.enum(['success', 'failed', 'skipped']), ...selection })
-    .refine((body) => body.taskIds !== undefined || body.state !== 'skipped', {
-      path: ['state'],
-      message: 'a run is marked success or failed; skipped only with taskIds',
-    })
-    .meta({ id: 'MarkRun' }),
-} as const satisfies Operation;
-
-export const cancelRun = {
-  ...touching,
-  id: 'abortRun',
-  path: '/dags/{dagId}/runs/{runId}/cancel',
-  summary: 'End a run: what runs fails, the rest is skipped',
-  body: z.strictObject({}).optional(),
-  answer: runSchema,
 } as const satisfies Operation;
 
 export const eventSchema = z
@@ -227,13 +155,4 @@ export const listRunEvents = {
   refusals: [404],
 } as const satisfies Operation;
 
-export const RUN_OPERATIONS: readonly Operation[] = [
-  listAllRuns,
-  listRuns,
-  triggerRun,
-  getRun,
-  clearRun,
-  markRun,
-  cancelRun,
-  listRunEvents,
-];
+export const RUN_OPERATIONS: readonly Operation[] = [listAllRuns, listRuns, triggerRun, getRun, listRunEvents];

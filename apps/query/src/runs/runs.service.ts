@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor, DagCommand, InstanceSelection } from '@rondo/contracts';
+import type { Actor, DagCommand } from '@rondo/contracts';
 import type { Json, JsonObject } from '@rondo/kernel';
 import type { DagRunRow, Page, Paged, ReadModels, RecordedEvent, RunFilter } from '@rondo/ports';
 import { resolveParams } from '@rondo/sdk';
@@ -18,6 +18,7 @@ export interface TriggerInput {
   readonly note?: string;
   readonly partitionKey?: string;
   readonly ignoreDependsOnPast?: boolean;
+  readonly priority?: number;
 }
 
 @Injectable()
@@ -104,48 +105,12 @@ export class RunsService {
     );
   }
 
-  clear(
-    dagId: string,
-    runId: string,
-    selection: InstanceSelection,
-    dryRun: boolean,
-    actor: Actor,
-  ): Promise<Positioned<JsonObject>> {
-    return this.touch(dagId, actor, { type: 'clearTasks', runId, selection, dryRun });
-  }
-
-  markTasks(
-    dagId: string,
-    runId: string,
-    selection: InstanceSelection,
-    state: 'success' | 'failed' | 'skipped',
-    actor: Actor,
-  ): Promise<Positioned<JsonObject>> {
-    return this.touch(dagId, actor, { type: 'markTasks', runId, selection, state });
-  }
-
-  mark(dagId: string, runId: string, state: 'success' | 'failed', actor: Actor): Promise<Positioned<JsonObject>> {
-    return this.touch(dagId, actor, { type: 'markRun', runId, state });
-  }
-
-  async cancel(dagId: string, runId: string, actor: Actor): Promise<Positioned<DagRunRow>> {
-    const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'abortRun', runId });
-    const run = await this.readModels.run(dagId, runId);
-    if (run === undefined) throw noRun(dagId, runId, undefined);
-    return new Positioned(position, run);
-  }
-
   async events(dagId: string, runId: string, asOf: string | undefined, page: Page): Promise<Positioned<Paged<object>>> {
     const position = asOf === undefined ? await this.readModels.position() : await this.history.resolve(asOf);
     const events = await this.history.timeline(dagId, runId).eventsTo(position);
     if (events.length === 0) throw noRun(dagId, runId, asOf === undefined ? undefined : position);
     const items = events.slice(page.offset, page.offset + page.limit).map(shown);
     return new Positioned(position, { items, total: events.length });
-  }
-
-  private async touch(dagId: string, actor: Actor, command: DagCommand): Promise<Positioned<JsonObject>> {
-    const { position, result } = await this.commands.sendAndSettle(dagId, actor, command);
-    return new Positioned(position, { instances: [], ...result });
   }
 }
 

@@ -125,7 +125,7 @@ describe('a run that is tried again', () => {
     marked.work();
     expect(marked.run).toMatchObject({ state: 'failed', tryNumber: 1 });
     const cancelled = RunHarness.started(chain());
-    cancelled.markRun('failed', 'cancelled');
+    cancelled.markRun('failed', 'aborted');
     expect(cancelled.run).toMatchObject({ state: 'failed', tryNumber: 1 });
   });
 
