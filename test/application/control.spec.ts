@@ -204,6 +204,7 @@ it('a run whose tasks wait for a full pool begins its tasks in others', async ()
   const tasks = [...Array.from({ length: 20 }, (_, i) => aTask(`p${i}`, { pool: 'small' })), aTask('free')];
   const node = await running(aDefinition('d', tasks, { maxActiveTasks: 4 }), new Node(store));
   await begun(node, attempt('free'));
+  expect(node.worker.begun).toEqual([attempt('free')]);
 });
 
 it('a deferred task holds the slots of a pool that includes it, also after a restart', async () => {
@@ -234,7 +235,7 @@ it('retries that are set while a task runs count for it', async () => {
   node.worker.finish(attempt('a'), { kind: 'failed', error, retryable: true });
   await begun(node, attempt('a', '2.1'));
   node.worker.finish(attempt('a', '2.1'), { kind: 'failed', error, retryable: true });
-  await node.until(RUN, 'TaskFailed');
+  expect(await dataOf(node, RUN, 'TaskFailed')).toMatchObject({ tryNumber: 2 });
 });
 
 it('an abort ends a run with what runs in it, once', async () => {

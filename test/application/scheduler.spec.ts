@@ -238,7 +238,7 @@ describe('control', () => {
     expect(await node.send('d', { type: 'abortRun', runId })).toMatchObject({ ok: true, result: { state: 'failed' } });
     await node.until('dag-d', 'RunClosed');
     expect(node.worker.cancelled).toEqual([`d:${runId}:a:1.1`]);
-    expect(await node.send('d', { type: 'abortRun', runId })).toMatchObject({ ok: false, code: 'conflict' });
+    expect(await node.send('d', { type: 'abortRun', runId })).toMatchObject({ ok: true, result: { instances: [] } });
   });
 
   it('runs a cleared finished run again, from the cleared task on', async () => {
@@ -295,7 +295,12 @@ describe('control', () => {
     });
     expect(await node.send('d', { type: 'abortRun', runId: 'waiting' })).toMatchObject({ ok: true });
     const closed = await node.until('dag-d', 'RunClosed');
-    expect(JSON.parse(closed.data)).toEqual({ runId: 'waiting', state: 'failed', reason: 'cancelled' });
+    expect(JSON.parse(closed.data)).toEqual({ runId: 'waiting', state: 'failed', reason: 'aborted' });
+    const again = await node.send('d', { type: 'abortRun', runId: 'waiting' });
+    expect(again).toMatchObject({ ok: true, result: { state: 'failed', instances: [] } });
+    expect(await node.send('d', { type: 'clearTasks', runId: 'waiting', selection: {} })).toMatchObject({
+      code: 'conflict',
+    });
     expect(await node.types(runOf('waiting'))).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor, DagCommand } from '@rondo/contracts';
-import type { Json, JsonObject } from '@rondo/kernel';
+import type { Json } from '@rondo/kernel';
 import type { DagRunRow, Page, Paged, ReadModels, RecordedEvent, RunFilter } from '@rondo/ports';
 import { resolveParams } from '@rondo/sdk';
 import { Commands } from '../commands.ts';

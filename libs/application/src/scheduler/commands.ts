@@ -115,6 +115,11 @@ export function decideDagCommand(
 export function decideRunCommand(batch: DagBatch, actor: RunActor, message: CommandMessage, newer?: RunActor): Draft {
   const command = message.command as RunCommand;
   const { state, runId } = actor;
+  const ended = state.started === undefined ? batch.actor.state.closed.get(runId) : undefined;
+  if (ended !== undefined)
+    return command.type === 'abortRun'
+      ? accept({ dagId: message.dagId, runId, state: ended.state, instances: [] })
+      : refuse('conflict', `run '${runId}' ended before it started (${ended.state}): it has no task instances`);
   if (command.type === 'explainTask') return explainDraft(batch, actor, command);
   if (command.type === 'clearTasks' && command.dryRun === true) return dryClear(actor, command, newer);
   if (command.type === 'clearTasks') return clearTasks(batch, actor, message, command, newer);
