@@ -33,6 +33,11 @@ describe('dags test', () => {
     });
   });
 
+  it('tells the instances of a mapped task how many they are', async () => {
+    const { out } = await rondo(['dags', 'test', 'fixtures/counted.ts', '--json'], here);
+    expect(JSON.parse(out)).toMatchObject({ returned: { all: '10 of 3, 20 of 3, 30 of 3; None' } });
+  });
+
   it('refuses a file that does not load, with the reason', async () => {
     const { code, err } = await rondo(['dags', 'test', 'fixtures/broken.ts'], here);
     expect(code).toBe(1);

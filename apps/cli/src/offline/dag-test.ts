@@ -75,6 +75,7 @@ class Tester {
       env,
       signal: this.#signal,
       maxTries: instance.maxTries + 1,
+      ...(instance.mapIndex.length === 0 ? {} : { instances: memory.state.tasks[instance.task.index]!.size }),
       granted: grantedTo(memory.state, instance),
       inputs: inputsOf(memory.state, instance),
       log: taskLog(this.#context, attempt.taskId),

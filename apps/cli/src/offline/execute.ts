@@ -28,6 +28,8 @@ export interface BodyOptions {
   readonly inputs: Readonly<Record<string, InputValue>>;
   /** The wait of the try's last leg is over. */
   readonly resume?: AttemptInput['resume'];
+  /** How many instances the task has; absent: it is not mapped. */
+  readonly instances?: number;
   readonly services: MemoryServices;
   readonly log: LogSink;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -60,6 +62,7 @@ export function attemptOptions(options: BodyOptions): ExecuteAttemptOptions {
       bundle: { hash: HERE, file: loaded.definition.file },
       position: 0,
       traceparent: TRACEPARENT,
+      ...(options.instances === undefined ? {} : { instances: options.instances }),
       ...granted,
       ...(resume === undefined ? {} : { resume }),
     },

@@ -94,6 +94,7 @@ export function assignmentOf(run: RunActor, inst: InstanceState, position: numbe
     inputs: inputsOf(run, inst),
     position,
     traceparent: traceparentOf(run.trace, id),
+    ...(inst.mapIndex.length === 0 ? {} : { instances: run.state.tasks[inst.task.index]!.size }),
     ...(inst.reschedules === 0 ? {} : { reschedules: inst.reschedules }),
     ...resumeOf(inst),
     ...(inst.tryStartedAt === undefined ? {} : { tryStartedAt: inst.tryStartedAt }),

@@ -45,6 +45,8 @@ export interface Assignment {
   readonly traceparent: string;
   /** How often this try has been rescheduled. Default 0. */
   readonly reschedules?: number;
+  /** How many instances its task has. Absent: it is not mapped. */
+  readonly instances?: number;
   /** The wait of the try's last leg is over: go on there. */
   readonly resume?: Resume;
   /** When the first leg of this try started (epoch milliseconds); absent for the first leg. */

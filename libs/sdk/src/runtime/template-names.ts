@@ -23,7 +23,10 @@ export function templateNames(session: Session): Record<string, unknown> {
     testMode: host.testMode ?? false,
     dag: dagMembers(session),
     dagRun: { triggered_by: run.triggeredBy, partition_key: run.partitionKey ?? null },
-    more: { map_index_template: task?.attributes.mapIndexTemplate ?? null },
+    more: {
+      map_index_template: task?.attributes.mapIndexTemplate ?? null,
+      expanded_ti_count: ('instances' in input ? input.instances : undefined) ?? null,
+    },
     ...('reschedules' in input && input.reschedules !== undefined ? { reschedules: input.reschedules } : {}),
     ...(task === undefined
       ? {}
@@ -53,7 +56,10 @@ function dagMembers({ host: { dag } }: Session): Record<string, unknown> {
     tags: options.tags ?? [],
     timezone: dag.timezone,
     catchup: options.catchup ?? false,
-    task_ids: dag.tasks.map((each) => each.taskId),
+    // A DAG may have many tasks, and few templates ask for them.
+    get task_ids() {
+      return dag.tasks.map((each) => each.taskId);
+    },
   };
 }
 
@@ -67,6 +73,8 @@ function taskMembers({ attributes: a, upstream, triggerRule }: Task): Record<str
     trigger_rule: triggerRule,
     doc_md: a.doc ?? null,
     email: a.email ?? [],
-    upstream_task_ids: [...upstream],
+    get upstream_task_ids() {
+      return [...upstream];
+    },
   };
 }

@@ -75,9 +75,12 @@ export interface PreviousSuccess {
 export function templateContext(input: TemplateContextInput): Record<string, unknown> {
   const { dagId, runId, taskId = '', params = {} } = input;
   const dates = logicalDates(input);
-  const dag = { dag_id: dagId, ...input.dag };
+  const dag = withMembers({ dag_id: dagId }, input.dag);
   const [owner, operator] = [input.owner ?? '', input.operator ?? ''];
-  const task = { task_id: taskId, dag_id: dagId, owner, operator, task_type: operator, params, ...input.task };
+  const task = withMembers(
+    { task_id: taskId, dag_id: dagId, owner, operator, task_type: operator, params },
+    input.task,
+  );
   const startDate = moment(input.startDate);
   const dagRun = {
     dag_id: dagId,
@@ -121,6 +124,11 @@ export function templateContext(input: TemplateContextInput): Record<string, unk
     ...(input.exception === undefined ? {} : { exception: input.exception }),
     ...input.more,
   };
+}
+
+/** Getters stay getters: what costs something is made when a template asks for it. */
+function withMembers(own: object, more: object | undefined): object {
+  return more === undefined ? own : Object.defineProperties(own, Object.getOwnPropertyDescriptors(more));
 }
 
 /** Names that an attempt always has, with what they are where there is nothing to tell. */
