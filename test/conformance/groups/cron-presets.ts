@@ -12,6 +12,7 @@ const KINDS: Readonly<Record<TimetableSpec['kind'], string>> = {
   delta_interval: 'delta',
   asset: 'asset',
   asset_or_time: 'asset_or_time',
+  cron_partition: 'cron_partition',
   custom: 'custom',
   events: 'events',
 };

@@ -114,7 +114,7 @@ function specOf(
   return ok({ ...spec, dates });
 }
 
-const NO_DATES: ReadonlySet<string> = new Set(['none', 'asset']);
+const NO_DATES: ReadonlySet<string> = new Set(['none', 'asset', 'cron_partition']);
 const rangeText = (from: number, to: number): string => `${isoInstant(from)} to ${isoInstant(to)}`;
 const invalid = (message: string): DagRefusal => ({ code: 'invalid', message });
 

@@ -7,6 +7,7 @@ import {
   publishVersion,
   retire,
   setPaused,
+  validateTimetable,
   watchResolved,
   type AssetDirectory,
   type AssetExpression,
@@ -177,4 +178,38 @@ describe('a partitioned DAG', () => {
     hear(dag, 'a', 5, '2024-01-09');
     expect(dag.types).toEqual(['AssetEventsPassed']);
   });
+});
+
+describe('a timetable of partitions', () => {
+  const timetable: TimetableSpec = {
+    kind: 'cron_partition',
+    expression: '0 6 * * *',
+    timezone: 'Europe/Zurich',
+    runOffset: -1,
+    keyFormat: '%Y-%m-%d',
+  };
+
+  it('has a run at each tick, of the partition that it stands for and without a date', () => {
+    const dag = Dag.published({ timetable, catchup: true, startDate: Date.UTC(2024, 0, 9), maxActiveRuns: 5 });
+    dag.tick();
+    expect(runs(dag)).toMatchObject([
+      { partitionKey: '2024-01-08', logicalDate: null, dataInterval: null, runAfter: Date.UTC(2024, 0, 9, 5) },
+      { partitionKey: '2024-01-09', logicalDate: null, dataInterval: null, runAfter: Date.UTC(2024, 0, 10, 5) },
+    ]);
+    expect(runs(dag)[0]!.runId).toMatch(/^scheduled__2024-01-09T05:00:00\+00:00__2024-01-08__[0-9a-f]{8}$/);
+    dag.tick();
+    expect(runs(dag)).toHaveLength(2);
+    expect(nextDagWake(dag.state, dag.now)).toBe(Date.UTC(2024, 0, 11, 5));
+  });
+
+  it.each([
+    [{ runOffset: 0.5 }, 'runOffset'],
+    [{ keyFormat: '%Q' }, '%Q'],
+    [{ timezone: 'Mars' }, 'time zone'],
+  ])('is refused with %j', (change, message) =>
+    expect(validateTimetable({ ...timetable, ...change })).toMatchObject({
+      ok: false,
+      error: expect.stringContaining(message),
+    }),
+  );
 });

@@ -13,6 +13,7 @@ import { sha1Hex } from '../retry/sha1.ts';
 import { mapPartitionKey, runIdFor, type TimetableSpec } from '../schedule/index.ts';
 import type { DagDecision } from './decision.ts';
 import type { DagState } from './state.ts';
+import { openRuns } from './timetable.ts';
 
 /** What is known of assets and aliases outside of the DAG. */
 export interface AssetDirectory {
@@ -155,7 +156,7 @@ export function requestAssetRuns(d: DagDecision): void {
   const condition = assetsOf(timetable);
   if (condition === undefined || dag.paused || dag.retired) return;
   const isPartitioned = timetable?.kind === 'asset' && timetable.partitions !== undefined;
-  if (!isPartitioned && dag.active.size + dag.queued.size >= dag.scheduling!.maxActiveRuns) return;
+  if (!isPartitioned && openRuns(dag) >= dag.scheduling!.maxActiveRuns) return;
   for (const key of [...dag.assets.waiting.keys()])
     if ((key !== '') === isPartitioned && isComplete(dag.assets, condition, key)) requestAssetRun(d, key);
 }

@@ -7,7 +7,7 @@ import { closeCancelled, completeBackfill, takeDates, wantsDates, type Clearable
 import type { DagDecision, DagRefusal } from './decision.ts';
 import { isSameSummary, type RunSummary } from '../past/index.ts';
 import { runStandOf, type DagState, type OpenRun } from './state.ts';
-import { dueRun } from './timetable.ts';
+import { dueRun, scheduledRunId } from './timetable.ts';
 import { askAgainAt } from './told.ts';
 
 /** Runs that one decision of the timetable asks for at most: catch-up goes on with the next decision. */
@@ -165,10 +165,11 @@ export function tick(d: DagDecision, clearable: Clearable = ALWAYS): void {
     d.emit({
       type: 'RunRequested',
       data: {
-        runId: runIdFor('scheduled', next.runAfter),
+        runId: scheduledRunId(d.dag, next),
         runType: 'scheduled',
-        logicalDate: next.logicalDate,
-        dataInterval: next.dataInterval,
+        ...(next.partitionKey === undefined
+          ? { logicalDate: next.logicalDate, dataInterval: next.dataInterval }
+          : { logicalDate: null, dataInterval: null, partitionKey: next.partitionKey }),
         runAfter: next.runAfter,
         triggeredBy: 'timetable',
       },

@@ -229,7 +229,9 @@ function requested(dag: DagState, run: RunRequestedData): void {
   const isLast =
     run.runType === 'scheduled' ||
     (run.runType === 'backfill' && (dag.last === null || (run.dataInterval?.[0] ?? 0) > dag.last[0]));
-  if (isLast && run.dataInterval !== null) dag.last = run.dataInterval;
+  // A run of a partition has no interval: the timetable goes on from its tick.
+  const partition = run.partitionKey === undefined ? null : ([run.runAfter, run.runAfter] as const);
+  if (isLast) dag.last = run.dataInterval ?? partition ?? dag.last;
 }
 
 /** The run is one of the backfill's now. One that has started keeps the tasks that it has. */

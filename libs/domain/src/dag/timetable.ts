@@ -1,14 +1,19 @@
 import { customOf, nextRun, nextTold, runIdFor, type NextRun } from '../schedule/index.ts';
 import type { Interval } from './events.ts';
+import { sha1Hex } from '../retry/sha1.ts';
 import { runStandOf, type DagState } from './state.ts';
 
 /** The timetable's next run; undefined while the DAG is off, has enough open runs, or the timetable is at its end. */
 export function dueRun(dag: DagState, now: number): NextRun | undefined {
-  const { scheduling, backfills } = dag;
+  const { scheduling } = dag;
   if (scheduling === undefined || dag.paused || dag.retired) return undefined;
-  const open = dag.active.size + dag.queued.size - backfills.activeRuns - backfills.queuedRuns;
-  if (open >= scheduling.maxActiveRuns) return undefined;
+  if (openRuns(dag) >= scheduling.maxActiveRuns) return undefined;
   return runAfter(dag, now, dag.last);
+}
+
+/** Runs that are not closed, without those of backfills, which have limits of their own. */
+export function openRuns({ active, queued, backfills }: DagState): number {
+  return active.size + queued.size - backfills.activeRuns - backfills.queuedRuns;
 }
 
 /**
@@ -46,12 +51,18 @@ function runAfter(dag: DagState, now: number, after: Interval | null): NextRun |
     const query = { now, last, restriction };
     const next = isCustom ? nextTold(dag.told ?? NOTHING_TOLD, query) : nextRun(timetable, query);
     if (next === null) return undefined;
-    const isTaken =
-      dag.logicalDates.has(next.logicalDate) || runStandOf(dag, runIdFor('scheduled', next.runAfter)) !== undefined;
+    const hasDate = next.partitionKey === undefined && dag.logicalDates.has(next.logicalDate);
+    const isTaken = hasDate || runStandOf(dag, scheduledRunId(dag, next)) !== undefined;
     if (!isTaken) return next;
     if (last !== null && isSame(next.dataInterval, last)) return undefined;
     last = next.dataInterval;
   }
+}
+
+/** The id of the run that the timetable asks for; of a partition it is told apart by what it stands for. */
+export function scheduledRunId({ dagId }: DagState, { runAfter: due, partitionKey }: NextRun): string {
+  if (partitionKey === undefined) return runIdFor('scheduled', due);
+  return runIdFor('scheduled', due, sha1Hex(`${dagId}:${due}:${partitionKey}`).slice(0, 8), partitionKey);
 }
 
 function isSame(a: Interval, b: Interval): boolean {

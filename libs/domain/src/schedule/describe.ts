@@ -28,6 +28,8 @@ export function describeSchedule(spec: TimetableSpec): string {
       return spec.description ?? '';
     case 'events':
       return spec.description ?? describeEvents(spec.eventDates);
+    case 'cron_partition':
+      return `${describeCron(spec.expression)}, a partition each`;
     case 'asset':
       return `When assets are updated: ${describeAssets(spec.assets)}`;
     case 'asset_or_time':
@@ -58,6 +60,8 @@ export function summarizeSchedule(spec: TimetableSpec): string {
       return spec.name;
     case 'events':
       return spec.description ?? `${spec.eventDates.length} events`;
+    case 'cron_partition':
+      return `${spec.expression} (partitions)`;
     case 'asset':
       return describeAssets(spec.assets);
     case 'asset_or_time':

@@ -3,7 +3,9 @@ import type { Interval } from '../dag/events.ts';
 import { alignToNext, alignToPrev, cronTicks, type Ticks } from './cron.ts';
 import { parseCron } from './cron-fields.ts';
 import { addDelta, deltasSince, type Delta } from './delta.ts';
+import { partitionKeyAt } from './partition.ts';
 import type {
+  CronPartitionSpec,
   CronTriggerSpec,
   EventsSpec,
   MultiCronTriggerSpec,
@@ -23,6 +25,8 @@ export function nextRun(spec: TimetableSpec, query: NextRunQuery): NextRun | nul
       return null;
     case 'asset_or_time':
       return nextRun(spec.timetable, query);
+    case 'cron_partition':
+      return nextPartition(spec, query);
     case 'once':
       return nextOnce(query);
     case 'continuous':
@@ -52,6 +56,8 @@ export function manualInterval(spec: TimetableSpec, runAfter: number): Interval 
     case 'once':
     case 'continuous':
     case 'custom':
+      return [runAfter, runAfter];
+    case 'cron_partition':
       return [runAfter, runAfter];
     case 'asset_or_time':
       return manualInterval(spec.timetable, runAfter);
@@ -180,6 +186,20 @@ function latestTick(beat: Beat, now: number, last: Interval | null, earliest: nu
     tick = Math.max(tick, bound);
   }
   return Number.isFinite(tick) ? tick : undefined;
+}
+
+function nextPartition(spec: CronPartitionSpec, query: NextRunQuery): NextRun | null {
+  const { expression, timezone, runOffset = 0, keyFormat, runImmediately } = spec;
+  const run = nextTrigger(cronBeat(expression, timezone, runImmediately), 0, query);
+  if (run === null) return null;
+  const ticks = ticksOf(expression, timezone);
+  let at: number | undefined = run.runAfter;
+  for (let i = 0; i < Math.abs(runOffset) && at !== undefined; i++)
+    at = runOffset < 0 ? ticks.prev(at) : ticks.next(at);
+  if (at === undefined) return null;
+  const key = partitionKeyAt(at, timezone, keyFormat);
+  if (!key.ok) throw new Error(key.error);
+  return { ...run, logicalDate: at, partitionKey: key.value };
 }
 
 /** Catchup: the earliest of all; else the latest that is not after now, or the earliest in the future. One run an instant. */

@@ -4,7 +4,7 @@ import { cronTicks } from './cron.ts';
 import { isPositive, parseDelta, type CalendarDelta } from './delta.ts';
 import { parseCron } from './cron-fields.ts';
 import { describeSchedule } from './describe.ts';
-import { mapPartitionKey, PARTITION_MAPPERS } from './partition.ts';
+import { mapPartitionKey, PARTITION_MAPPERS, partitionKeyAt } from './partition.ts';
 import type { PartitionMapperSpec, RunImmediately, TimetableSpec } from './types.ts';
 import { isTimeZone } from './wall-time.ts';
 
@@ -189,10 +189,20 @@ export function validateTimetable(spec: TimetableSpec): Result<TimetableSpec> {
       }
       return validateAssets(spec, spec.assets);
     }
+    case 'cron_partition': {
+      const { runOffset = 0, keyFormat } = spec;
+      if (!Number.isSafeInteger(runOffset) || Math.abs(runOffset) > MOST_OFFSET)
+        return err(`runOffset is ${runOffset}; allowed: a whole number from -${MOST_OFFSET} to ${MOST_OFFSET}`);
+      const crons = validateCrons(spec, [spec.expression], spec.timezone);
+      if (!crons.ok) return crons;
+      const key = partitionKeyAt(0, spec.timezone, keyFormat);
+      return key.ok ? crons : key;
+    }
     case 'asset_or_time': {
       const time = validateTimetable(spec.timetable);
       if (!time.ok) return time;
-      if (assetsOf(spec.timetable) === undefined && spec.timetable.kind !== 'none')
+      const { kind } = spec.timetable;
+      if (assetsOf(spec.timetable) === undefined && kind !== 'none' && kind !== 'cron_partition')
         return validateAssets(spec, spec.assets);
       return err(
         `the time of an asset-or-time schedule is ${describeSchedule(spec.timetable)}; allowed: cron, intervals, moments`,
@@ -213,6 +223,8 @@ function validateCrons(spec: TimetableSpec, expressions: readonly string[], time
   }
   return ok(spec);
 }
+
+const MOST_OFFSET = 1_000;
 
 /** JSON bytes of a condition: it stands in the events of its DAG (I7). */
 const CONDITION_BYTES = 16_384;

@@ -33,6 +33,11 @@ export function mapPartitionKey(mapper: PartitionMapper, key: string, mapping: P
   return wall.ok ? formatKey(startOf(mapper, wall.value), outputFormat) : wall;
 }
 
+/** The key of the partition that stands for an instant, by the clocks of a time zone. Default format `%Y-%m-%dT%H:%M:%S`. */
+export function partitionKeyAt(instant: number, timezone: string, format = INPUT_FORMAT): Result<string> {
+  return formatKey(toWall(instant, timezone), format);
+}
+
 function startOf(mapper: Exclude<PartitionMapper, 'identity'>, wall: number): number {
   const date = new Date(wall);
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];

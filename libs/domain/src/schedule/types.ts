@@ -18,6 +18,7 @@ export type TimetableSpec =
   | ({ readonly kind: 'delta_interval' } & Delta)
   | EventsSpec
   | AssetSpec
+  | CronPartitionSpec
   | CustomSpec
   | { readonly kind: 'asset_or_time'; readonly timetable: TimetableSpec; readonly assets: AssetExpression };
 
@@ -27,6 +28,19 @@ export interface CustomSpec {
   /** The name of its class. */
   readonly name: string;
   readonly description?: string;
+}
+
+/** Runs at each tick, each of the partition that stands for it, without a logical date. */
+export interface CronPartitionSpec {
+  readonly kind: 'cron_partition';
+  readonly expression: string;
+  /** IANA name; the keys are written by its clocks. */
+  readonly timezone: string;
+  /** How many ticks before (negative) or after its run the partition lies. Default 0: at it. */
+  readonly runOffset?: number;
+  /** Default `%Y-%m-%dT%H:%M:%S`. */
+  readonly keyFormat?: string;
+  readonly runImmediately?: RunImmediately;
 }
 
 export interface AssetSpec {
@@ -97,6 +111,8 @@ export interface NextRun {
   readonly dataInterval: Interval;
   /** The run is due at this instant. */
   readonly runAfter: number;
-  /** The start of the data interval. */
+  /** The start of the data interval; of a run of a partition, the tick that it stands for. */
   readonly logicalDate: number;
+  /** The run has no logical date and no data interval but this. */
+  readonly partitionKey?: string;
 }

@@ -6,6 +6,7 @@ import {
   AssetAlias,
   asset,
   assetOrTime,
+  cronPartition,
   Dag,
   multiAsset,
   partitioned,
@@ -50,6 +51,15 @@ describe('schedules of assets', () => {
       timetable: { kind: 'cron_trigger', expression: '0 6 * * *', timezone: 'Europe/Zurich' },
       assets: leaf('a'),
     });
+  });
+
+  it('may be partitions by the clock', () => {
+    const schedule = cronPartition('@daily', { runOffset: -1, keyFormat: '%Y-%m-%d' });
+    expect(new Dag({ id: 'd', timezone: 'Europe/Zurich', schedule }).timetable).toEqual({
+      ...{ kind: 'cron_partition', expression: '0 0 * * *', timezone: 'Europe/Zurich' },
+      ...{ runOffset: -1, keyFormat: '%Y-%m-%d' },
+    });
+    expect(() => timetableOf(cronPartition('* *'))).toThrow(/schedule/);
   });
 
   it('may be of partitions', () => {

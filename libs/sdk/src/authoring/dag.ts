@@ -1,4 +1,10 @@
-import { parseSchedule, validateTimetable, type ParamDefinition, type TimetableSpec } from '@rondo/domain';
+import {
+  CRON_PRESETS,
+  parseSchedule,
+  validateTimetable,
+  type ParamDefinition,
+  type TimetableSpec,
+} from '@rondo/domain';
 import * as z from 'zod';
 import { assetTimetable, type AssetSchedule } from './asset.ts';
 import {
@@ -23,7 +29,13 @@ import { paramDefinitions, type ParamsInput } from './params.ts';
 import type { Relation } from './relations.ts';
 import { completeDag } from './resolve.ts';
 import { Timetable } from './timetable.ts';
-import { isCronInterval, type CronIntervalSchedule, type ScheduleInput } from './schedule.ts';
+import {
+  isCronInterval,
+  isCronPartition,
+  type CronIntervalSchedule,
+  type CronPartitionSchedule,
+  type ScheduleInput,
+} from './schedule.ts';
 import { currentScope, isPromise, within } from './scope.ts';
 import { sensorSchema, type SensorAttributes } from './sensor-attributes.ts';
 import type { Task } from './task.ts';
@@ -41,7 +53,7 @@ export interface DagOptions {
   /** Markdown. */
   readonly doc?: string;
   /** A cron expression, a preset, a duration, a list of cron expressions, a timetable, or assets to wait for; null (default): only when asked to. */
-  readonly schedule?: ScheduleInput | CronIntervalSchedule | AssetSchedule | Timetable;
+  readonly schedule?: ScheduleInput | CronIntervalSchedule | CronPartitionSchedule | AssetSchedule | Timetable;
   /** The first logical date, included. Without an offset: on the clocks of `timezone`. */
   readonly startDate?: DateInput;
   /** The last logical date, included. */
@@ -301,6 +313,10 @@ export class Dag {
         name: schedule.constructor.name,
         ...(description === undefined ? {} : { description }),
       });
+    }
+    if (isCronPartition(schedule)) {
+      const { partition: _, cron, timezone = this.timezone, ...rest } = schedule;
+      return validateTimetable({ kind: 'cron_partition', expression: CRON_PRESETS[cron] ?? cron, timezone, ...rest });
     }
     const interval = isCronInterval(schedule);
     const input = interval

@@ -42,6 +42,7 @@ export { chain, Chain, crossDownstream, type Linkable } from './relations.ts';
 export {
   continuous,
   cronInterval,
+  cronPartition,
   cronTrigger,
   deltaInterval,
   deltaTrigger,

@@ -58,6 +58,30 @@ export const once = (): TimetableSpec => ({ kind: 'once' });
 /** One run after the other, without a pause. */
 export const continuous = (): TimetableSpec => ({ kind: 'continuous' });
 
+export interface CronPartitionSchedule {
+  readonly partition: 'cron';
+  readonly cron: string;
+  readonly timezone?: string;
+  readonly runOffset?: number;
+  readonly keyFormat?: string;
+}
+
+/**
+ * Runs at each tick of the cron expression, each of a partition and without a logical date. `runOffset`: how many ticks after
+ * its run the partition lies, negative: before (default 0); `keyFormat`: of its key, default `%Y-%m-%dT%H:%M:%S`. Default zone:
+ * the DAG's.
+ */
+export function cronPartition(
+  cron: string,
+  options: Omit<CronPartitionSchedule, 'partition' | 'cron'> = {},
+): CronPartitionSchedule {
+  return { partition: 'cron', cron, ...options };
+}
+
+export function isCronPartition(value: unknown): value is CronPartitionSchedule {
+  return typeof value === 'object' && value !== null && 'partition' in value && value.partition === 'cron';
+}
+
 export interface CronIntervalSchedule {
   readonly interval: 'cron';
   readonly cron: string;
