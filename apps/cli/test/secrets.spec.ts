@@ -46,27 +46,17 @@ describe('variables and connections', () => {
   });
 
   it('exports what it imports, to a file for its owner alone', async () => {
-    const stored = new Map<string, string>();
-    for (const key of ['a', 'b']) {
-      api.on(`PUT /variables/${key}`, ({ body }) => {
-        stored.set(key, (body as { value: string }).value);
-        return { body: {} };
-      });
-      api.on(`GET /variables/${key}`, () => ({ body: { key, description: null, value: stored.get(key) } }));
-    }
-    api.on('GET /variables', {
-      body: {
-        items: [
-          { key: 'a', description: null },
-          { key: 'b', description: null },
-        ],
-        total: 2,
-      },
-    });
+    let stored: unknown;
+    api
+      .on('POST /import/variables', ({ body }) => {
+        stored = (body as { variables: unknown }).variables;
+        return { body: { imported: 2 } };
+      })
+      .on('GET /export/variables', () => ({ body: stored }));
     await writeFile(join(folder, 'in.json'), JSON.stringify({ a: 'x', b: { c: 1 } }));
     expect((await call('variables', 'import', 'in.json')).out).toBe('2 variables are set\n');
     expect((await call('variables', 'export', 'out.json')).code).toBe(0);
-    expect(JSON.parse(await readFile(join(folder, 'out.json'), 'utf8'))).toEqual({ a: 'x', b: '{"c":1}' });
+    expect(JSON.parse(await readFile(join(folder, 'out.json'), 'utf8'))).toEqual({ a: 'x', b: { c: 1 } });
     await writeFile(join(folder, 'list.json'), '[]');
     expect((await call('variables', 'import', 'list.json')).code).toBe(2);
   });

@@ -1,7 +1,7 @@
 import type { Connection } from '@rondo/domain';
 import { type Context, parseCount, readJson, type Registry } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
-import type { ConnectionAnswer, Page } from '../http/answers.ts';
+import type { ConnectionAnswer, ImportAnswer, Page } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { brief, facts, table } from '../output/format.ts';
 import { readObject, writeObject } from './variables.ts';
@@ -78,15 +78,9 @@ async function remove(context: Context, connId: string): Promise<void> {
 }
 
 async function importAll(context: Context, file: string): Promise<void> {
-  const connections = Object.entries(await readObject(context, file, 'connections by id'));
-  for (const [connId, value] of connections) {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    await context.api.put(
-      path('connections', connId),
-      await parseText(connId, text, `connection '${connId}' of ${file}`),
-    );
-  }
-  context.answer({ imported: connections.length }, () => `${connections.length} connections are set`);
+  const connections = await readObject(context, file, 'connections by id');
+  const { imported } = await context.api.post<ImportAnswer>('/import/connections', { connections });
+  context.answer({ imported }, () => `${imported} connections are set`);
 }
 
 async function exportAll(context: Context, file: string | undefined): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Context, type Registry } from '../context.ts';
 import { RefusedError, UsageError } from '../exit-codes.ts';
-import type { Page, VariableAnswer } from '../http/answers.ts';
+import type { ImportAnswer, Page, VariableAnswer } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { brief, table } from '../output/format.ts';
 
@@ -83,20 +83,14 @@ export async function writeObject(
 }
 
 async function importAll(context: Context, file: string): Promise<void> {
-  const values = Object.entries(await readObject(context, file, 'variables by key'));
-  for (const [key, value] of values) {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    await context.api.put(path('variables', key), { value: text });
-  }
-  context.answer({ imported: values.length }, () => `${values.length} variables are set`);
+  const variables = await readObject(context, file, 'variables by key');
+  const { imported } = await context.api.post<ImportAnswer>('/import/variables', { variables });
+  context.answer({ imported }, () => `${imported} variables are set`);
 }
 
 async function exportAll(context: Context, file: string | undefined): Promise<void> {
-  const page = await context.api.get<Page<VariableAnswer>>('/variables', ALL);
-  const values: Record<string, string> = {};
-  for (const { key } of page.items)
-    values[key] = (await context.api.get<VariableAnswer>(path('variables', key), { reveal: true })).value;
-  await writeObject(context, file, values, page.items.length, 'variables');
+  const values = await context.api.get<Readonly<Record<string, string>>>('/export/variables');
+  await writeObject(context, file, values, Object.keys(values).length, 'variables');
 }
 
 export function registerVariables({ program, action }: Registry): void {

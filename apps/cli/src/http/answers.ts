@@ -35,6 +35,9 @@ export type PoolAnswer = PoolRow & {
 };
 export type ApprovalAnswer = ApprovalRow;
 export type RenderedAnswer = Pick<RenderedFieldsRow, 'fields'>;
+export interface ImportAnswer {
+  readonly imported: number;
+}
 export type XComAnswer = XComRow;
 interface TaskName {
   readonly dagId: string;

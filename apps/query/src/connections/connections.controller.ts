@@ -34,6 +34,11 @@ export class ConnectionsController {
   delete(@Input() { params, actor }: InputOf<typeof operations.deleteConnection>) {
     return this.connections.delete(params.connId, actor);
   }
+
+  @Route(operations.importConnections)
+  importAll(@Input() { body, actor }: InputOf<typeof operations.importConnections>) {
+    return this.connections.importAll(body.connections, actor);
+  }
 }
 
 function inputOf(connId: string, body: InputOf<typeof operations.putConnection>['body']): ConnectionInput {

@@ -1,7 +1,7 @@
 import type { ConnectionRow } from '@rondo/ports';
 import { z } from 'zod';
 import type { Operation } from '../http/operation.ts';
-import { afterField, json, pagedOf, pageFields } from '../http/schemas.ts';
+import { afterField, importedSchema, json, pagedOf, pageFields } from '../http/schemas.ts';
 
 const tag = 'connections';
 const idText = z.string().regex(/^[\w.:@+-]{1,200}$/, '1 to 200 letters, digits and _ . : @ + -');
@@ -97,10 +97,25 @@ export const deleteConnection = {
   refusals: [404, 409],
 } as const satisfies Operation;
 
+export const importConnections = {
+  id: 'importConnections',
+  method: 'post',
+  path: '/import/connections',
+  tag,
+  summary: 'Set many connections',
+  description:
+    'Each is a URI such as `postgres://login:password@host:5432/schema?key=value`, or an object with `conn_type`, `host`, `port`, `schema`, `login`, `password`, `extra`, `description`. One that is neither refuses all.',
+  action: 'administer',
+  body: z.strictObject({ connections: z.record(idText, json) }).meta({ id: 'ConnectionsById' }),
+  answer: importedSchema,
+  refusals: [409, 422],
+} as const satisfies Operation;
+
 export const CONNECTION_OPERATIONS: readonly Operation[] = [
   listConnections,
   getConnection,
   createConnection,
   putConnection,
   deleteConnection,
+  importConnections,
 ];

@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AdminService, ConnectionInput } from '@rondo/application';
 import type { Actor } from '@rondo/contracts';
+import type { Json } from '@rondo/kernel';
 import type { ConnectionRow, Page, Paged, ReadModels } from '@rondo/ports';
+import { parseConnection } from '@rondo/sdk';
 import { Positioned } from '../http/position.ts';
-import { notFound, refused } from '../http/problem.ts';
+import { invalid, notFound, refused } from '../http/problem.ts';
 import { ADMIN, READ_MODELS } from '../options.ts';
 
 export type ConnectionView = Omit<ConnectionRow, 'sealed'>;
@@ -33,6 +35,20 @@ export class ConnectionsService {
     if (!done.ok) throw refused(done.error);
     await this.readModels.settled(done.value.position);
     return new Positioned(done.value.position, (await this.get(input.connId)).body);
+  }
+
+  async importAll(given: Readonly<Record<string, Json>>, actor: Actor): Promise<Positioned<{ imported: number }>> {
+    const parsed = Object.entries(given).map(([connId, value]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      return { connId, result: parseConnection(connId, text) };
+    });
+    const faults = parsed.flatMap(({ connId, result }) =>
+      result.ok ? [] : [{ in: 'body' as const, name: `connections.${connId}`, message: result.error }],
+    );
+    if (faults.length > 0) throw invalid(faults);
+    let position = await this.readModels.position();
+    for (const { result } of parsed) if (result.ok) ({ position } = await this.set(result.value, actor, false));
+    return new Positioned(position, { imported: parsed.length });
   }
 
   async delete(connId: string, actor: Actor): Promise<Positioned<undefined>> {

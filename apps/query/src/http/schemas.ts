@@ -69,3 +69,5 @@ export function pageOf(query: Page): Page {
 export const dagParams = z.object({ dagId: z.string().min(1).max(250) });
 export const runParams = dagParams.extend({ runId: z.string().min(1).max(300) });
 export const taskParams = runParams.extend({ taskId: z.string().min(1).max(250) });
+
+export const importedSchema = z.object({ imported: z.number().int() }).meta({ id: 'Imported' });

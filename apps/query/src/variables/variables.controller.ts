@@ -33,4 +33,14 @@ export class VariablesController {
   delete(@Input() { params, actor }: InputOf<typeof operations.deleteVariable>) {
     return this.variables.delete(params.key, actor);
   }
+
+  @Route(operations.importVariables)
+  importAll(@Input() { body, actor }: InputOf<typeof operations.importVariables>) {
+    return this.variables.importAll(body.variables, actor);
+  }
+
+  @Route(operations.exportVariables)
+  exportAll(@Input() _input: InputOf<typeof operations.exportVariables>) {
+    return this.variables.exportAll();
+  }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from '../http/operation.ts';
-import { afterField, pagedOf, pageFields } from '../http/schemas.ts';
+import { afterField, importedSchema, json, pagedOf, pageFields } from '../http/schemas.ts';
 
 const tag = 'variables';
 const keyText = z.string().regex(/^[\w.:/@+-]{1,250}$/, '1 to 250 letters, digits and _ . : / @ + -');
@@ -9,7 +9,9 @@ const keyParams = z.object({ key: keyText });
 export const variableSchema = z
   .object({
     key: z.string(),
-    value: z.string().meta({ description: '`***` for a key that sounds secret, unless `reveal` is asked for.' }),
+    value: z.string().meta({
+      description: '`***` for a key that sounds secret, and in JSON under such keys, unless `reveal` is asked for.',
+    }),
     masked: z.boolean(),
     description: z.string().nullable(),
   })
@@ -85,10 +87,37 @@ export const deleteVariable = {
   refusals: [404, 409],
 } as const satisfies Operation;
 
+export const importVariables = {
+  id: 'importVariables',
+  method: 'post',
+  path: '/import/variables',
+  tag,
+  summary: 'Set many variables',
+  description:
+    'What is no text is kept as JSON. They are set one after the other: a refusal leaves those before it set.',
+  action: 'administer',
+  body: z.strictObject({ variables: z.record(keyText, json) }).meta({ id: 'VariablesByKey' }),
+  answer: importedSchema,
+  refusals: [409, 422],
+} as const satisfies Operation;
+
+export const exportVariables = {
+  id: 'exportVariables',
+  method: 'get',
+  path: '/export/variables',
+  tag,
+  summary: 'Get the values of all variables, in clear',
+  action: 'administer',
+  query: z.strictObject({ ...afterField }),
+  answer: z.record(z.string(), z.string()),
+} as const satisfies Operation;
+
 export const VARIABLE_OPERATIONS: readonly Operation[] = [
   listVariables,
   getVariable,
   createVariable,
   putVariable,
   deleteVariable,
+  importVariables,
+  exportVariables,
 ];

@@ -2,10 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AdminService, VariableInput } from '@rondo/application';
 import type { Actor } from '@rondo/contracts';
 import type { Sealed } from '@rondo/domain';
+import type { Json } from '@rondo/kernel';
 import type { Page, Paged, ReadModels, SecretBox, VariableRow } from '@rondo/ports';
 import { Positioned } from '../http/position.ts';
 import { notFound, refused } from '../http/problem.ts';
 import { ADMIN, READ_MODELS, SECRETS } from '../options.ts';
+import { maskedVariable } from './masking.ts';
+
+const PAGE = 1_000;
 
 export interface VariableView {
   readonly key: string;
@@ -13,10 +17,6 @@ export interface VariableView {
   readonly masked: boolean;
   readonly description: string | null;
 }
-
-/** Keys whose values are not shown to whoever only looks. */
-const SECRET_KEY = /pass(word|phrase|wd)|secret|token|api_?key|apikey|private_?key|credential|authorization/i;
-const MASK = '***';
 
 @Injectable()
 export class VariablesService {
@@ -53,6 +53,27 @@ export class VariablesService {
     return new Positioned(done.value.position, undefined);
   }
 
+  /** Sets all of them, one after the other. What is no text is kept as JSON. */
+  async importAll(values: Readonly<Record<string, Json>>, actor: Actor): Promise<Positioned<{ imported: number }>> {
+    let position = await this.readModels.position();
+    for (const [key, value] of Object.entries(values)) {
+      const input = { key, value: typeof value === 'string' ? value : JSON.stringify(value) };
+      ({ position } = await this.set(input, actor, false));
+    }
+    return new Positioned(position, { imported: Object.keys(values).length });
+  }
+
+  /** All of them, in clear. */
+  async exportAll(): Promise<Positioned<Readonly<Record<string, string>>>> {
+    const position = await this.readModels.position();
+    const values: [string, string][] = [];
+    for (let offset = 0; ; offset += PAGE) {
+      const { items, total } = await this.readModels.variables({ offset, limit: PAGE });
+      for (const row of items) values.push([row.key, this.view(row, true).value]);
+      if (offset + PAGE >= total) return new Positioned(position, Object.fromEntries(values));
+    }
+  }
+
   private view(row: VariableRow, reveal: boolean): VariableView {
     return shown(
       row.key,
@@ -64,6 +85,5 @@ export class VariablesService {
 }
 
 function shown(key: string, value: string, description: string | null, reveal: boolean): VariableView {
-  const masked = !reveal && SECRET_KEY.test(key);
-  return { key, value: masked ? MASK : value, masked, description };
+  return { key, ...(reveal ? { value, masked: false } : maskedVariable(key, value)), description };
 }
