@@ -206,6 +206,63 @@ export function describeEarlierRuns(get: Get): void {
   });
 }
 
+const instanceEnded = (mapIndex: readonly number[], name: string, value?: number): HistoryEvent[] => {
+  const key = { taskId: 'mapped', mapIndex, tryNumber: 1, leg: 1, at: 50 };
+  const xcoms = value === undefined ? {} : { xcoms: { return_value: { value }, other: { value: -value } } };
+  const events = [
+    { type: 'TaskScheduled', data: key },
+    { type: 'TaskSucceeded', data: { ...key, ...xcoms, name } },
+  ];
+  return events.map((event) => ({ ...event, stream: 'dagRun-d:r1', at: 50 }));
+};
+
+export function describeMappedQueries(get: Get): void {
+  describe('queries of mapped instances', () => {
+    beforeEach(async () => {
+      const { store, models } = get();
+      const history = [
+        published('d'),
+        requested('d', 'r1', 10),
+        started('d', 'r1', 40),
+        ...instanceEnded([10], 'Ten', 10),
+        ...instanceEnded([2, 5], 'two, five', 25),
+        ...instanceEnded([2, 11], 'two, 11', 211),
+        ...instanceEnded([2, 3], 'nothing%'),
+        ...instanceEnded([20], 'twenty', 20),
+        ...instanceEnded([1], 'one', 1),
+      ];
+      await models.settled(await appendHistory(store, history));
+    });
+    const xcoms = async (under: string, page = ALL as { offset: number; limit: number }) => {
+      const query = { taskId: 'mapped', key: 'return_value', under };
+      const { items, total } = await get().models.xcomsUnder('d', 'r1', query, page);
+      return { values: items.map((row) => row.value), total };
+    };
+    const instances = async (filter: object): Promise<string[]> =>
+      (await get().models.taskInstances({ taskId: 'mapped', ...filter }, ALL)).items.map((row) => row.mapIndex);
+
+    it('give the XComs of one key in the order of map indexes, in pages, those without one left out', async () => {
+      expect(await xcoms('')).toEqual({ values: [1, 25, 211, 10, 20], total: 5 });
+      expect(await xcoms('', { offset: 1, limit: 2 })).toEqual({ values: [25, 211], total: 5 });
+      expect(await xcoms('', { offset: 9, limit: 2 })).toEqual({ values: [], total: 5 });
+    });
+
+    it('give those under a map index, element by element', async () => {
+      expect(await xcoms('2')).toEqual({ values: [25, 211], total: 2 });
+      expect(await xcoms('2.5')).toEqual({ values: [25], total: 1 });
+      expect(await xcoms('3')).toEqual({ values: [], total: 0 });
+      expect(await instances({ under: '2' })).toEqual(['2.3', '2.5', '2.11']);
+    });
+
+    it('list instances in the order of map indexes, and find them by name', async () => {
+      expect((await instances({})).filter((index) => index !== '')).toEqual(['1', '2.3', '2.5', '2.11', '10', '20']);
+      expect(await instances({ name: 'TW' })).toEqual(['2.5', '2.11', '20']);
+      expect(await instances({ name: '%' })).toEqual(['2.3']);
+      expect(await get().models.taskInstance('d', 'r1', 'mapped', '10')).toMatchObject({ mapIndexName: 'Ten' });
+    });
+  });
+}
+
 export function describeDagQueries(get: Get): void {
   describe('queries of DAGs', () => {
     beforeEach(async () => {

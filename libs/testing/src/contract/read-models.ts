@@ -2,7 +2,12 @@ import { foldRunView } from '@rondo/projections';
 import type { EventStore, ReadModels, RecordedEvent } from '@rondo/ports';
 import { randomHistory, RANDOM_DEFINITION, RANDOM_VERSION_BYTES } from '../random-history.ts';
 import { appendHistory, type ReadModelsFactory, type ReadModelsFixture } from './read-models-kit.ts';
-import { describeDagQueries, describeRunQueries, describeEarlierRuns } from './read-models-queries.ts';
+import {
+  describeDagQueries,
+  describeMappedQueries,
+  describeRunQueries,
+  describeEarlierRuns,
+} from './read-models-queries.ts';
 
 const ALL = { offset: 0, limit: 1000 } as const;
 
@@ -104,6 +109,7 @@ export function describeReadModelsContract(name: string, factory: ReadModelsFact
     });
 
     describeRunQueries(() => fixture);
+    describeMappedQueries(() => fixture);
 
     describeEarlierRuns(() => fixture);
     describeDagQueries(() => fixture);
