@@ -122,7 +122,12 @@ describe('golden histories of DAGs', () => {
     for (const event of events) evolveDag(dag, event);
     const closed = Object.fromEntries(Array.from(dag.closed, ([runId, run]) => [runId, run.state]));
     const active = Array.from(dag.active.values(), ({ runId, version }) => ({ runId, version }));
-    const plain = { queued: [...dag.queued.keys()], keys: Object.fromEntries(dag.keys) };
+    const plain = {
+      queued: [...dag.queued.keys()],
+      keys: Object.fromEntries(dag.keys),
+      held: [...dag.held],
+      priorities: Object.fromEntries(dag.priorities),
+    };
     const backfills = Array.from(dag.backfills.all.values(), ({ spec, queued, active: started, ...backfill }) => ({
       ...{ backfillId: spec.backfillId, dates: spec.dates, queued: [...queued], active: [...started] },
       ...backfill,

@@ -39,6 +39,10 @@ export interface NaiveInstance {
   /** The next attempt is one of the same try. */
   goesOn: boolean;
   deadline: number | undefined;
+  held: boolean;
+  retries: number;
+  /** The try that a failure was granted: fewer retries later do not take it back. */
+  granted: number;
 }
 
 /** A run as its events tell it. A rule of the house that an event breaks is thrown as an error. */
@@ -69,6 +73,9 @@ export class NaiveRun {
         wakeAt: undefined,
         goesOn: false,
         deadline: undefined,
+        held: false,
+        retries,
+        granted: 0,
       });
     for (const { id } of tasks)
       this.children.set(
@@ -128,7 +135,8 @@ export class NaiveRun {
   }
 
   private mayStart(id: string, now: number): boolean {
-    const { state, wakeAt } = this.instances.get(id)!;
+    const { state, wakeAt, held } = this.instances.get(id)!;
+    if (held) return false;
     return MAY_START.includes(state) && this.verdictOf(id) === 'run' && (wakeAt === undefined || wakeAt <= now);
   }
 
@@ -198,7 +206,7 @@ export class NaiveRun {
         return this.end(taskId, 'failed');
       case 'TaskRetryScheduled':
         this.end(taskId, 'up_for_retry');
-        this.instances.get(taskId)!.wakeAt = data['retryAt'] as number;
+        this.grant(taskId, data['retryAt'] as number);
         return;
       case 'TaskDeferred':
         this.end(taskId, 'deferred');
@@ -211,6 +219,11 @@ export class NaiveRun {
         return;
       case 'TaskLost':
         return this.lose(taskId);
+      case 'TaskWithdrawn':
+        if (this.instances.get(taskId)!.state !== 'scheduled') throw new Error(`${taskId} was begun, and taken back`);
+        this.end(taskId, 'none');
+        this.instances.get(taskId)!.goesOn = true;
+        return;
       case 'TaskAttemptClosed':
         return this.end(taskId, this.instances.get(taskId)!.state === 'restarting' ? 'none' : undefined);
       case 'RunSucceeded':
@@ -220,6 +233,9 @@ export class NaiveRun {
       case 'TaskUpstreamFailed':
       case 'TaskCleared':
       case 'TaskMarked':
+      case 'TaskHeld':
+      case 'TaskReleased':
+      case 'TaskRetriesSet':
         for (const range of data['instances'] as readonly { readonly taskId: string }[]) this.many(range.taskId, event);
         return;
       default:
@@ -248,13 +264,21 @@ export class NaiveRun {
     const inst = this.instances.get(id)!;
     switch (type) {
       case 'TaskCleared':
-        inst.allowed = inst.tryNumber + this.byId.get(id)!.retries;
+        inst.allowed = inst.tryNumber + inst.retries;
         inst.lost = 0;
         inst.goesOn = false;
         inst.deadline = undefined;
         inst.wakeAt = undefined;
         this.memory.delete(id);
         inst.state = inst.open ? 'restarting' : 'none';
+        return;
+      case 'TaskHeld':
+      case 'TaskReleased':
+        inst.held = type === 'TaskHeld';
+        return;
+      case 'TaskRetriesSet':
+        inst.allowed += (data['retries'] as number) - inst.retries;
+        inst.retries = data['retries'] as number;
         return;
       case 'TaskMarked':
         return this.move(id, data['state'] as string);
@@ -287,7 +311,8 @@ export class NaiveRun {
     if (inst.open) throw new Error(`${attempt}: an attempt is open`);
     if (this.attempts.has(attempt)) throw new Error(`${attempt} was published before`);
     if (!this.mayStart(id, now)) throw new Error(`${attempt}: ${inst.state}, and its rule says ${this.verdictOf(id)}`);
-    if (tryNumber > inst.allowed + 1) throw new Error(`${attempt}: only ${inst.allowed + 1} tries are allowed`);
+    if (tryNumber > Math.max(inst.allowed + 1, inst.granted))
+      throw new Error(`${attempt}: only ${inst.allowed + 1} tries are allowed`);
     if (tryNumber < inst.tryNumber || tryNumber > inst.tryNumber + 1)
       throw new Error(`${attempt} after try ${inst.tryNumber}`);
     if (inst.goesOn && tryNumber !== inst.tryNumber) throw new Error(`${attempt} is not try ${inst.tryNumber}`);
@@ -310,6 +335,13 @@ export class NaiveRun {
     if (inst.state !== 'deferred') throw new Error(`${id} is resumed and did not wait`);
     inst.goesOn = true;
     inst.state = 'none';
+  }
+
+  private grant(id: string, retryAt: number): void {
+    const inst = this.instances.get(id)!;
+    if (inst.tryNumber > inst.allowed) throw new Error(`${id}: try ${inst.tryNumber} is the last, and is retried`);
+    inst.granted = inst.tryNumber + 1;
+    inst.wakeAt = retryAt;
   }
 
   private succeed(id: string, data: NaiveEvent['data'], now: number): void {

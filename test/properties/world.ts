@@ -1,6 +1,9 @@
 import {
   decideApproval,
+  decideHold,
+  decidePriority,
   decideReport,
+  decideRetries,
   leavesOf,
   nextWake,
   type AttemptRef,
@@ -43,7 +46,8 @@ export class World {
     else if (action === 12) harness.later(pick % 40_000);
     else if (action === 13) this.resume();
     else if (action === 14) this.callback(pick);
-    else if (pick % 10 === 0) harness.markRun(pick % 20 === 0 ? 'success' : 'failed', 'aborted');
+    else if (pick % 10 !== 0) this.control(pick);
+    else harness.markRun(pick % 20 === 0 ? 'success' : 'failed', 'aborted');
     this.check();
   }
 
@@ -51,6 +55,7 @@ export class World {
   finish(dice: readonly number[]): void {
     const { harness } = this;
     harness.pause(false);
+    harness.decide((d) => decideHold(d, {}, false));
     this.check();
     for (let step = 0; step < 200 * this.scenario.tasks.length + 200; step++) {
       this.resume();
@@ -169,6 +174,33 @@ export class World {
   private clear(pick: number): void {
     const flags = { includeDownstream: pick % 2 === 0, includeUpstream: pick % 5 === 0, onlyFailed: pick % 7 === 0 };
     this.harness.clearSelection(pick % 23 === 0 ? {} : { taskIds: [this.taskId(pick)], ...flags });
+  }
+
+  /** What people set while the run goes on, and what a gateway gives back for it. */
+  private control(pick: number): void {
+    const { harness } = this;
+    const one = { taskIds: [this.taskId(pick)] };
+    switch (pick % 6) {
+      case 0:
+      case 1:
+        harness.decide((d) => decideHold(d, pick % 30 === 0 ? {} : one, true));
+        return;
+      case 2:
+        harness.decide((d) => decideHold(d, pick % 5 === 0 ? {} : one, false));
+        return;
+      case 3:
+        harness.decide((d) => decideRetries(d, one, pick % 4));
+        return;
+      case 4:
+        harness.decide((d) => decidePriority(d, one, pick % 3 === 0 ? null : pick % 7));
+        return;
+      default: {
+        const waiting = harness.openInstances.filter((i) => i.state === 'scheduled' && (i.onHold || harness.paused));
+        const inst = waiting[pick % Math.max(1, waiting.length)];
+        if (inst === undefined) return;
+        this.send({ kind: 'withdrawn', attempt: this.attemptOf(inst), at: harness.now, reason: 'held' });
+      }
+    }
   }
 
   private resume(): void {

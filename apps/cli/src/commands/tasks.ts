@@ -51,7 +51,7 @@ async function listOfRun(
         task.tryNumber === 0 ? null : task.tryNumber,
         time(task.startedAt),
         duration(task.startedAt, task.endedAt, now),
-        brief(task.error?.message ?? task.reason),
+        brief(task.error?.message ?? task.reason ?? (task.held ? 'held' : null)),
       ]),
     ),
   );

@@ -79,7 +79,7 @@ export class ReadyQueue {
   /** Changes what entries are compared by: they are taken out meanwhile. */
   reorder(change: () => void): void {
     const all: [ReadyLane, InstanceState[]][] = [];
-    for (const lane of this.waiting) {
+    for (const lane of this.lanes.values()) {
       const entries: InstanceState[] = [];
       for (let top = lane.heap.pop(); top !== undefined; top = lane.heap.pop()) entries.push(top);
       all.push([lane, entries]);
