@@ -6,7 +6,7 @@ import type { Page } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { facts, table, time } from '../output/format.ts';
 import { withTotal } from './dags.ts';
-import { collect } from './runs.ts';
+import { collect } from './collect.ts';
 
 interface CreateOptions {
   readonly from: string;

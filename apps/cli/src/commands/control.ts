@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Context, parseCount, parseDate, parseWhole, type Registry } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import { path } from '../http/client.ts';
-import { collect } from './runs.ts';
+import { collect } from './collect.ts';
 import { tellTouched, type TouchedAnswer } from './touched.ts';
 
 interface SelectionOptions {

@@ -4,6 +4,7 @@ import { parseWhole, type Context, parseCount, parseDate, readJson, type Registr
 import type { DagAnswer, DagDetail, ImportErrorAnswer, Page, RunAnswer } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import type { DagTestOptions } from '../offline/dag-test.ts';
+import { collect } from './collect.ts';
 import { facts, table, time } from '../output/format.ts';
 import { watchRun } from './watch.ts';
 
@@ -249,5 +250,7 @@ export function registerDags({ program, action }: Registry): void {
     .option('--dag <id>', 'which DAG of the file')
     .option('--conf <json>', 'configuration of the run: JSON, @file or -')
     .option('--date <iso>', 'logical date (default: now)')
+    .option('--events <json>', 'events that have come: CloudEvents as JSON, @file or -')
+    .option('--approve <task=option>', 'what is answered to a task that asks (may be repeated)', collect)
     .action(action(test));
 }

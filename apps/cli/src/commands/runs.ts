@@ -102,11 +102,6 @@ async function watch(context: Context, dagId: string, runId: string | undefined)
   await watchRun(context, dagId, latest);
 }
 
-export const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
-  ...(before ?? []),
-  value,
-];
-
 export function registerRuns({ program, action }: Registry): void {
   const runs = program.command('runs').description('the runs of DAGs');
   runs

@@ -17,12 +17,13 @@ import type { Json } from '@rondo/kernel';
 import { type Context, parseDate, readJson } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { executeBody, inputsOf, resumeOf, taskLog, type BodyOptions } from './execute.ts';
+import { GivenAnswers, type GivenOptions } from './given-answers.ts';
 import { loadDag, type LoadedDag } from './load.ts';
 import { MemoryRun } from './memory-run.ts';
 import { MemoryServices } from './services.ts';
 import { watchHere } from './watch.ts';
 
-export interface DagTestOptions {
+export interface DagTestOptions extends GivenOptions {
   readonly dags?: string;
   readonly dag?: string;
   readonly conf?: string;
@@ -55,10 +56,12 @@ interface Ended {
 class Tester {
   readonly #context: Context;
   readonly #folder: string | undefined;
+  readonly #given: GivenAnswers;
   readonly #signal: AbortSignal;
 
-  constructor(context: Context, folder: string | undefined) {
+  constructor(context: Context, folder: string | undefined, given: GivenAnswers) {
     this.#context = context;
+    this.#given = given;
     this.#folder = folder;
     this.#signal = context.terminal.onInterrupt();
   }
@@ -86,6 +89,7 @@ class Tester {
       run,
       services,
       trigger: (request) => this.#trigger(request),
+      settle: (d, attempt, instance, wait) => this.#given.settle(d, attempt, instance, wait),
       onEvent: (event, state) => {
         for (const task of tasks.follow(state))
           this.#context.warn(plainLine({ at: Date.now(), run: progressOf(state, runId), task }));
@@ -212,7 +216,8 @@ export async function testDag(context: Context, fileOrId: string, options: DagTe
   const loaded = await loadDag(context, { fileOrId, folder: options.dags, dagId: options.dag });
   const conf = options.conf === undefined ? null : ((await readJson(context, options.conf, '--conf')) as Json);
   const run = contextOf(loaded, options.date === undefined ? undefined : parseDate(options.date, '--date'), conf);
-  const { state, runId, tasks, services } = await new Tester(context, options.dags).run(
+  const given = await GivenAnswers.read(context, options);
+  const { state, runId, tasks, services } = await new Tester(context, options.dags, given).run(
     loaded,
     runIdFor('manual', run.runAfter, 'test'),
     run,

@@ -47,6 +47,8 @@ export interface MemoryRunOptions {
     wait: WatchWait,
     signal: AbortSignal,
   ) => Promise<WaitAnswer>;
+  /** Ends a wait by what the run was given for it; false: it was given nothing. */
+  readonly settle: (d: Decision, attempt: AttemptRef, instance: InstanceState, wait: WaitFor) => boolean;
   /** Told of every event, in order. */
   readonly onEvent: (event: DagRunEvent, state: DagRunState) => void;
 }
@@ -174,19 +176,20 @@ export class MemoryRun {
   #wait(instance: InstanceState, wait: WaitFor): void {
     if (wait.kind === 'dagRun') return this.#triggered(instance, wait.request);
     if (isWatch(wait)) return this.#watch(instance, wait);
-    // A time is leapt to, and so is the end of the time for an answer.
-    if (
-      wait.kind === 'time' ||
-      (wait.kind === 'approval' && wait.defaults !== undefined && instance.wakeAt !== undefined)
-    )
-      return;
+    // A time is leapt to.
+    if (wait.kind === 'time') return;
     const attempt = this.#refOf(instance);
     const message = `the task ${describeWait(wait)}: a run without a platform does not wait`;
     const error = { kind: 'exception', type: 'Unavailable', message } as const;
     this.#running += 1;
     setImmediate(() => {
       this.#running -= 1;
-      this.#decide((d) => decideWaited(d, attempt, { kind: 'failed', error, retryable: false }));
+      this.#decide((d) => {
+        if (this.#options.settle(d, attempt, instance, wait)) return;
+        // The end of the time for an answer is leapt to.
+        if (instance.deferral?.deadline === undefined)
+          decideWaited(d, attempt, { kind: 'failed', error, retryable: false });
+      });
     });
   }
 
