@@ -1,6 +1,7 @@
 import { foldRunView } from '@rondo/projections';
 import type { EventStore, ReadModels, RecordedEvent } from '@rondo/ports';
 import { randomHistory, RANDOM_DEFINITION, RANDOM_VERSION_BYTES } from '../random-history.ts';
+import { describeAssetQueries } from './read-models-assets.ts';
 import { appendHistory, type ReadModelsFactory, type ReadModelsFixture } from './read-models-kit.ts';
 import {
   describeDagQueries,
@@ -112,6 +113,8 @@ export function describeReadModelsContract(name: string, factory: ReadModelsFact
     describeMappedQueries(() => fixture);
 
     describeEarlierRuns(() => fixture);
+    describeAssetQueries(() => fixture);
+
     describeDagQueries(() => fixture);
   });
 }
