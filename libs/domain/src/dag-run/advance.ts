@@ -9,7 +9,7 @@ import { isLatest } from '../schedule/index.ts';
 import { rangesOf, type InstanceRange } from '../task-instance/index.ts';
 import type { PastReliance } from '../past/index.ts';
 import { reviewBlocks } from './block-review.ts';
-import { judgeByBlocks, seenThroughBlocks } from './block-view.ts';
+import { isGateShut, judgeByBlocks, seenThroughBlocks } from './block-view.ts';
 import { pastOfTask, type Decision } from './decision.ts';
 import { DEFAULT_MAX_MAP_LENGTH, lengthOf, pointOf, sourceVerdict, type MapPoint } from './lengths.ts';
 import { emptied, isMappedOtherwise, mappingOf } from './mapping.ts';
@@ -124,8 +124,10 @@ function settleOne(d: Decision, inst: InstanceState, bulk: Bulk): void {
 /** Instances with the same upstream are looked at when its verdict changes, not whenever one of it moves. */
 function passOn(run: DagRunState, gate: Gate): void {
   const verdict = evaluateUpstream(upstreamOfGate(gate, -1));
-  // What was removed counts by the map index of who looks (§2).
-  const isCommon = gate.counts.removed === 0 && gate.setups.removed === 0;
+  // What was removed counts by the map index of who looks (§2), and what blocks hide is not in the counters.
+  const isPlain = gate.task.blocksBefore.length === 0 && gate.task.standsFor.length === 0;
+  if (!isPlain && isGateShut(run, gate)) return;
+  const isCommon = isPlain && gate.counts.removed === 0 && gate.setups.removed === 0;
   if (isCommon && verdict === gate.verdict) return;
   gate.verdict = isCommon ? verdict : undefined;
   for (const inst of leavesUnder(gate.node)) look(run, inst);

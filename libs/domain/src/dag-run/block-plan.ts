@@ -1,4 +1,4 @@
-import type { DagDefinition } from '../dag/definition.ts';
+import type { DagDefinition, GroupDefinition } from '../dag/definition.ts';
 import { groupMembers, type TaskGraph } from '../graph/index.ts';
 import { TASK_DEFAULTS } from '../dag/definition.ts';
 
@@ -54,7 +54,9 @@ export function compileBlocks(
 ): BlockPlan {
   const { tasks, groups } = definition;
   const ids = [
-    ...groups.filter((g) => (g.retries ?? 0) > 0 || g.fallback !== undefined).map((g) => g.groupId),
+    ...outermostFirst(groups)
+      .filter((g) => (g.retries ?? 0) > 0 || g.fallback !== undefined)
+      .map((g) => g.groupId),
     ...tasks.filter((t) => t.fallback !== undefined).map((t) => t.taskId),
   ];
   if (ids.length === 0)
@@ -83,11 +85,7 @@ export function compileBlocks(
       outside: outsideOf(graph, indirect, own, fallback?.tasks ?? []),
     };
   });
-  const around = tasks.map((_, task) =>
-    blocks
-      .filter((block) => block.tasks.includes(task))
-      .sort((a, b) => a.tasks.length - b.tasks.length || b.index - a.index),
-  );
+  const around = tasks.map((_, task) => blocks.filter((block) => block.tasks.includes(task)).sort(byDepth));
   const before = tasks.map((_, task): readonly Block[] => {
     const seen = blocks.filter((block) => block.outside.includes(task));
     return seen.filter((block) => !seen.some((other) => other !== block && contains(other, block)));
@@ -96,10 +94,21 @@ export function compileBlocks(
   return { blocks, around, before, standsFor };
 }
 
+function outermostFirst(groups: readonly GroupDefinition[]): GroupDefinition[] {
+  const byId = new Map(groups.map((group) => [group.groupId, group]));
+  const depth = (group: GroupDefinition | undefined): number =>
+    group === undefined ? 0 : 1 + depth(byId.get(group.parent ?? ''));
+  return groups.toSorted((a, b) => depth(a) - depth(b));
+}
+
+/** Of two with the same tasks the one with the lower index is around the other: the outer groups come first. */
 export const contains = (outer: Block, inner: Block): boolean =>
-  outer !== inner &&
-  outer.tasks.length >= inner.tasks.length &&
+  (outer.tasks.length > inner.tasks.length ||
+    (outer.tasks.length === inner.tasks.length && outer.index < inner.index)) &&
   inner.tasks.every((task) => outer.tasks.includes(task));
+
+/** Innermost first. */
+export const byDepth = (a: Block, b: Block): number => a.tasks.length - b.tasks.length || b.index - a.index;
 
 /** A task, or all that is in a group; empty for an id that is neither. */
 export function membersOf(graph: TaskGraph, id: string): readonly number[] {

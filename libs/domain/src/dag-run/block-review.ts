@@ -1,5 +1,5 @@
 import { rangesOf, type InstanceRange, type MapIndex } from '../task-instance/index.ts';
-import type { Block, FallbackPlan } from './block-plan.ts';
+import { byDepth, type Block, type FallbackPlan } from './block-plan.ts';
 import { sharedWith } from './block-view.ts';
 import { isOver, type BlockState } from './blocks.ts';
 import type { Decision } from './decision.ts';
@@ -18,7 +18,7 @@ export function reviewBlocks(d: Decision): boolean {
   if (blocks.touched.size === 0) return false;
   // What is inside comes before what is around it: an inner group is tried again first.
   while (blocks.touched.size > 0) {
-    const [next] = [...blocks.touched].sort((a, b) => a.block.tasks.length - b.block.tasks.length);
+    const [next] = [...blocks.touched].sort((a, b) => byDepth(a.block, b.block));
     blocks.touched.delete(next!);
     review(d, next!);
   }

@@ -3,7 +3,7 @@ import type { Block } from './block-plan.ts';
 import { isOver } from './blocks.ts';
 import { sharedLevels } from './map-plan.ts';
 import type { DagRunState, InstanceState } from './state.ts';
-import { isNode, leavesAt, placeAt, standOf, type MapNode } from './tree.ts';
+import { isNode, leavesAt, placeAt, standOf, type Gate, type MapNode } from './tree.ts';
 
 /** Elements of the map index that instances of a task outside have in common with those of the block. */
 export function sharedWith(run: DagRunState, block: Block, task: number): number {
@@ -24,11 +24,22 @@ export function judgeByBlocks(run: DagRunState, inst: InstanceState): 'wait' | '
 }
 
 /** From where the instance looks, the block has come to its end. */
-export function hasEnded(run: DagRunState, block: Block, { task, mapIndex }: InstanceState): boolean {
+export function hasEnded(
+  run: DagRunState,
+  block: Block,
+  { task, mapIndex }: Pick<InstanceState, 'task' | 'mapIndex'>,
+): boolean {
   const shared = Math.min(sharedWith(run, block, task.index), mapIndex.length);
   const under = mapIndex.slice(0, shared);
   if (shared === block.depth) return isOver(run.blocks.at(block, under).end);
   return block.tasks.every((index) => isWhole(placeAt(run.tasks[index]!, under))) && run.blocks.haveEnded(block, under);
+}
+
+/** None of its instances may go on before a block ends; they are looked at then. */
+export function isGateShut(run: DagRunState, { task, node }: Gate): boolean {
+  if (task.def.triggerRule === 'always') return false;
+  const mapIndex = isNode(node) ? node.path : node.mapIndex;
+  return task.blocksBefore.some((block) => !hasEnded(run, block, { task, mapIndex }));
 }
 
 function isWhole(place: MapNode | InstanceState | undefined): boolean {
