@@ -72,6 +72,7 @@ async function show(context: Context, dagId: string, runId: string, options: Pas
     const about = facts([
       ['type', run.runType],
       ['triggered by', run.triggeredBy],
+      ['backfill', run.backfillId],
       ['logical date', time(run.logicalDate)],
       [
         'interval',

@@ -53,6 +53,7 @@ const plannedSchema = z
     logicalDate: epochMs,
     dataInterval: z.tuple([epochMs, epochMs]).readonly(),
     action: z.enum(ACTIONS).meta({ description: '`clear`: the run that is there is run again.' }),
+    partitionKey: z.string().optional(),
     runId: z.string().optional(),
     reason: z.enum(PASS_REASONS).optional(),
   })

@@ -232,6 +232,49 @@ describe('a date that has a run', () => {
   });
 });
 
+describe('a backfill of partitions', () => {
+  const partitions = {
+    kind: 'cron_partition',
+    expression: '0 0 * * *',
+    timezone: 'UTC',
+    keyFormat: '%Y-%m-%d',
+  } as const;
+
+  it('makes a run for each key, which has no date, and looks for runs by their keys', () => {
+    const { dag, ask } = withDag({ timetable: partitions });
+    dag.now = day(3) + 1;
+    ask({ from: day(1), to: day(2) });
+    dag.tick();
+    const made = dag.history.flatMap((event) => (event.type === 'RunRequested' ? [event.data] : []));
+    expect(made).toMatchObject([
+      { partitionKey: '2024-01-01', logicalDate: null, dataInterval: null, runAfter: day(1), runType: 'backfill' },
+      { partitionKey: '2024-01-02', runId: 'backfill__2024-01-02T00:00:00+00:00__2024-01-02__1' },
+    ]);
+    closeAll(dag, 'failed');
+    ask({ from: day(1), to: day(3), reprocess: 'failed' });
+    dag.tick();
+    expect(fates(dag).slice(2)).toEqual([
+      '1 again backfill__2024-01-01T00:00:00+00:00__2024-01-01__1',
+      '2 again backfill__2024-01-02T00:00:00+00:00__2024-01-02__1',
+      '3 backfill__2024-01-03T00:00:00+00:00__2024-01-03__2',
+    ]);
+  });
+
+  it('is passed over where the timetable has made the run, and moves the timetable on', () => {
+    const { dag, ask } = withDag({ timetable: partitions, startDate: day(8), catchup: true });
+    dag.tick();
+    closeAll(dag);
+    ask({ from: day(7), to: day(9) });
+    dag.tick();
+    expect(fates(dag)).toEqual([
+      '1 backfill__2024-01-07T00:00:00+00:00__2024-01-07__1',
+      '2 already exists',
+      '3 already exists',
+    ]);
+    expect(dag.state.last).toEqual([day(10), day(10)]);
+  });
+});
+
 describe('a backfill is refused', () => {
   const past: DagSpec = { tasks: [{ id: 'a' }, { id: 'p', upstream: ['a'], dependsOnPast: true }] };
   it.each<[string, Partial<DagScheduling>, DagSpec, Partial<CreateBackfill>, string, string]>([

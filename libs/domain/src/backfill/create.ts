@@ -54,6 +54,8 @@ export interface PlannedDate {
   readonly ordinal: number;
   readonly logicalDate: number;
   readonly dataInterval: readonly [number, number];
+  /** Of a partitioned timetable: the run has it in place of a date, which is that of its tick. */
+  readonly partitionKey?: string;
   /** `clear`: the run that is there is run again. */
   readonly action: 'create' | 'clear' | 'pass';
   readonly runId?: string;
@@ -69,9 +71,16 @@ export function planBackfill(
   const spec = specOf(d, command, definition);
   if (!spec.ok) return spec;
   return ok(
-    backfillDates(spec.value).map(({ logicalDate, dataInterval }, at): PlannedDate => {
-      const fate = fateOf(d.dag, spec.value, logicalDate);
-      return { ordinal: at + 1, logicalDate, dataInterval, ...fate };
+    backfillDates(spec.value).map((date, at): PlannedDate => {
+      const { logicalDate, dataInterval, partitionKey } = date;
+      const fate = fateOf(d.dag, spec.value, date);
+      return {
+        ordinal: at + 1,
+        logicalDate,
+        dataInterval,
+        ...(partitionKey === undefined ? {} : { partitionKey }),
+        ...fate,
+      };
     }),
   );
 }
@@ -114,7 +123,7 @@ function specOf(
   return ok({ ...spec, dates });
 }
 
-const NO_DATES: ReadonlySet<string> = new Set(['none', 'asset', 'cron_partition']);
+const NO_DATES: ReadonlySet<string> = new Set(['none', 'asset']);
 const rangeText = (from: number, to: number): string => `${isoInstant(from)} to ${isoInstant(to)}`;
 const invalid = (message: string): DagRefusal => ({ code: 'invalid', message });
 

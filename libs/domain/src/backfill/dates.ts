@@ -21,11 +21,16 @@ const known = new WeakMap<DateRange, readonly NextRun[]>();
 export function backfillDates(range: DateRange): readonly NextRun[] {
   const told = known.get(range);
   if (told !== undefined) return told;
-  const restriction = { earliest: range.from, latest: range.to, catchup: true };
+  const first = { earliest: range.from, latest: range.to, catchup: true };
+  // What comes after a date of the range begins no earlier: the bound need not be aligned again for each.
+  const rest = { ...first, earliest: null };
   const dates: NextRun[] = [];
   let last: NextRun | undefined;
   while (dates.length <= MAX_BACKFILL_DATES) {
-    const next = nextRun(range.timetable, { now: range.at, last: last?.dataInterval ?? null, restriction });
+    const next =
+      last === undefined
+        ? nextRun(range.timetable, { now: range.at, last: null, restriction: first })
+        : nextRun(range.timetable, { now: range.at, last: last.dataInterval, restriction: rest });
     if (next === null || (last !== undefined && next.runAfter <= last.runAfter)) break;
     // What comes after it has not ended either.
     if (next.dataInterval[1] >= range.at) break;

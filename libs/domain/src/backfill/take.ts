@@ -20,8 +20,8 @@ export interface DateFate {
 }
 
 /** What becomes of a date, as the runs are now. */
-export function fateOf(dag: DagState, spec: BackfillCreatedData, logicalDate: number): DateFate {
-  const runId = dag.logicalDates.get(logicalDate);
+export function fateOf(dag: DagState, spec: BackfillCreatedData, { logicalDate, partitionKey }: NextRun): DateFate {
+  const runId = partitionKey === undefined ? dag.logicalDates.get(logicalDate) : dag.partitions.get(partitionKey);
   if (runId === undefined) return spec.needsUpstream === true ? { action: 'pass', reason: 'needs upstream' } : CREATE;
   const stand = runStandOf(dag, runId);
   if (stand !== 'success' && stand !== 'failed') return { action: 'pass', runId, reason: 'in flight' };
@@ -53,8 +53,8 @@ export function runsToClear(dag: DagState): { readonly runId: string; readonly v
   if (backfill === undefined || backfill.spec.reprocess === 'none' || !wantsDates(dag)) return [];
   const { spec, taken } = backfill;
   const next = backfillDates(spec).slice(taken, taken + LEAST_QUEUED);
-  return next.flatMap(({ logicalDate }) => {
-    const fate = fateOf(dag, spec, logicalDate);
+  return next.flatMap((date) => {
+    const fate = fateOf(dag, spec, date);
     const closed = fate.action === 'clear' ? dag.closed.get(fate.runId!) : undefined;
     if (closed === undefined || closed.requested !== undefined) return [];
     const version = spec.runOnLatestVersion === true ? (dag.version ?? closed.version) : closed.version;
@@ -80,7 +80,7 @@ export function takeDates(d: DagDecision, clearable: Clearable): void {
   const end = Math.min(spec.dates, backfill.taken + DATES_PER_DECISION);
   for (let at = backfill.taken; at < end && hasRoom(backfill); at++) {
     const date = dates[at]!;
-    const fate = fateOf(dag, spec, date.logicalDate);
+    const fate = fateOf(dag, spec, date);
     const can = fate.action === 'clear' ? clearable(fate.runId!) : 'now';
     if (can === 'later') break;
     if (fate.action === 'pass' || can === 'never') {
@@ -100,23 +100,32 @@ export function takeDates(d: DagDecision, clearable: Clearable): void {
 
 function give(d: DagDecision, spec: BackfillCreatedData, ordinal: number, date: NextRun, existing?: string): void {
   const backfill = { backfillId: spec.backfillId, ordinal };
-  const { runAfter, logicalDate, dataInterval } = date;
+  const { runAfter, logicalDate, dataInterval, partitionKey } = date;
+  const dated = partitionKey === undefined ? { logicalDate } : {};
   if (existing !== undefined) {
     const { version } = d.dag;
     if (spec.runOnLatestVersion === true && d.dag.closed.get(existing)?.version !== version)
       d.emit({ type: 'RunVersionChanged', data: { runId: existing, version: version! } });
-    d.emit({ type: 'RunReopened', data: { runId: existing, backfill, logicalDate } });
+    d.emit({ type: 'RunReopened', data: { runId: existing, backfill, ...dated } });
     return;
   }
-  const plain = runIdFor('backfill', runAfter);
-  const runId = runStandOf(d.dag, plain) === undefined ? plain : runIdFor('backfill', runAfter, `${spec.backfillId}`);
   d.emit({
     type: 'RunRequested',
     data: {
-      ...{ runId, runType: 'backfill', logicalDate, dataInterval, runAfter, triggeredBy: 'backfill', backfill },
+      ...{ runId: runIdOf(d.dag, spec, date), runType: 'backfill', runAfter, triggeredBy: 'backfill', backfill },
+      ...(partitionKey === undefined
+        ? { logicalDate, dataInterval }
+        : { logicalDate: null, dataInterval: null, partitionKey }),
       ...(spec.conf === undefined ? {} : { conf: spec.conf }),
     },
   });
+}
+
+/** The id that another run has already is told apart by the number of the backfill. */
+function runIdOf(dag: DagState, { backfillId }: BackfillCreatedData, { runAfter, partitionKey }: NextRun): string {
+  if (partitionKey !== undefined) return runIdFor('backfill', runAfter, `${backfillId}`, partitionKey);
+  const plain = runIdFor('backfill', runAfter);
+  return runStandOf(dag, plain) === undefined ? plain : runIdFor('backfill', runAfter, `${backfillId}`);
 }
 
 /** Says that the current backfill is over, if it is. */

@@ -52,6 +52,8 @@ export interface DagState {
   readonly closed: Map<string, ClosedRun>;
   /** Logical date → run id: unique in a DAG. */
   readonly logicalDates: Map<number, string>;
+  /** Partition → run id of the last run that its timetable or a backfill made for it. */
+  readonly partitions: Map<string, string>;
   /** Idempotency-Key → run id. */
   readonly keys: Map<string, string>;
   /** Runs with a logical date, in its order, and how the closed ones ended. */
@@ -83,6 +85,7 @@ export function initialDag(dagId: string): DagState {
     active: new Map(),
     closed: new Map(),
     logicalDates: new Map(),
+    partitions: new Map(),
     keys: new Map(),
     line: new RunLine(),
     waiters: new Map(),
@@ -226,12 +229,16 @@ function requested(dag: DagState, run: RunRequestedData): void {
   if (run.assetEvents !== undefined) dag.assets.waiting.delete(run.partitionKey ?? '');
   if (run.priority !== undefined) dag.priorities.set(run.runId, run.priority);
   if (run.waiter !== undefined) dag.waiters.set(run.runId, run.waiter);
-  const isLast =
-    run.runType === 'scheduled' ||
-    (run.runType === 'backfill' && (dag.last === null || (run.dataInterval?.[0] ?? 0) > dag.last[0]));
-  // A run of a partition has no interval: the timetable goes on from its tick.
-  const partition = run.partitionKey === undefined ? null : ([run.runAfter, run.runAfter] as const);
-  if (isLast) dag.last = run.dataInterval ?? partition ?? dag.last;
+  moveOn(dag, run);
+}
+
+/** The timetable goes on from its last run, and from one of a backfill that lies after it. */
+function moveOn(dag: DagState, { runType, runId, dataInterval, partitionKey, runAfter }: RunRequestedData): void {
+  if (runType !== 'scheduled' && runType !== 'backfill') return;
+  if (partitionKey !== undefined) dag.partitions.set(partitionKey, runId);
+  // A run of a partition has no interval: its tick stands for it.
+  const span = dataInterval ?? (partitionKey === undefined ? null : ([runAfter, runAfter] as const));
+  if (span !== null && (runType === 'scheduled' || dag.last === null || span[0] > dag.last[0])) dag.last = span;
 }
 
 /** The run is one of the backfill's now. One that has started keeps the tasks that it has. */
