@@ -288,8 +288,8 @@ export interface TaskFilter {
 }
 
 export interface XComsUnder {
-  readonly taskId: string;
-  readonly key: string;
+  readonly taskId?: string;
+  readonly key?: string;
   readonly under: string;
 }
 
@@ -314,9 +314,9 @@ export interface ReadModels {
   taskInstance(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<TaskInstanceRow | undefined>;
   tries(dagId: string, runId: string, taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;
   xcoms(dagId: string, runId: string, taskId?: string, mapIndex?: string): Promise<readonly XComRow[]>;
-  /** XComs of one key of the instances of a task whose map index begins with `under` (`''`: all), in the order of map indexes. */
   /** The XCom of the last run that has one, of this and those before it by logical date, or where there is none by when they began. */
   priorXCom(dagId: string, runId: string, name: XComName): Promise<XComRow | undefined>;
+  /** XComs of a run, by task, map index and key; `under`: of instances whose map index begins so (`''`: all). */
   xcomsUnder(dagId: string, runId: string, query: XComsUnder, page: Page): Promise<Paged<XComRow>>;
   /** The last run, by logical date, before this one that succeeded; undefined too for a run without a date. */
   previousSuccess(dagId: string, runId: string): Promise<DagRunRow | undefined>;

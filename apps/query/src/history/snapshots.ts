@@ -24,6 +24,8 @@ export interface RunSnapshot {
   task(taskId: string, mapIndex: string): Promise<TaskInstanceRow | undefined>;
   tries(taskId: string, mapIndex: string): Promise<readonly TaskTryRow[]>;
   xcoms(taskId?: string, mapIndex?: string): Promise<readonly XComRow[]>;
+  /** A run may have very many. */
+  xcomPage(taskId: string | undefined, page: Page): Promise<Paged<XComRow>>;
   rendered(taskId: string, mapIndex: string, tryNumber: number): Promise<RenderedFieldsRow | undefined>;
 }
 
@@ -49,6 +51,8 @@ function live(models: ReadModels, position: Position, dagId: string, runId: stri
     task: (taskId, mapIndex) => models.taskInstance(dagId, runId, taskId, mapIndex),
     tries: (taskId, mapIndex) => models.tries(dagId, runId, taskId, mapIndex),
     xcoms: (taskId, mapIndex) => models.xcoms(dagId, runId, taskId, mapIndex),
+    xcomPage: (taskId, page) =>
+      models.xcomsUnder(dagId, runId, { under: '', ...(taskId === undefined ? {} : { taskId }) }, page),
     rendered: (taskId, mapIndex, tryNumber) => models.renderedFields(dagId, runId, taskId, mapIndex, tryNumber),
   };
 }
@@ -72,6 +76,13 @@ function past(position: Position, view: RunView | undefined): RunSnapshot {
   const tasks = (view?.tasks ?? [])
     .toSorted((a, b) => a.ordinal - b.ordinal || byMapIndex(a, b))
     .map(({ ordinal: _ordinal, retries: _retries, open: _open, ...row }) => row);
+  const xcomsOf = (taskId?: string, mapIndex?: string): XComRow[] =>
+    (view?.xcoms ?? [])
+      .filter(
+        (row) =>
+          (taskId === undefined || row.taskId === taskId) && (mapIndex === undefined || row.mapIndex === mapIndex),
+      )
+      .toSorted((a, b) => byText(a.taskId, b.taskId) || byMapIndex(a, b) || byText(a.key, b.key));
   return {
     position,
     async run() {
@@ -86,13 +97,11 @@ function past(position: Position, view: RunView | undefined): RunSnapshot {
     task: async (taskId, mapIndex) => tasks.find(isAt(taskId, mapIndex)),
     tries: async (taskId, mapIndex) =>
       (view?.tries ?? []).filter(isAt(taskId, mapIndex)).toSorted((a, b) => a.tryNumber - b.tryNumber),
-    xcoms: async (taskId, mapIndex) =>
-      (view?.xcoms ?? [])
-        .filter(
-          (row) =>
-            (taskId === undefined || row.taskId === taskId) && (mapIndex === undefined || row.mapIndex === mapIndex),
-        )
-        .toSorted((a, b) => byText(a.taskId, b.taskId) || byMapIndex(a, b) || byText(a.key, b.key)),
+    xcoms: async (taskId, mapIndex) => xcomsOf(taskId, mapIndex),
+    async xcomPage(taskId, { offset, limit }) {
+      const all = xcomsOf(taskId);
+      return { items: all.slice(offset, offset + limit), total: all.length };
+    },
     rendered: async (taskId, mapIndex, tryNumber) =>
       view?.rendered.find(
         (row) => row.taskId === taskId && row.mapIndex.join('.') === mapIndex && row.tryNumber === tryNumber,

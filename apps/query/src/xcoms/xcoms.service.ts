@@ -33,11 +33,7 @@ export class XComsService {
     taskId: string | undefined,
   ): Promise<Positioned<Paged<XComRow>>> {
     const snapshot = await this.tasks.snapshotOf(dagId, runId, asOf);
-    const all = await snapshot.xcoms(taskId);
-    return new Positioned(snapshot.position, {
-      items: all.slice(page.offset, page.offset + page.limit),
-      total: all.length,
-    });
+    return new Positioned(snapshot.position, await snapshot.xcomPage(taskId, page));
   }
 
   async xcom(name: InstanceName, key: string, asOf: string | undefined): Promise<Positioned<XComRow>> {

@@ -159,12 +159,17 @@ export function xcomsUnder(
     .innerJoin('runs', 'runs.run_no', 'xcoms.run_no')
     .where('runs.dag_id', '=', name.dagId)
     .where('runs.run_id', '=', name.runId)
-    .where('task_id', '=', name.taskId)
-    .where('key', '=', name.key)
+    .$if(name.taskId !== undefined, (query) => query.where('task_id', '=', name.taskId!))
+    .$if(name.key !== undefined, (query) => query.where('key', '=', name.key!))
     .$if(name.under !== '', (query) =>
       query.where('map_order', '>=', mapOrder(name.under)).where('map_order', '<', afterAllUnder(name.under)),
     );
-  const ordered = matching.selectAll('xcoms').select(['runs.dag_id', 'runs.run_id']).orderBy('map_order');
+  const ordered = matching
+    .selectAll('xcoms')
+    .select(['runs.dag_id', 'runs.run_id'])
+    .orderBy('task_id')
+    .orderBy('map_order')
+    .orderBy('key');
   return pageOf(ordered, matching, page, xcomRow);
 }
 

@@ -192,6 +192,16 @@ export function describeEarlierRuns(get: Get): void {
       expect(await found('fourth', { mapIndex: '3' })).toBeUndefined();
     });
 
+    it('find the XComs of a run in pages, of all tasks or of one', async () => {
+      const { models } = get();
+      const page = (offset: number, query: object = {}) =>
+        models.xcomsUnder('d', 'second', { under: '', ...query }, { offset, limit: 1 });
+      expect(await page(0)).toMatchObject({ total: 1, items: [{ taskId: 'first', key: 'return_value', value: 2 }] });
+      expect(await page(1)).toEqual({ total: 1, items: [] });
+      expect(await page(0, { taskId: 'second' })).toEqual({ total: 0, items: [] });
+      expect(await page(0, { taskId: 'first', key: 'return_value' })).toMatchObject({ total: 1 });
+    });
+
     it('have the rendered fields of the last 30 runs of a DAG', async () => {
       const { store, models } = get();
       const of = (dagId: string, n: number) =>
