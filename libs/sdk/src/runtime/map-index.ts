@@ -42,7 +42,8 @@ export async function mapIndexNameOf(
   const { task, attempt, host } = session;
   const template = templateOf(task);
   if (template === undefined || attempt.mapIndex.length === 0) return undefined;
-  const name = String(await renderWith(session, template, { field: 'mapIndexTemplate', native: false, names }));
+  const all = { ...(await session.values.groupArguments()), ...names };
+  const name = String(await renderWith(session, template, { field: 'mapIndexTemplate', native: false, names: all }));
   return (host.mask?.(name) ?? name).slice(0, NAME);
 }
 

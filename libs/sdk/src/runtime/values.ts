@@ -86,6 +86,12 @@ export class Values {
     return this.#itemsAt(mapping, index, (item, isLiteral) => (isLiteral ? item : asValue(item)));
   }
 
+  /** What the mapped groups around give this instance, by name; inner ones go over outer ones. */
+  async groupArguments(): Promise<Args> {
+    const around = mappedGroupsAround(this.#options.task?.group);
+    return Object.assign({}, ...(await Promise.all(around.map((group) => this.#argumentsOf(group))))) as Args;
+  }
+
   /** The values of all instances under a path that have one, in the order of their map indexes. */
   async all(taskId: string, under: MapIndex, key = 'return_value'): Promise<unknown[]> {
     const values: unknown[] = [];
