@@ -16,26 +16,29 @@ export default new Dag({ id: 'mapped_regions', params: { regions: ['north', 'sou
   });
 
   // The whole group for each region; in it a task for each reading of the region.
-  const perRegion = taskGroup('per_region', { mapIndexTemplate: '{{ name }}' }).expand({ name: regions }, ({ name }) => {
-    const readings = task('readings', (_ctx, region: string) => STATIONS[region] ?? [])(name);
-    const check = task(
-      'check',
-      (ctx, celsius: number) => {
-        ctx.templates.set('celsius', celsius);
-        if (celsius < -90) throw new Skip('the station is broken');
-        return celsius;
-      },
-      { mapIndexTemplate: '{{ celsius }} degrees' },
-    ).expand(readings);
-    return task(
-      'mean',
-      (_ctx, { region, valid }: { region: string; valid: readonly number[] }) => ({
-        region,
-        mean: valid.length === 0 ? null : valid.reduce((sum, each) => sum + each, 0) / valid.length,
-      }),
-      { triggerRule: 'all_done' },
-    )({ region: name, valid: check });
-  });
+  const perRegion = taskGroup('per_region', { mapIndexTemplate: '{{ name }}' }).expand(
+    { name: regions },
+    ({ name }) => {
+      const readings = task('readings', (_ctx, region: string) => STATIONS[region] ?? [])(name);
+      const check = task(
+        'check',
+        (ctx, celsius: number) => {
+          ctx.templates.set('celsius', celsius);
+          if (celsius < -90) throw new Skip('the station is broken');
+          return celsius;
+        },
+        { mapIndexTemplate: '{{ celsius }} degrees' },
+      ).expand(readings);
+      return task(
+        'mean',
+        (_ctx, { region, valid }: { region: string; valid: readonly number[] }) => ({
+          region,
+          mean: valid.length === 0 ? null : valid.reduce((sum, each) => sum + each, 0) / valid.length,
+        }),
+        { triggerRule: 'all_done' },
+      )({ region: name, valid: check });
+    },
+  );
 
   task('report', perRegion.result, (ctx, means) => {
     for (const { region, mean } of means) ctx.log.info(`${region}: ${mean ?? 'no'} degrees`);

@@ -41,6 +41,27 @@ describe('examples', () => {
     expect(tested.log).toContain('all regions: 21');
   });
 
+  it('mapped_regions has instances for each region, and for each of its readings', async () => {
+    const tested = await runDag('mapped_regions', tmp);
+    expect(tested.code).toBe(0);
+    expect(tested.returned).toMatchObject({
+      archive: ['north.csv', 'south.csv', 'west.csv'],
+      'per_region.check': [12.5, 11, 19, 21.5],
+      'per_region.mean': [
+        { region: 'north', mean: 11.75 },
+        { region: 'south', mean: 20.25 },
+        { region: 'west', mean: null },
+      ],
+      report: 3,
+    });
+    expect(tested.log).toContain('skipped: the station is broken');
+    const other = await runDag('mapped_regions', tmp, {
+      args: ['--conf', JSON.stringify({ regions: ['east', 'south'] })],
+    });
+    expect(other.log).toContain('no stations in east');
+    expect(other.returned).toMatchObject({ archive: ['south.csv'], report: 2 });
+  });
+
   it('measure_rivers updates what flood_watch waits for', async () => {
     const measured = await runDag('measure_rivers', tmp);
     expect(statesOf(measured)).toEqual({ measure: 'success' });
