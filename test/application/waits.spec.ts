@@ -323,12 +323,36 @@ describe('a wait for another DAG', () => {
   });
 });
 
+describe('a task that ends by its wait', () => {
+  it.each([
+    ['onSuccess', { kind: 'met' }],
+    ['onSkipped', { kind: 'skipped', reason: 'no' }],
+    ['onFailure', { kind: 'failed', error: { kind: 'exception', message: 'no' }, retryable: false }],
+  ] as const)('has its %s run apart, and its run closed after it', async (callback, answer) => {
+    const node = await start();
+    node.worker.outcome = deferring({ kind: 'poll', everyMs: 1_000 });
+    await node.publish(aDefinition('w', [aTask('t', { callbacks: ['onSuccess', 'onSkipped', 'onFailure'] })]));
+    await node.until(`dagRun-w:${await node.trigger('w')}`, 'TaskDeferred');
+    await watchedBy(node);
+    node.worker.waited([...node.worker.watched.keys()][0]!, answer);
+    await node.until('dag-w', 'RunClosed');
+    expect(node.worker.callbacks).toMatchObject([{ callback, attempt: { taskId: 't', tryNumber: 1, leg: 1 } }]);
+  });
+});
+
+/** Resolves when the worker watches something. */
+async function watchedBy(node: Node): Promise<void> {
+  for (let i = 0; i < 400 && node.worker.watched.size === 0; i++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 describe('a wait for the triggerer', () => {
   const poll: Wait = { kind: 'poll', everyMs: 1_000 };
 
   it('is with the worker, beside its slots, until it is answered', async () => {
     const node = await start();
     const run = await waiting(node, poll);
+    await watchedBy(node);
     const [watch] = [...node.worker.watched.values()];
     expect(watch).toMatchObject({ wait: poll, assignment: { attempt: { taskId: 't', tryNumber: 1, leg: 1 } } });
     expect(node.gateway.status().assigned).toBe(0);
@@ -343,6 +367,7 @@ describe('a wait for the triggerer', () => {
   ] as const)('is taken back when its task is %s', async (_what, command) => {
     const node = await start();
     const run = await waiting(node, poll);
+    await watchedBy(node);
     const [id] = [...node.worker.watched.keys()];
     node.worker.outcome = () => undefined;
     await node.send('w', { ...command, runId: run.slice('dagRun-w:'.length) } as never);
@@ -358,8 +383,7 @@ describe('a wait for the triggerer', () => {
     await first.crash();
     nodes.splice(0);
     const next = await start(new Node(store, first.blobs));
-    for (let i = 0; i < 100 && next.worker.watched.size === 0; i++)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await watchedBy(next);
     expect([...next.worker.watched.keys()]).toEqual([`w:${run.slice('dagRun-w:'.length)}:t:1.1`]);
   });
 });

@@ -74,6 +74,10 @@ function followRun(dag: DagState, run: RunActor, event: DagRunEvent, position: P
       if (event.data.callback === undefined) return;
       outstandingOf(run, findInstance(run.state, event.data.taskId, event.data.mapIndex), position, effects);
       return;
+    case 'TaskSkipped':
+      if (event.data.callback === undefined) return;
+      for (const inst of chosenOf(run, event.data.instances)) outstandingOf(run, inst, position, effects);
+      return;
     case 'TaskDeferred':
     case 'TaskFailed':
     case 'TaskRetryScheduled': {
