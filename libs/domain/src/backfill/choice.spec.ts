@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { dagDefinition } from '@rondo/testing';
 import { onlyTasks, resolveChoice, valuesLeftOut } from './choice.ts';
 
@@ -14,7 +15,41 @@ const definition = dagDefinition({
 const upstreams = (only: readonly string[]): Record<string, readonly string[]> =>
   Object.fromEntries(onlyTasks(definition, only).tasks.map((task) => [task.taskId, task.upstream]));
 
+/** Whether there is a way from each task to each other, found by trying all ways. */
+function ways(tasks: readonly { readonly taskId: string; readonly upstream: readonly string[] }[]): Set<string> {
+  const found = new Set(tasks.flatMap((task) => task.upstream.map((up) => `${up}>${task.taskId}`)));
+  for (const via of tasks)
+    for (const from of tasks)
+      for (const to of tasks)
+        if (found.has(`${from.taskId}>${via.taskId}`) && found.has(`${via.taskId}>${to.taskId}`))
+          found.add(`${from.taskId}>${to.taskId}`);
+  return found;
+}
+
 describe('chosen tasks', () => {
+  it('come after one another exactly as they did among all tasks', () => {
+    const graphs = fc.record({
+      edges: fc.array(fc.tuple(fc.nat(8), fc.nat(8)), { maxLength: 25 }),
+      kept: fc.uniqueArray(fc.nat(8), { minLength: 1 }),
+    });
+    fc.assert(
+      fc.property(graphs, ({ edges, kept }) => {
+        const tasks = Array.from({ length: 9 }, (_, i) => ({
+          id: `t${i}`,
+          upstream: [
+            ...new Set(edges.flatMap(([a, b]) => (Math.max(a, b) === i && a !== b ? `t${Math.min(a, b)}` : []))),
+          ],
+        }));
+        const only = new Set(kept.map((i) => `t${i}`));
+        const all = ways(tasks.map(({ id, upstream }) => ({ taskId: id, upstream })));
+        const left = onlyTasks(dagDefinition({ tasks }), [...only]).tasks;
+        const among = [...all].filter((way) => way.split('>').every((id) => only.has(id)));
+        expect([...ways(left)].sort()).toEqual(among.sort());
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('come with what is above them if asked for, and with their setups and teardowns', () => {
     expect(resolveChoice(definition, { taskIds: ['c'] })).toEqual({ ok: true, value: ['c'] });
     expect(resolveChoice(definition, { taskIds: ['c'], includeUpstream: true })).toEqual({

@@ -2,6 +2,7 @@ import { foldRunView } from '@rondo/projections';
 import type { EventStore, ReadModels, RecordedEvent } from '@rondo/ports';
 import { randomHistory, RANDOM_DEFINITION, RANDOM_VERSION_BYTES } from '../random-history.ts';
 import { describeAssetQueries } from './read-models-assets.ts';
+import { describeBackfillQueries } from './read-models-backfills.ts';
 import { appendHistory, type ReadModelsFactory, type ReadModelsFixture } from './read-models-kit.ts';
 import {
   describeDagQueries,
@@ -110,6 +111,7 @@ export function describeReadModelsContract(name: string, factory: ReadModelsFact
     });
 
     describeRunQueries(() => fixture);
+    describeBackfillQueries(() => fixture);
     describeMappedQueries(() => fixture);
 
     describeEarlierRuns(() => fixture);
