@@ -42,7 +42,16 @@ const byAlias = new Dag({ id: 'by_alias', schedule: latest }, () => void task('u
 const days = new Dag({ id: 'days', schedule: partitioned(new Asset('hours'), { mapper: 'daily' }) }, () =>
   void task('use', (ctx) => ctx.run.partitionKey, { outlets: new Asset('days') }));
 
-export default [producer, consumer, byAlias, days, asset('report', { schedule: assetOrTime('@yearly', prices) }, () => 'report')];
+const parts = new Asset('parts');
+const mapped = new Dag({ id: 'mapped', maxActiveTasks: 500 }, () => {
+  const list = task('list', (ctx) => Array.from({ length: Number(ctx.conf.n) }, (_, i) => i));
+  const each = task('each', (ctx, n) => { ctx.outletEvents.get(parts).extra = { n }; }, { outlets: parts });
+  each.expand(list());
+});
+const collect = new Dag({ id: 'collect', maxActiveRuns: 1, schedule: parts }, () => void task('use', async (ctx) =>
+  (await ctx.triggeringAssetEvents()).parts.length));
+
+export default [mapped, collect, producer, consumer, byAlias, days, asset('report', { schedule: assetOrTime('@yearly', prices) }, () => 'report')];
 `;
 
 beforeAll(async () => {
@@ -108,6 +117,21 @@ describe('assets', () => {
     const response = await fetch(`${served.url}/api/v1/assets/orders/queuedEvents`, { method: 'DELETE' });
     expect(await response.json()).toEqual({ deleted: 1 });
     expect((await served.get<Rows>('/assets/orders/queuedEvents')).items).toEqual([]);
+  });
+
+  it('are updated by each instance of a mapped task, and each update is taken by one run', async () => {
+    await served.dag('collect');
+    await served.run('mapped', { conf: { n: 300 } });
+    const { total, items } = await served.get<Rows>('/assetEvents?name=parts&limit=1000&orderBy=position');
+    expect(total).toBe(300);
+    expect(new Set(items.map((event) => (event['extra'] as { readonly n: number }).n)).size).toBe(300);
+    const taken = await until('the runs that take 300 updates', async () => {
+      const runs = (await runsOf('collect')).filter((run) => run['state'] === 'success');
+      const counts = await Promise.all(runs.map((run) => served.xcom('collect', String(run['runId']), 'use')));
+      const sum = counts.reduce<number>((all, count) => all + Number(count), 0);
+      return sum >= 300 ? sum : undefined;
+    });
+    expect(taken).toBe(300);
   });
 
   it('have partitions, and are made on request', async () => {

@@ -110,7 +110,7 @@ export function registerRuns({ program, action }: Registry): void {
     .description('list runs, the latest first')
     .argument('[dag]', 'only of this DAG')
     .option('--state <state>', 'only in this state: queued, running, success, failed')
-    .option('--type <type>', 'only of this type: scheduled, manual, backfill, asset_triggered')
+    .option('--type <type>', 'only of this type: scheduled, manual, backfill, asset_triggered, asset_materialization')
     .option('--limit <n>', 'at most so many', '25')
     .option('--offset <n>', 'after so many', '0')
     .action(action(list));
