@@ -70,6 +70,18 @@ describe('examples', () => {
     expect(watched.log).toContain('no high water');
   });
 
+  it('wait_for_file finds what is delivered, and skips what is not', async () => {
+    const tested = await runDag('wait_for_file', tmp);
+    expect(statesOf(tested)).toEqual({
+      empty_inbox: 'success',
+      deliver: 'success',
+      orders: 'success',
+      returns: 'skipped',
+      report: 'success',
+    });
+    expect(tested.log).toMatch(/1 file: \S+orders\.csv/);
+  });
+
   it('typed_xcoms passes parts of values', async () => {
     const tested = await runDag('typed_xcoms', tmp);
     expect(tested.returned.invoice).toEqual({ orderId: 4711, net: 40, gross: 47.6 });

@@ -55,8 +55,8 @@ const SLOW_MS = 500;
 const NEVER_ABORTED = new AbortController().signal;
 
 /**
- * The waits of one bundle, side by side in this process: one heap and one timer for all of them, a context for each. What is
- * poked is told to the worker before it begins: should the loop stand still, the worker knows whom to suspect.
+ * The waits of one bundle, side by side in this process: one heap and one timer for all of them, a context for each. A poke
+ * that finds nothing is told to nobody (I8). What is poked is told to the worker before it begins: should the loop stand still, the worker knows whom to suspect.
  */
 export class Watches {
   readonly #options: WatchesOptions;

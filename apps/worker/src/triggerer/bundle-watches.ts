@@ -43,7 +43,7 @@ const MAX_FAILED_STARTS = 5;
 
 /**
  * The waits of one bundle and the one process that looks after them: started with the first wait, replaced when it ends or
- * its loop stands still, ended when nothing waits any more. What happens here delays no other bundle.
+ * its loop stands still, ended when nothing waits any more. What happens here delays no other bundle (I8).
  */
 export class BundleWatches implements WatchChildEvents {
   readonly #options: BundleWatchesOptions;

@@ -1,7 +1,7 @@
 import { Sensor, type Poked, type TaskContext } from '@rondo/sdk';
 import * as z from 'zod';
-import { bashShape, endError, exitCodes, runBash, type BashArgs } from '../bash/bash-operator.ts';
-import { callPython, pythonShape, type PythonArgs } from '../python/python-operator.ts';
+import { BashOperator, bashShape, endError, exitCodes, runBash, type BashArgs } from '../bash/bash-operator.ts';
+import { callPython, PythonOperator, pythonShape, type PythonArgs } from '../python/python-operator.ts';
 
 /** Sensors of one DAG file that run a process at once: a process is far dearer than a poke. */
 const AT_ONCE = 8;
@@ -27,8 +27,8 @@ export interface BashSensorArgs extends Omit<BashArgs, 'skipOnExitCode'> {
 
 /** Runs a command until it ends with 0. */
 export class BashSensor extends Sensor<BashSensorArgs, void> {
-  static override readonly templateFields = ['command', 'env', 'cwd'];
-  static override readonly templateExtensions = ['.sh', '.bash'];
+  static override readonly templateFields = BashOperator.templateFields;
+  static override readonly templateExtensions = BashOperator.templateExtensions;
   static override readonly schema = z.strictObject({ ...bashShape, retryExitCode: exitCodes.optional() });
 
   async poke(ctx: TaskContext, { retryExitCode, ...args }: BashSensorArgs): Promise<boolean> {
@@ -42,7 +42,7 @@ export class BashSensor extends Sensor<BashSensorArgs, void> {
 
 /** Calls a Python function until it returns what Python holds for true. */
 export class PythonSensor extends Sensor<PythonArgs, void> {
-  static override readonly templateFields = ['opArgs', 'opKwargs', 'env'];
+  static override readonly templateFields = PythonOperator.templateFields;
   static override readonly schema = z.strictObject(pythonShape);
 
   async poke(ctx: TaskContext, args: PythonArgs): Promise<Poked<void>> {
