@@ -1,6 +1,6 @@
 /**
- * What the benchmark's sensors ask, in a process of its own: `/poll/N` answers "not yet" and counts; `/gate` answers once as
- * many have asked as its argument says. On a message it tells what it has counted since the last one.
+ * What the benchmark's sensors ask, in a process of its own: `/poll/N` answers "not yet" and counts; `/warm` answers "yes"; `/gate` answers once
+ * as many have asked as its argument says. On a message it tells what it has counted since the last one.
  */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -30,6 +30,10 @@ const server = createServer((request, response) => {
     if (waiting.length < slots) return;
     for (const each of waiting) each.end('open');
     waiting = [];
+    return;
+  }
+  if (url === '/warm') {
+    response.end();
     return;
   }
   const now = performance.now();

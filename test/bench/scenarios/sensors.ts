@@ -9,6 +9,7 @@ import type { PollCounts } from './poll-server.ts';
 
 const INTERVAL_MS = 60_000;
 const SETTLE_MS = 65_000;
+const WARM = 2_000;
 
 /** N waiting HTTP sensors: what they cost, what is asked, and what a poke that blocks does to those of another DAG file. */
 export async function sensors(options: BenchOptions): Promise<object> {
@@ -18,6 +19,7 @@ export async function sensors(options: BenchOptions): Promise<object> {
   try {
     const files = {
       'sensors.ts': sensorsDag(count, server.url),
+      'warm.ts': warmDag(server.url),
       'gate.ts': gateDag(options.workers, server.url),
       'blocker.ts': BLOCKER,
     };
@@ -30,6 +32,7 @@ export async function sensors(options: BenchOptions): Promise<object> {
 async function measure(bench: Bench, server: Server, count: number, seconds: number): Promise<object> {
   const { platform } = bench;
   const own = (): number[] => descendants(process.pid).filter((pid) => pid !== server.pid);
+  await run(bench, 'warm');
   await run(bench, 'gate');
   await sleep(2_000);
   const without = memoryOf(own());
@@ -194,6 +197,13 @@ import { HttpSensor } from '@rondo/operators';
 export default new Dag({ id: 'sensors', maxActiveTasks: 200_000, isPausedUponCreation: false }, () => {
   const url = Array.from({ length: ${count} }, (_, i) => '${url}/poll/' + i);
   HttpSensor.partial({ id: 's', pokeInterval: '${INTERVAL_MS}ms' }).expand({ url });
+});
+`;
+/** As many tasks as make the platform what it is when sensors begin to wait. */
+const warmDag = (url: string): string => `import { Dag } from '@rondo/sdk';
+import { HttpSensor } from '@rondo/operators';
+export default new Dag({ id: 'warm', maxActiveTasks: 200_000, isPausedUponCreation: false }, () => {
+  HttpSensor.partial({ id: 'w' }).expand({ url: Array.from({ length: ${WARM} }, () => '${url}/warm') });
 });
 `;
 const gateDag = (slots: number, url: string): string => `import { Dag, task } from '@rondo/sdk';

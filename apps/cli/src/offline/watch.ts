@@ -1,5 +1,5 @@
 import type { WaitAnswer, WatchWait } from '@rondo/domain';
-import { openWatch, PokeTimes, type Watch } from '@rondo/sdk';
+import { PokeTimes, Watch } from '@rondo/sdk';
 import { attemptOptions, type BodyOptions } from './execute.ts';
 
 export interface WatchOptions extends Omit<BodyOptions, 'signal'> {
@@ -37,7 +37,7 @@ async function look(
   const { wait, since, deadline, signal } = options;
   const { input: assignment, ...host } = attemptOptions(options);
   const input = { id: assignment.id, assignment, wait, since, ...(deadline === undefined ? {} : { deadline }) };
-  const watch = openWatch(host, input);
+  const watch = new Watch(host, input);
   if (wait.kind === 'trigger') return (await once(watch)) ?? TIMEOUT;
   const times = new PokeTimes(input, wait, 1, since);
   for (let now = since; ;) {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { openWatch, PokeTimes, type AttemptHost, type AttemptSettings, type Watch } from '@rondo/sdk';
+import { PokeTimes, Watch, type AttemptHost, type AttemptSettings } from '@rondo/sdk';
 import { Heap, type TaskError, type WaitAnswer, type WatchAssignment } from '@rondo/domain';
 import { missingDag, type LoadedBundle } from './bundle.ts';
 import type { Channel } from './channel.ts';
@@ -153,7 +153,7 @@ export class Watches {
       keepsConnections: true,
       mask: (text) => masker.mask(text),
     };
-    const watch = openWatch(host, input);
+    const watch = new Watch(host, input);
     const entry: Entry = { number, input, watch, times, isGone: false, expires: false, abort: undefined, turn: 0 };
     return entry;
   }

@@ -71,8 +71,8 @@ export class Launcher {
     this.#env = { ...options.env, TMPDIR: scratch };
   }
 
-  /** `heapMiB` limits the child's JavaScript heap. */
-  launch(heapMiB?: number): Launched {
+  /** `heapMiB` limits the child's JavaScript heap; `youngMiB` each half of its young part: what is small grows less. */
+  launch({ heapMiB, youngMiB }: { readonly heapMiB?: number; readonly youngMiB?: number } = {}): Launched {
     const { cwd, runAsUser, dataFolder, moduleRoots, settings } = this.#options;
     const folder = join(this.#own, String(++this.#count));
     const aliases = (this.#grants?.ancestors ?? []).map((path, i) => [path, join(folder, String(i))] as const);
@@ -86,6 +86,7 @@ export class Launcher {
     const flags = [
       ...this.#permit(folder, aliases),
       ...(heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`]),
+      ...(youngMiB === undefined ? [] : [`--max-semi-space-size=${youngMiB}`]),
     ];
     const mark = markOf(this.#options.token, this.#count);
     const child = spawn(process.execPath, [...flags, ENTRY, JSON.stringify(config)], {

@@ -67,7 +67,7 @@ export class Parser {
   async #run(request: ParseRequest): Promise<ParseResult> {
     if (this.#isStopping) return failed(request, { message: 'the worker is stopping' });
     const { launcher, heapMiB, timeoutMs, onStarted, onEnded } = this.#options;
-    const launched = launcher.launch(heapMiB);
+    const launched = launcher.launch({ heapMiB });
     const { process: child, mark } = launched;
     const output = new OutputHead([child.stdout!, child.stderr!]);
     let parsed: Parsed | undefined;

@@ -32,6 +32,9 @@ export interface WatchChildEvents {
   onEnd(end: ChildEnd): void;
 }
 
+/** Thousands of waits are small, and what a poke makes is soon garbage: room for more of it is memory for nothing. */
+const YOUNG_MIB = 2;
+
 /** How long the streams of a child that has ended may stay open. */
 const CLOSE_MS = 500;
 
@@ -53,7 +56,7 @@ export class WatchChild {
     heapMiB: number,
   ) {
     this.#events = events;
-    this.#launched = launcher.launch(heapMiB);
+    this.#launched = launcher.launch({ heapMiB, youngMiB: YOUNG_MIB });
     this.masker.add(secrets);
     const { process: child } = this.#launched;
     this.#pipe = child.stdio[3] as Readable as Socket;

@@ -6,7 +6,7 @@
  *   a thrown error becomes data with `importFailure(error, { file, root })`.
  * Running: `executeAttempt(options)` and `runCallback(options)`, neither of which rejects for what user code does.
  * Rendering alone: `renderAttempt(options)`.
- * Waiting: `openWatch(host, input)`, then `watch.look()` when `PokeTimes` says.
+ * Waiting: `new Watch(host, input)`, then `watch.look()` when `PokeTimes` says.
  */
 export { Metadata } from './assets.ts';
 export { collectDags, importFailure } from './collect.ts';
@@ -18,4 +18,4 @@ export { Deferral, FailNow, Reschedule, Skip } from './signals.ts';
 export { withStaticClock } from './static-clock.ts';
 export type * from './task-context.ts';
 export { tellRuns } from './tell-runs.ts';
-export { openWatch, PokeTimes, type Watch } from './watch.ts';
+export { PokeTimes, Watch } from './watch.ts';

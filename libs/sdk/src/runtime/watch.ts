@@ -6,6 +6,7 @@ import {
   type PokeKey,
   type PokePolicy,
   type PollWait,
+  type TaskError,
   type TriggerWait,
   type WaitAnswer,
   type WatchAssignment,
@@ -21,54 +22,74 @@ import { prepare, taskOf, workOf } from './execute.ts';
 import { poke } from './poke.ts';
 import { Deferral, FailNow, Skip } from './signals.ts';
 import { taskError } from './task-error.ts';
-import type { TaskContext } from './task-context.ts';
 
 const MAX_REASON = 4_096;
 
-/** A wait of a task, ready to be looked after: one context for all its pokes. */
-export interface Watch {
-  /** One poke, or the trigger from its beginning to its end. Undefined: not yet. Never rejects. */
-  look(): Promise<WaitAnswer | undefined>;
-  /** What a limit makes of the wait: a poke, or in mode `poke` the whole wait, has taken too long. */
-  expired(what: string, limitMs: number): WaitAnswer;
-  /** When the whole wait has taken too long; epoch milliseconds. Undefined: it is the scheduler's to say. */
-  readonly expiresAt: number | undefined;
-  readonly executionTimeoutMs: number | undefined;
-  /** A poke's limit in place of the usual one, in milliseconds. */
-  readonly pokeLimitMs: number | undefined;
-}
+/** A wait of a task, looked after one look at a time. What it keeps between two is little: thousands wait in a process. */
+export class Watch {
+  readonly #host: AttemptHost;
+  readonly #input: WatchAssignment;
+  readonly #task: Task | TaskError;
+  /** Of a mapped task: that of this instance, known from the first look on. */
+  #work: Task | undefined;
+  /** With templates rendered: by the first look, for all of them. */
+  #args: Readonly<Record<string, unknown>> | undefined;
 
-/** The host is asked for its signal at each look. What templates look up, the first look fetches. Throws nothing. */
-export function openWatch(host: AttemptHost, { assignment, wait, since }: WatchAssignment): Watch {
-  const task = taskOf(host, assignment.attempt.taskId);
-  const session = openSession(withEnv(host, assignment), assignment, 'kind' in task ? undefined : task);
-  const ctx = taskContext(session);
-  const look = wait.kind === 'poll' ? polling(session, ctx, assignment) : triggering(session, ctx, wait);
-  const { executionTimeoutMs } = assignment;
-  // An instance of a mapped sensor is made by its first look.
-  const sensing = (): Sensing | undefined => (PollingTask.is(session.task) ? session.task.sensing : undefined);
-  return {
-    async look() {
-      try {
-        if ('kind' in task) return { kind: 'failed', error: task, retryable: false };
-        return await look(task);
-      } catch (thrown) {
-        return ended(session, thrown);
-      }
-    },
-    expired(what, limitMs) {
-      const message = `${what} took longer than ${formatDuration(limitMs)}`;
-      if (sensing()?.softFail === true || sensing()?.neverFail === true) return { kind: 'skipped', reason: message };
-      return { kind: 'failed', error: { kind: 'timeout', message }, retryable: true };
-    },
-    executionTimeoutMs,
-    get expiresAt() {
-      return executionTimeoutMs === undefined || sensing()?.mode !== 'poke' ? undefined : since + executionTimeoutMs;
-    },
-    get pokeLimitMs() {
-      return sensing()?.mode === 'reschedule' ? executionTimeoutMs : undefined;
-    },
-  };
+  /** The host is asked for its signal at each look. */
+  constructor(host: AttemptHost, input: WatchAssignment) {
+    this.#host = host;
+    this.#input = input;
+    this.#task = taskOf(host, input.assignment.attempt.taskId);
+  }
+
+  /** One poke, or the trigger from its beginning to its end. Undefined: not yet. Never rejects. */
+  async look(): Promise<WaitAnswer | undefined> {
+    const { assignment, wait } = this.#input;
+    const task = this.#task;
+    if ('kind' in task) return { kind: 'failed', error: task, retryable: false };
+    const session = openSession(withEnv(this.#host, assignment), assignment, this.#work ?? task);
+    try {
+      this.#work ??= await workOf(session, task);
+      return wait.kind === 'poll' ? await this.#poke(session, this.#work) : await run(session, this.#work, wait);
+    } catch (thrown) {
+      return ended(session, thrown);
+    }
+  }
+
+  /** What a limit makes of the wait: a poke, or in mode `poke` the whole wait, has taken too long. */
+  expired(what: string, limitMs: number): WaitAnswer {
+    const message = `${what} took longer than ${formatDuration(limitMs)}`;
+    const sensing = this.#sensing;
+    if (sensing?.softFail === true || sensing?.neverFail === true) return { kind: 'skipped', reason: message };
+    return { kind: 'failed', error: { kind: 'timeout', message }, retryable: true };
+  }
+
+  get executionTimeoutMs(): number | undefined {
+    return this.#input.assignment.executionTimeoutMs;
+  }
+
+  /** When the whole wait has taken too long; epoch milliseconds. Undefined: it is the scheduler's to say. */
+  get expiresAt(): number | undefined {
+    const limit = this.executionTimeoutMs;
+    return limit === undefined || this.#sensing?.mode !== 'poke' ? undefined : this.#input.since + limit;
+  }
+
+  /** A poke's limit in place of the usual one, in milliseconds. */
+  get pokeLimitMs(): number | undefined {
+    return this.#sensing?.mode === 'reschedule' ? this.executionTimeoutMs : undefined;
+  }
+
+  get #sensing(): Sensing | undefined {
+    const task = this.#work ?? this.#task;
+    return PollingTask.is(task) ? task.sensing : undefined;
+  }
+
+  async #poke(session: Session, work: Task): Promise<WaitAnswer | undefined> {
+    if (!PollingTask.is(work)) throw new TypeError(`${work.operator} is no sensor`);
+    this.#args ??= await prepare(session, work, this.#input.assignment.overrides?.args);
+    const found = await poke(work, taskContext(session), this.#args);
+    return found === undefined ? undefined : met(session, found.value, false);
+  }
 }
 
 /** The host is not copied: its signal changes. */
@@ -77,28 +98,11 @@ function withEnv(host: AttemptHost, { overrides }: Assignment): AttemptHost {
   return Object.create(host, { env: { value: { ...host.env, ...overrides.env } } }) as AttemptHost;
 }
 
-type Look = (task: Task) => Promise<WaitAnswer | undefined>;
-
-function polling(session: Session, ctx: TaskContext, { overrides }: Assignment): Look {
-  let work: Task | undefined;
-  let args: Readonly<Record<string, unknown>> | undefined;
-  return async (task) => {
-    work ??= await workOf(session, task);
-    if (!PollingTask.is(work)) throw new TypeError(`${task.operator} is no sensor`);
-    args ??= await prepare(session, work, overrides?.args);
-    const found = await poke(work, ctx, args);
-    return found === undefined ? undefined : met(session, found.value, false);
-  };
-}
-
-function triggering(session: Session, ctx: TaskContext, { trigger, args }: TriggerWait): Look {
-  return async (task) => {
-    const work = await workOf(session, task);
-    const kind = work.triggers.find(({ name }) => name === trigger);
-    if (kind === undefined) throw new TypeError(`${work.operator} has no trigger '${trigger}'`);
-    const value = await (new kind(args as never) as Trigger).run(ctx);
-    return TaskEnd.is(value) ? met(session, value.value, true) : met(session, value, false);
-  };
+async function run(session: Session, work: Task, { trigger, args }: TriggerWait): Promise<WaitAnswer> {
+  const kind = work.triggers.find(({ name }) => name === trigger);
+  if (kind === undefined) throw new TypeError(`${work.operator} has no trigger '${trigger}'`);
+  const value = await (new kind(args as never) as Trigger).run(taskContext(session));
+  return TaskEnd.is(value) ? met(session, value.value, true) : met(session, value, false);
 }
 
 async function met(session: Session, value: unknown, ends: boolean): Promise<WaitAnswer> {
