@@ -196,7 +196,7 @@ describe('polls', () => {
   it('answer once something is found', async () => {
     let pokes = 0;
     const { watch } = watching(
-      sensing((ctx) => {
+      sensing(() => {
         return ++pokes === 3;
       }),
       POLL,
