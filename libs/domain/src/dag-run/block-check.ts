@@ -39,11 +39,9 @@ function fallbackProblems(definition: DagDefinition, graph: TaskGraph): GraphPro
   const mains = mainsOf(definition);
   for (const main of mains) {
     const { id, fallback } = main;
+    const tell = (message: string): unknown => problems.push({ taskId: id, message });
     const say = (what: string, allowed: string): unknown =>
-      problems.push({
-        taskId: id,
-        message: `the fallback '${fallback}' of ${nameOf(main)} ${what}; allowed: ${allowed}`,
-      });
+      tell(`the fallback '${fallback}' of ${nameOf(main)} ${what}; allowed: ${allowed}`);
     const task = definition.tasks.find((each) => each.taskId === fallback);
     const group = definition.groups.find((each) => each.groupId === fallback);
     const own = definition.tasks.find((each) => each.taskId === id);
@@ -54,9 +52,11 @@ function fallbackProblems(definition: DagDefinition, graph: TaskGraph): GraphPro
     else if (mains.some((other) => other !== main && other.fallback === fallback))
       say('stands for another one already', 'a fallback for each');
     else if ((own ?? ownGroup)?.expand !== undefined || (task ?? group)?.expand !== undefined)
-      say('or it is mapped by itself', 'both together in a mapped group');
+      tell(
+        `${nameOf(main)} or its fallback '${fallback}' is mapped by itself; allowed: both together in a mapped group`,
+      );
     else if ([own, task].some((each) => each?.setup === true || each?.teardown === true))
-      say('or it is a setup or teardown', 'work');
+      tell(`${nameOf(main)} or its fallback '${fallback}' is a setup or teardown; allowed: neither of them`);
     else {
       const inside = new Set(membersOf(graph, id).map((index) => graph.nodes[index]!.taskId));
       const mapped = [...definition.groups, ...definition.tasks].find((each) => {
