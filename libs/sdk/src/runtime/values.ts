@@ -197,7 +197,7 @@ export class Values {
     if (isTagged(json)) return ofValue(partOf(await lookups.input(input), path), source);
     const items = itemsOf(json);
     if (items === undefined) return ofValue(json, source);
-    return listOf(items, (item) => lookups.store.decode(structuredClone(item) as Json));
+    return listOf(items, (item) => lookups.store.decode(JSON.parse(JSON.stringify(item)) as Json));
   }
 
   /** A list in another: outputs among its items are looked up. */

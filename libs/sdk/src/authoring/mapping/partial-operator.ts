@@ -21,7 +21,10 @@ export interface OperatorClass<O, Out> {
 /** What an argument is once outputs stand in their places. */
 type Plain<A> = unknown extends A ? unknown : A extends Source<infer T> ? T : never;
 type Value<A> = [Plain<A>] extends [never] ? Exclude<A, undefined> : Plain<A>;
-type Open<O, Fixed extends PropertyKey> = Pick<O, Exclude<keyof O, Exclude<keyof TaskOptions, 'params'> | Fixed>>;
+type Open<O, Fixed extends PropertyKey> = Pick<
+  O,
+  Exclude<keyof O, Exclude<keyof TaskOptions, 'params'> | Exclude<Fixed, 'params'>>
+>;
 /** A list for each argument that is not fixed. */
 export type Expandable<O, Fixed extends PropertyKey> = {
   readonly [K in keyof Open<O, Fixed>]: K extends 'params'
