@@ -118,6 +118,19 @@ describe('the rows of a run', () => {
     expect(view.xcoms).toEqual([]);
   });
 
+  it('keeps XComs over the legs of a try: a deferral, a reschedule and a lost attempt', () => {
+    const waitFor = { kind: 'time', until: 1 };
+    for (const [type, data] of [
+      ['TaskDeferred', { waitFor }],
+      ['TaskRescheduled', { until: 1 }],
+      ['TaskLost', { reason: 'gone' }],
+    ] as const) {
+      const left = { ...first, ...data, xcoms: { k: { value: 1 } } };
+      const again = fold(...running, [type, left], ['TaskScheduled', { ...first, leg: 2 }]);
+      expect([type, again.view.xcoms.map(({ key }) => key)]).toEqual([type, ['k']]);
+    }
+  });
+
   it('leaves a running instance that is cleared restarting until its attempt has ended', () => {
     const cleared = [...running, ['TaskCleared', { instances: [{ taskId: 'a', mapIndex: [] }] }]] as const;
     expect(fold(...cleared).a).toMatchObject({ state: 'restarting', tryNumber: 1, maxTries: 3 });

@@ -22,10 +22,19 @@ export class MemoryServices implements AttemptServices {
 
   /** Keeps what the event says of XComs. */
   keep(event: DagRunEvent): void {
-    if (event.type !== 'TaskSucceeded' && event.type !== 'TaskFailed' && event.type !== 'TaskDeferred') return;
+    if (event.type === 'TaskScheduled' && event.data.tryNumber > 1 && event.data.leg === 1) this.#forget(event.data);
+    if (!('xcoms' in event.data)) return;
     const { taskId, mapIndex, xcoms } = event.data;
     for (const [key, value] of Object.entries(xcoms ?? {}))
       this.#xcoms.set(keyOf(taskId, mapIndex.join('.'), key), this.open(value));
+  }
+
+  /** A try begins without what earlier ones have left. */
+  #forget({ taskId, mapIndex }: { readonly taskId: string; readonly mapIndex: MapIndex }): void {
+    for (const key of this.#xcoms.keys()) {
+      const [task, index] = JSON.parse(key) as [string, string, string];
+      if (task === taskId && index === mapIndex.join('.')) this.#xcoms.delete(key);
+    }
   }
 
   /** What tasks have returned, by task id; of a mapped one the list of what its instances did. */

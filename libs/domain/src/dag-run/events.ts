@@ -99,6 +99,7 @@ export type DagRunEvent =
       readonly data: AttemptKey & {
         readonly at: number;
         readonly error: TaskError;
+        readonly xcoms?: Xcoms;
         readonly retryAt: number;
         /** The rule of the retry policy that decided; absent: the task's own retries. */
         readonly rule?: DecidingRule;

@@ -265,7 +265,13 @@ export function fail(d: Decision, inst: InstanceState, at: number, error: TaskEr
   const granted = grantOf(inst, verdict);
   d.emit({
     type: 'TaskRetryScheduled',
-    data: { ...base, retryAt: at + delay, ...granted, ...(asks ? { callback: 'onRetry' as const } : {}) },
+    data: {
+      ...base,
+      ...xcomsOf(options.xcoms),
+      retryAt: at + delay,
+      ...granted,
+      ...(asks ? { callback: 'onRetry' as const } : {}),
+    },
   });
 }
 

@@ -85,3 +85,21 @@ describe('an XCom changed by hand', () => {
     expect(run.instance('a').output).toEqual({ value: { $type: 'set', $value: [2] } });
   });
 });
+
+describe('an XCom that a try has pushed before it failed', () => {
+  it('is kept with its failure, another try or not', () => {
+    const run = RunHarness.started(dagDefinition({ tasks: [{ id: 'a', retries: 1 }] }));
+    const xcoms = { note: { value: 'half' } };
+    const failed = {
+      kind: 'failed',
+      error: { kind: 'exception', message: 'boom' },
+      retryable: true,
+      xcoms,
+    } as const;
+    run.finish('a', failed);
+    expect(run.dataOf('TaskRetryScheduled')).toMatchObject({ xcoms });
+    run.later(300_000);
+    run.finish('a', failed);
+    expect(run.dataOf('TaskFailed')).toMatchObject({ xcoms });
+  });
+});

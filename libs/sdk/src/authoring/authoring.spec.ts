@@ -147,6 +147,14 @@ describe('function tasks', () => {
     text.get('nope');
     // @ts-expect-error: the input is a text
     d.task('bad', text, (_ctx, value: number) => value);
+    const typed = d.task('typed', () => ({ at: new Date(0), ids: new Map([['a', 1n]]), raw: new Uint8Array() }))();
+    d.task('use', typed, (_ctx, { at, ids, raw }) => [at.getTime(), ids.get('a')! + 1n, raw.length]);
+    d.task('use_at', (_ctx: TaskContext, at: Date, ids: ReadonlyMap<string, bigint>) => [at, ids])(
+      typed.output.get('at'),
+      typed.output.get('ids'),
+    );
+    // @ts-expect-error: a Date is not a text
+    d.task('bad_at', typed.output.get('at'), (_ctx, at: string) => at);
     // @ts-expect-error: no such attribute
     d.task('attr', () => 1, { retrys: 1 });
     // @ts-expect-error: no such rule
