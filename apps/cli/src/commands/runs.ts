@@ -71,6 +71,7 @@ async function show(context: Context, dagId: string, runId: string, options: Pas
     });
     const about = facts([
       ['type', run.runType],
+      ['partition', run.partitionKey],
       ['triggered by', run.triggeredBy],
       ['backfill', run.backfillId],
       ['logical date', time(run.logicalDate)],

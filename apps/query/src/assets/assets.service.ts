@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AdminService, AssetUpdateInput } from '@rondo/application';
 import type { Actor } from '@rondo/contracts';
-import { assetsOf, assetLeaves, leafName, type TimetableSpec } from '@rondo/domain';
-import type { Json } from '@rondo/kernel';
+import { assetLeaves, assetsOf, leafName, type AssetLeaf, type TimetableSpec } from '@rondo/domain';
+import { assertNever, type Json } from '@rondo/kernel';
 import type {
   AssetAliasRow,
   AssetEventFilter,
@@ -161,14 +161,17 @@ export class AssetsService {
     return this.at(async () => {
       const dag = await this.needDag(dagId);
       const condition = assetsOf(dag.timetable as unknown as TimetableSpec);
-      const wanted = condition === undefined ? [] : assetLeaves(condition).map(leafName);
+      const leaves = condition === undefined ? [] : assetLeaves(condition);
+      const wanted = await Promise.all(leaves.map(async (leaf) => ({ leaf, names: await this.standsFor(leaf) })));
       const rows = (await this.readModels.queuedAssets({ dagId })).filter((row) => row.partitionKey !== '');
       const byKey = [...Map.groupBy(rows, (row) => row.partitionKey)].map(([partitionKey, ofKey]) => {
         const updated = [...new Set(ofKey.map((row) => row.name))];
         return {
           partitionKey,
           updated,
-          waitsFor: wanted.filter((name) => !updated.includes(name)),
+          waitsFor: wanted
+            .filter(({ names }) => !names.some((name) => updated.includes(name)))
+            .map(({ leaf }) => leafName(leaf)),
           events: countOf(ofKey),
           at: Math.max(...ofKey.map((row) => row.at)),
         };
@@ -183,6 +186,21 @@ export class AssetsService {
       if (run === undefined) throw notFound(`DAG '${dagId}' has no run '${runId}'`);
       return this.readModels.assetEvents({ dagId, runId, orderBy: 'position' }, page);
     });
+  }
+
+  private async standsFor(leaf: AssetLeaf): Promise<readonly string[]> {
+    switch (leaf.kind) {
+      case 'asset':
+        return [leaf.name];
+      case 'alias':
+        return (await this.readModels.assetAliases(leaf.name)).map(({ name }) => name);
+      case 'uri': {
+        const { items } = await this.readModels.assets({ pattern: leaf.uri }, { offset: 0, limit: 1_000 });
+        return items.filter(({ uri }) => uri === leaf.uri).map(({ name }) => name);
+      }
+      default:
+        return assertNever(leaf, 'asset');
+    }
   }
 
   private async views(rows: readonly AssetRow[]): Promise<AssetView[]> {
