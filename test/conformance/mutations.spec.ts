@@ -93,9 +93,9 @@ const MUTATIONS: readonly Mutation[] = [
     fails: 'cron_presets/either day',
   },
   {
-    file: 'pool/pool.ts',
-    from: 'wanted > size - occupied',
-    to: 'occupied >= size',
+    file: 'pool/admission.ts',
+    from: 'lane.slots <= lane.account.open',
+    to: '0 < lane.account.open',
     fails: 'pool_selection/a smaller one',
   },
   { file: 'schedule/parse.ts', from: "'0 0 1 */3 *'", to: "'0 0 1 */4 *'", fails: 'cron_presets/quarterly' },

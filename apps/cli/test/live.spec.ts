@@ -125,6 +125,25 @@ describe('against a platform', () => {
     await ok('pools', 'delete', 'other');
   });
 
+  it('holds a task, says so, takes a priority and a note, releases it; aborts', async () => {
+    await ok('pools', 'set', 'default_pool', '0');
+    await ok('dags', 'trigger', 'greet', '--run-id', 'held');
+    const why = async () => await ok('tasks', 'why', 'greet', 'held', 'hello');
+    for (let i = 0; i < 200 && !(await why()).includes('hello is scheduled'); i++) await sleep(20);
+    expect(await ok('tasks', 'hold', 'greet', 'held', 'hello')).toBe('1 held: hello\n');
+    await ok('pools', 'set', 'default_pool', '5');
+    for (let i = 0; i < 200 && !(await why()).includes('without a status'); i++) await sleep(20);
+    expect(await why()).toMatch(/it waits because:\n.*\n✖ +held +the task instance is held/);
+    expect(rowsOf(await ok('tasks', 'list', 'greet', 'held'))[0]).toContain('the task is held');
+    await ok('tasks', 'set', 'greet', 'held', 'hello', '--priority', '3', '--retries', '1');
+    await ok('runs', 'note', 'greet', 'held', 'late data');
+    expect(await ok('runs', 'show', 'greet', 'held')).toContain('late data (user:local)');
+    expect(await ok('tasks', 'release', 'greet', 'held', 'hello')).toBe('1 released: hello\n');
+    for (let i = 0; i < 500 && !(await why()).startsWith('hello is success'); i++) await sleep(20);
+    expect(await why()).toMatch(/^hello is success/);
+    expect(await ok('runs', 'abort', 'greet', 'held')).toBe('run held of greet has ended: success\n');
+  });
+
   it('keeps variables and connections', async () => {
     await ok('variables', 'set', 'color', 'green', '--description', 'of the day');
     expect(await ok('variables', 'get', 'color')).toBe('green\n');

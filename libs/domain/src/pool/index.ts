@@ -2,4 +2,3 @@ export { Admission, type AdmissionStand, type Demand, type PoolLoad, type Servic
 export type { Limit, LimitScope } from './limits.ts';
 export type { PoolEvent } from './events.ts';
 export { DEFAULT_POOL, INFINITE_SLOTS, poolUsage, poolWait, type Pool, type PoolUsage, type PoolWait } from './pool.ts';
-export { selectForQueue, type ActiveInstance, type QueueCandidate, type QueueLimits } from './select.ts';
