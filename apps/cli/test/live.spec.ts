@@ -52,7 +52,9 @@ const ok = async (...args: string[]): Promise<string> => {
 
 describe('against a platform', () => {
   it('lists and shows DAGs, and the file that does not load', async () => {
-    expect(rowsOf(await ok('dags', 'list')).map(([id]) => id)).toEqual(['greet', 'orders', 'slow', 'trigger']);
+    expect(rowsOf(await ok('dags', 'list')).map(([id]) => id)).toEqual(
+      expect.arrayContaining(['greet', 'orders', 'slow', 'trigger']),
+    );
     expect(await ok('dags', 'show', 'orders')).toMatch(/├─ · flaky[\s\S]*└─ · unwanted/);
     expect(await ok('dags', 'next', 'orders')).toContain('no further run');
     const errors = await call('dags', 'errors');
