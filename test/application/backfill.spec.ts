@@ -188,6 +188,23 @@ describe('a backfill', () => {
     });
   });
 
+  it('says why a run that it runs again waits', async () => {
+    const node = await published();
+    await node.trigger('d', { runId: 'r2', logicalDate: day(2) });
+    await node.until('dag-d', 'RunClosed');
+    node.worker.outcome = () => undefined;
+    await backfill(node, { to: day(2), reprocess: 'completed', maxActiveRuns: 1 });
+    await node.until('dag-d', 'RunReopened');
+    const why = await node.send('d', { type: 'explainTask', runId: 'r2', taskId: 'a', mapIndex: '' });
+    expect(why).toMatchObject({
+      result: {
+        reasons: expect.arrayContaining([
+          { rule: 'max_active_runs', passed: false, reason: '1 of 1 active runs of backfill 1' },
+        ]),
+      },
+    });
+  });
+
   it('answers a dry run page by page, and the next runs of the timetable', async () => {
     const node = await published();
     const dryRun = { offset: 3, limit: 1 };

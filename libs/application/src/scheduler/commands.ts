@@ -186,7 +186,11 @@ function explainDraft(batch: DagBatch, actor: RunActor, command: Extract<RunComm
   return accept({
     state: inst.state,
     tryNumber: inst.tryNumber,
-    reasons: reasons.map(({ rule, passed, reason }) => ({ rule, passed, reason })),
+    reasons: [
+      ...reasons.map(({ rule, passed, reason }) => ({ rule, passed, reason })),
+      // A run that came back waits for room like any other.
+      ...(batch.actor.state.queued.has(actor.runId) ? roomReasons(batch.actor.state, actor.runId) : []),
+    ],
     attempt: attemptId(refOf(actor, inst)),
     ...demand,
   });
