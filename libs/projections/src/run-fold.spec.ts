@@ -60,6 +60,30 @@ describe('the rows of a run', () => {
     ]);
   });
 
+  it('tells the rule of a retry policy, and tries of groups and of the run', () => {
+    const rule = { index: 0, name: 'memory' };
+    const retried = { ...first, error, retryAt: 900, rule, overrides: { resources: { memory: '8g' } } };
+    const { a } = fold(...running, ['TaskRetryScheduled', retried]);
+    expect(a).toMatchObject({
+      state: 'up_for_retry',
+      reason: 'retry policy: rule \'memory\', next try with {"resources":{"memory":"8g"}}',
+    });
+    const failed = [...running, ['TaskFailed', { ...first, error, rule: { index: 1 } }]] as const;
+    expect(fold(...failed).a).toMatchObject({ state: 'failed', reason: 'retry policy: rule 2' });
+    const again = { tryNumber: 2, retryAt: 900, instances: [{ taskId: 'a', mapIndex: [] }] };
+    const group = fold(...failed, ['GroupRetried', { ...again, groupId: 'g', mapIndex: [], failed: [] }]);
+    expect(group.a).toMatchObject({
+      state: 'none',
+      maxTries: 3,
+      retryAt: 900,
+      reason: "group 'g' is tried again, try 2",
+    });
+    expect(group.view.tries).toMatchObject([{ tryNumber: 1, state: 'failed' }]);
+    const run = fold(...failed, ['RunRetried', { ...again, reason: 'task_failure' }]);
+    expect(run.view.run).toMatchObject({ state: 'running', tryNumber: 2, reason: 'tried again after task_failure' });
+    expect(run.a).toMatchObject({ state: 'none', retryAt: 900, reason: 'the run is tried again, try 2' });
+  });
+
   it('follows an attempt from scheduled to its end', () => {
     const { a, view } = fold(...running, [
       'TaskSucceeded',
