@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Dag, Operator, task, type DagOptions } from '../authoring/index.ts';
+import { Dag, Operator, task, taskGroup, type DagOptions } from '../authoring/index.ts';
 import { collectDags, importFailure, referencedFiles, withStaticClock } from './index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'rondo-loading-'));
@@ -125,6 +125,19 @@ describe('files that a DAG names', () => {
     ]);
     expect(named('sql/a.sql')).toEqual(['etl/sql/a.sql', 'etl/sql/part.sql']);
     expect(named('. .. / ./ ../ /etc/passwd ../../x')).toEqual([]);
+  });
+
+  it('are among what tasks and groups are mapped over', () => {
+    const d = new Dag({ id: 'd' }, () => {
+      const list = task('list', () => ['x'])();
+      Show.partial({ id: 'show' }).expand({ text: list.zip(['run.sh']) });
+      taskGroup('g').expand({ x: { 'data/1.csv': 1 } }, ({ x }) => void task('t', (_ctx, y: unknown) => y)(x));
+    });
+    d.file = 'etl/dag.ts';
+    expect(referencedFiles(d, ['etl/run.sh', 'etl/data/1.csv', 'etl/other.sh'])).toEqual([
+      'etl/data/1.csv',
+      'etl/run.sh',
+    ]);
   });
 
   it('bring the Python files beside them, the search path, and what the DAG lists', () => {

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { Dag } from '../authoring/dag.ts';
-import { isPlain } from '../authoring/source.ts';
+import { isPlain, isSource, SOURCE, type Expression } from '../authoring/source.ts';
 
 const { dirname, join, matchesGlob, normalize } = posix;
 
@@ -36,6 +36,9 @@ export function referencedFiles(
   for (const folder of searchPath) for (const file of tree.under(folder)) add(file);
   for (const pattern of dag.options.files ?? []) for (const file of tree.matching(join(home, pattern))) add(file);
   for (const task of dag.tasks) eachText(task.given, addNamed);
+  for (const { mapping } of [...dag.tasks, ...dag.groups])
+    for (const { list } of mapping?.over ?? [])
+      eachText(isSource(list) || Array.isArray(list) ? list : Object.entries(list), addNamed);
   const templates = new Set(dag.tasks.flatMap((task) => task.templateExtensions));
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
     if (file.endsWith('.py')) for (const sibling of tree.python(dirname(file))) add(sibling);
@@ -54,6 +57,12 @@ function eachText(value: unknown, visit: (text: string) => void, seen = new Set<
   if (typeof value === 'string') return visit(value);
   if (typeof value !== 'object' || value === null || seen.has(value)) return;
   seen.add(value);
+  if (isSource(value)) {
+    // Literals may be among what a list is made of.
+    const ref: Expression = value[SOURCE];
+    if (ref.kind === 'map' || ref.kind === 'zip' || ref.kind === 'concat') eachText(ref.of, visit, seen);
+    return;
+  }
   if (value instanceof Map || value instanceof Set) for (const each of value.values()) eachText(each, visit, seen);
   else if (Array.isArray(value) || isPlain(value)) for (const each of Object.values(value)) eachText(each, visit, seen);
 }
