@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { dagDefinition } from '@rondo/testing';
+import { compilePlan } from '../dag-run/index.ts';
 import { onlyTasks, resolveChoice, valuesLeftOut } from './choice.ts';
 
 /** a → b → c → d, and a → e. */
@@ -79,6 +80,31 @@ describe('chosen tasks', () => {
     expect(upstreams(['a', 'c', 'd'])).toEqual({ a: [], c: ['a'], d: ['c'] });
     expect(upstreams(['a', 'd', 'e'])).toEqual({ a: [], d: ['a'], e: ['a'] });
     expect(upstreams(['d', 'gone'])).toEqual({ d: [] });
+  });
+
+  it('have no groups and no fallbacks that are not there', () => {
+    const grouped = dagDefinition({
+      tasks: [
+        { id: 'main', fallback: 'spare' },
+        { id: 'spare' },
+        { id: 'in', group: 'inner', upstream: ['main'] },
+        { id: 'out', group: 'alone' },
+      ],
+      groups: [
+        { groupId: 'outer', retries: 2 },
+        { groupId: 'inner', parent: 'outer', fallback: 'alone' },
+        { groupId: 'alone', retries: 1 },
+      ],
+    });
+    const left = onlyTasks(grouped, ['main', 'in']);
+    expect(left.groups).toEqual([
+      { groupId: 'outer', retries: 2 },
+      { groupId: 'inner', parent: 'outer' },
+    ]);
+    expect(left.tasks[0]).not.toHaveProperty('fallback');
+    expect(compilePlan('v', left).tasks).toHaveLength(2);
+    const whole = onlyTasks(grouped, ['main', 'spare', 'in', 'out']);
+    expect(whole).toEqual(grouped);
   });
 
   it('take values of nothing that is not there', () => {

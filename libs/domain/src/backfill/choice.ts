@@ -1,5 +1,5 @@
 import { assertNever, err, ok, type Result } from '@rondo/kernel';
-import type { DagDefinition, Expansion, LengthExpr, TaskDefinition } from '../dag/definition.ts';
+import type { DagDefinition, Expansion, GroupDefinition, LengthExpr, TaskDefinition } from '../dag/definition.ts';
 import { clearSelection, compileGraph } from '../graph/index.ts';
 
 /** The tasks that a user names. */
@@ -47,7 +47,22 @@ export function onlyTasks(definition: DagDefinition, only: readonly string[]): D
     const upstream = [...nearest[index]!].sort((a, b) => a - b).map((up) => tasks[up]!.taskId);
     return [{ ...task, upstream, inputs: task.inputs.filter((id) => kept.has(id)) }];
   });
-  return { ...definition, tasks: left };
+  return withGroupsOf({ ...definition, tasks: left });
+}
+
+/** Without groups that have no task any more, and without fallbacks that are not there. */
+function withGroupsOf({ tasks, groups, ...definition }: DagDefinition): DagDefinition {
+  const parents = new Map(groups.map((group) => [group.groupId, group.parent]));
+  const there = new Set<string>(tasks.map((task) => task.taskId));
+  for (const task of tasks)
+    for (let at = task.group; at !== undefined && !there.has(at); at = parents.get(at)) there.add(at);
+  const bare = <T extends { readonly fallback?: string }>({ fallback, ...rest }: T) =>
+    fallback === undefined || !there.has(fallback) ? rest : { ...rest, fallback };
+  return {
+    ...definition,
+    tasks: tasks.map((task) => bare(task) as TaskDefinition),
+    groups: groups.filter((group) => there.has(group.groupId)).map((group) => bare(group) as GroupDefinition),
+  };
 }
 
 /** Tasks that are left out and whose values the others take: as arguments, or to be mapped over. */
