@@ -1,6 +1,7 @@
 import { foldRunView } from '@rondo/projections';
 import type { EventStore, ReadModels, RecordedEvent } from '@rondo/ports';
 import { randomHistory, RANDOM_DEFINITION, RANDOM_VERSION_BYTES } from '../random-history.ts';
+import { describeApprovalQueries } from './read-models-approvals.ts';
 import { describeAssetQueries } from './read-models-assets.ts';
 import { describeBackfillQueries } from './read-models-backfills.ts';
 import { appendHistory, type ReadModelsFactory, type ReadModelsFixture } from './read-models-kit.ts';
@@ -115,6 +116,7 @@ export function describeReadModelsContract(name: string, factory: ReadModelsFact
     describeMappedQueries(() => fixture);
 
     describeEarlierRuns(() => fixture);
+    describeApprovalQueries(() => fixture);
     describeAssetQueries(() => fixture);
 
     describeDagQueries(() => fixture);
