@@ -15,7 +15,7 @@ import { isAllowed, serialiserNamed, serialiserOf } from './serialisers.ts';
  */
 export function encodeValue(value: unknown, allowed?: readonly string[]): Result<Json> {
   try {
-    return ok(new Encoder(allowed).encode(value, '$'));
+    return ok(new Encoder(allowed).encode(value));
   } catch (error) {
     if (error instanceof Refusal) return err(error.message);
     throw error;
@@ -35,21 +35,22 @@ const VALUE = '$value';
 
 class Refusal extends Error {}
 
-function refuse(what: string, path: string, advice: string | undefined): never {
-  throw new Refusal(`${what} at ${path} cannot be stored${advice === undefined ? '' : `; use ${advice}`}`);
-}
-
 const tagged = (type: string, value: Json, more: JsonObject = {}): Json => ({ [TYPE]: type, ...more, [VALUE]: value });
+
+/** A key of an object, an index of a list, or the place of a pair of a map. */
+type Step = string | number | { readonly pair: number };
 
 class Encoder {
   readonly #allowed: readonly string[] | undefined;
   readonly #ancestors = new Set<object>();
+  /** Where in the value it is: made into a text only for a refusal. */
+  readonly #path: Step[] = [];
 
   constructor(allowed: readonly string[] | undefined) {
     this.#allowed = allowed;
   }
 
-  encode(value: unknown, path: string): Json {
+  encode(value: unknown): Json {
     switch (typeof value) {
       case 'string':
       case 'boolean':
@@ -61,72 +62,100 @@ class Encoder {
       case 'bigint':
         return tagged('bigint', String(value));
       case 'object':
-        return value === null ? null : this.#object(value, path);
+        return value === null ? null : this.#object(value);
       case 'undefined':
-        return refuse('undefined', path, 'null');
+        return this.#refuse('undefined', 'null');
       default:
-        return refuse(`a ${typeof value}`, path, undefined);
+        return this.#refuse(`a ${typeof value}`);
     }
   }
 
-  #object(value: object, path: string): Json {
+  #refuse(what: string, advice?: string): never {
+    const place = `$${this.#path.map(stepText).join('')}`;
+    throw new Refusal(`${what} at ${place} cannot be stored${advice === undefined ? '' : `; use ${advice}`}`);
+  }
+
+  #object(value: object): Json {
     if (value instanceof Date) return tagged('date', Number.isNaN(value.getTime()) ? null : value.toISOString());
     if (Buffer.isBuffer(value)) return tagged('buffer', value.toString('base64'));
     if (value instanceof Uint8Array)
       return tagged('bytes', Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'));
-    if (this.#ancestors.has(value)) return refuse('a reference to what holds it', path, undefined);
+    if (this.#ancestors.has(value)) return this.#refuse('a reference to what holds it');
     this.#ancestors.add(value);
-    const json = this.#container(value, path);
+    const json = this.#container(value);
     this.#ancestors.delete(value);
     return json;
   }
 
-  #container(value: object, path: string): Json {
-    if (Array.isArray(value)) return this.#list(value, path);
-    if (value instanceof Set) return tagged('set', this.#members([...value], path));
+  #container(value: object): Json {
+    if (Array.isArray(value)) return this.#list(value, null);
+    if (value instanceof Set) return tagged('set', this.#list([...value], UNDEFINED));
     if (value instanceof Map)
       return tagged(
         'map',
-        Array.from(value, ([key, item], i) => this.#members([key, item], `${path}<${i}>`)),
+        Array.from(value, (pair, i) => this.#at({ pair: i }, () => this.#list(pair, UNDEFINED))),
       );
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === null || Object.getPrototypeOf(prototype) === null) {
-      const plain = this.#fields(value, path);
+      const plain = this.#fields(value);
       return Object.hasOwn(plain, TYPE) ? tagged('object', plain) : plain;
     }
-    return this.#instance(value, path);
+    return this.#instance(value);
   }
 
-  #list(list: readonly unknown[], path: string): Json[] {
-    // Not `map`: it leaves holes alone.
-    return Array.from(list, (item, i) => (item === undefined ? null : this.encode(item, `${path}[${i}]`)));
+  #at<T>(step: Step, encode: () => T): T {
+    this.#path.push(step);
+    const json = encode();
+    this.#path.pop();
+    return json;
   }
 
-  #members(list: readonly unknown[], path: string): Json[] {
-    return list.map((item, i) => (item === undefined ? { [TYPE]: 'undefined' } : this.encode(item, `${path}[${i}]`)));
+  /** `missing` stands in the place of undefined. Not by `map`: it leaves holes alone. */
+  #list(list: readonly unknown[], missing: Json): Json[] {
+    const items: Json[] = [];
+    for (let i = 0; i < list.length; i++) {
+      const item = list[i];
+      this.#path.push(i);
+      items.push(item === undefined ? missing : this.encode(item));
+      this.#path.pop();
+    }
+    return items;
   }
 
-  #fields(object: object, path: string): JsonObject {
-    const entries: [string, Json][] = [];
-    for (const [key, item] of Object.entries(object))
-      if (item !== undefined) entries.push([key, this.encode(item, placeOf(path, key))]);
-    return Object.fromEntries(entries);
+  #fields(object: object): JsonObject {
+    const plain: Record<string, Json> = {};
+    for (const [key, item] of Object.entries(object)) {
+      if (item === undefined) continue;
+      this.#path.push(key);
+      const json = this.encode(item);
+      this.#path.pop();
+      if (key === '__proto__')
+        Object.defineProperty(plain, key, { value: json, enumerable: true, configurable: true, writable: true });
+      else plain[key] = json;
+    }
+    return plain;
   }
 
-  #instance(value: object, path: string): Json {
+  #instance(value: object): Json {
     const serialiser = serialiserOf(value);
     const name = value.constructor?.name ?? 'object';
     if (serialiser === undefined)
-      return refuse(`a ${name}`, path, ADVICE[name] ?? 'a plain object of its fields, or registerSerialiser');
+      return this.#refuse(`a ${name}`, ADVICE[name] ?? 'a plain object of its fields, or registerSerialiser');
     if (!isAllowed(serialiser.name, this.#allowed))
-      return refuse(`a ${serialiser.name}`, path, `one of the types that are allowed: ${this.#allowed?.join(', ')}`);
+      return this.#refuse(`a ${serialiser.name}`, `one of the types that are allowed: ${this.#allowed?.join(', ')}`);
     const data = serialiser.serialise(value);
-    return tagged(serialiser.name, this.encode(data ?? null, path), { $version: serialiser.version });
+    return tagged(serialiser.name, this.encode(data ?? null), { $version: serialiser.version });
   }
 }
 
-const placeOf = (path: string, key: string): string =>
-  /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
+const UNDEFINED: Json = { [TYPE]: 'undefined' };
+
+function stepText(step: Step): string {
+  if (typeof step === 'number') return `[${step}]`;
+  return typeof step === 'string' ? keyText(step) : `<${step.pair}>`;
+}
+
+const keyText = (key: string): string => (/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`);
 
 const ADVICE: Readonly<Record<string, string>> = {
   Error: 'its message',
@@ -204,7 +233,7 @@ export function problemOfEncoded(json: Json, path = '$'): string | undefined {
   if (Array.isArray(json)) return firstProblem(json.map((item: Json, i) => [item, `${path}[${i}]`]));
   const object = json as JsonObject;
   const type = object[TYPE];
-  if (type === undefined) return firstProblem(Object.entries(object).map(([key, item]) => [item, placeOf(path, key)]));
+  if (type === undefined) return firstProblem(Object.entries(object).map(([key, item]) => [item, path + keyText(key)]));
   const known = typeof type === 'string' && (TAGS.includes(type) || type.includes('.'));
   if (!known) return `$type at ${path} is ${JSON.stringify(type)}; allowed: ${TAGS.join(', ')}, or the name of a class`;
   try {
