@@ -66,13 +66,15 @@ export function compileBlocks(
       before: tasks.map(() => NONE),
       standsFor: tasks.map(() => NONE),
     };
-  const members = (id: string): readonly number[] => membersOf(graph, id);
+  const byGroup = new Map(groups.map((group) => [group.groupId, group]));
+  const indexOf = new Map(ids.map((id, index) => [id, index]));
+  const below = indirect.flatMap((setups, task) => (setups.length === 0 ? [] : [task]));
   const blocks = ids.map((id, index): Block => {
-    const group = groups.find((each) => each.groupId === id);
-    const own = members(id);
-    const fallbackId = group === undefined ? tasks[own[0]!]!.fallback : group.fallback;
+    const group = byGroup.get(id);
+    const own = membersOf(graph, id);
+    const { fallback: fallbackId } = group ?? tasks[own[0]!]!;
     const fallback =
-      fallbackId === undefined ? undefined : fallbackOf(graph, own, id, fallbackId, ids.indexOf(fallbackId));
+      fallbackId === undefined ? undefined : fallbackOf(graph, own, id, fallbackId, indexOf.get(fallbackId));
     return {
       index,
       id,
@@ -80,18 +82,24 @@ export function compileBlocks(
       retries: group?.retries ?? 0,
       retryDelayMs: group?.retryDelayMs ?? TASK_DEFAULTS.retryDelayMs,
       tasks: own,
-      depth: depthOf(definition, id),
+      depth: depthOf(byGroup, group ?? byGroup.get(tasks[own[0]!]!.group ?? '')),
       fallback,
-      outside: outsideOf(graph, indirect, own, fallback?.tasks ?? []),
+      outside: outsideOf(graph, indirect, below, own, fallback?.tasks ?? []),
     };
   });
-  const around = tasks.map((_, task) => blocks.filter((block) => block.tasks.includes(task)).sort(byDepth));
-  const before = tasks.map((_, task): readonly Block[] => {
-    const seen = blocks.filter((block) => block.outside.includes(task));
-    return seen.filter((block) => !seen.some((other) => other !== block && contains(other, block)));
-  });
-  const standsFor = tasks.map((_, task) => blocks.filter((block) => block.fallback?.tasks.includes(task) === true));
+  const around = byTask(tasks.length, blocks, ({ tasks: own }) => own);
+  for (const each of around) each.sort(byDepth);
+  const before = byTask(tasks.length, blocks, ({ outside }) => outside).map((seen) =>
+    seen.filter((block) => !seen.some((other) => other !== block && contains(other, block))),
+  );
+  const standsFor = byTask(tasks.length, blocks, ({ fallback }) => fallback?.tasks ?? []);
   return { blocks, around, before, standsFor };
+}
+
+function byTask(count: number, blocks: readonly Block[], tasksOf: (block: Block) => readonly number[]): Block[][] {
+  const lists = Array.from({ length: count }, (): Block[] => []);
+  for (const block of blocks) for (const task of tasksOf(block)) lists[task]!.push(block);
+  return lists;
 }
 
 function outermostFirst(groups: readonly GroupDefinition[]): GroupDefinition[] {
@@ -116,18 +124,17 @@ export function membersOf(graph: TaskGraph, id: string): readonly number[] {
   return task === undefined ? groupMembers(graph, id) : [task];
 }
 
-/** How many mapped groups there are around a task or group, the group itself included. */
-function depthOf({ tasks, groups }: DagDefinition, id: string): number {
-  const byId = new Map(groups.map((group) => [group.groupId, group]));
+/** How many mapped groups there are from a group outwards. */
+function depthOf(byId: ReadonlyMap<string, GroupDefinition>, group: GroupDefinition | undefined): number {
   let depth = 0;
-  let at = byId.get(id) ?? byId.get(tasks.find((task) => task.taskId === id)?.group ?? '');
-  for (; at !== undefined; at = byId.get(at.parent ?? '')) if (at.expand !== undefined) depth++;
+  for (let at = group; at !== undefined; at = byId.get(at.parent ?? '')) if (at.expand !== undefined) depth++;
   return depth;
 }
 
 function outsideOf(
   graph: TaskGraph,
   indirect: readonly (readonly number[])[],
+  below: readonly number[],
   own: readonly number[],
   fallback: readonly number[],
 ): number[] {
@@ -135,8 +142,8 @@ function outsideOf(
   const members = new Set(own);
   const found = new Set<number>();
   for (const index of own) for (const down of graph.downstream[index]!) if (!inside.has(down)) found.add(down);
-  for (const [task, setups] of indirect.entries())
-    if (!inside.has(task) && setups.some((setup) => members.has(setup))) found.add(task);
+  for (const task of below)
+    if (!inside.has(task) && indirect[task]!.some((setup) => members.has(setup))) found.add(task);
   return [...found].sort((a, b) => a - b);
 }
 
@@ -146,7 +153,7 @@ function fallbackOf(
   main: readonly number[],
   mainId: string,
   id: string,
-  block: number,
+  block: number | undefined,
 ): FallbackPlan {
   const tasks = membersOf(graph, id);
   const inside = new Set(tasks);
@@ -162,7 +169,7 @@ function fallbackOf(
     const value = same !== undefined && inside.has(same) ? same : leaves.length === 1 ? leaves[0] : undefined;
     if (value !== undefined) values.set(task, value);
   }
-  return { id, tasks, block: block < 0 ? undefined : block, values };
+  return { id, tasks, block, values };
 }
 
 /** The graph without the arrows from a main to its fallback: the fallback's end counts as the main's. */

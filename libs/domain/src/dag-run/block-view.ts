@@ -97,6 +97,7 @@ function tallyOfOne({ state }: InstanceState): UpstreamCounts {
 
 /** Tasks whose value another goes on with: each with the task that stands for it now, as the instance sees them. */
 export function standInsOf(run: DagRunState, inst: InstanceState): Readonly<Record<string, string>> | undefined {
+  if (run.blocks.stoodFor.size === 0) return undefined;
   const found: Record<string, string> = {};
   let any = false;
   for (const block of run.plan.blocks) {
