@@ -31,6 +31,10 @@ export abstract class WaitingTask<out Out = unknown> extends Task<Out> {
     if (this.sensing.softFail && this.sensing.neverFail)
       this.refuse('softFail and neverFail are both true; allowed: one of them');
   }
+
+  override get shown(): Readonly<Record<string, unknown>> {
+    return { ...this.given, ...this.sensing };
+  }
 }
 
 /** A task that asks again and again. */

@@ -135,6 +135,11 @@ export abstract class Task<out Out = unknown> implements Node, Source<Out> {
     return [];
   }
 
+  /** What people see of its arguments. */
+  get shown(): Readonly<Record<string, unknown>> {
+    return this.given;
+  }
+
   get triggerRule() {
     return this.attributes.triggerRule ?? (this.teardown === undefined ? 'all_success' : 'all_done_setup_success');
   }

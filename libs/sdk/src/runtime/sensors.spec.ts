@@ -12,7 +12,17 @@ import {
   Trigger,
   type SensorAttributes,
 } from '../authoring/index.ts';
-import { collectDags, executeAttempt, FailNow, PokeTimes, Reschedule, Skip, Watch, type TaskContext } from './index.ts';
+import {
+  collectDags,
+  executeAttempt,
+  FailNow,
+  PokeTimes,
+  Reschedule,
+  serialiseDag,
+  Skip,
+  Watch,
+  type TaskContext,
+} from './index.ts';
 
 const services: AttemptServices = {
   variable: async () => undefined,
@@ -177,6 +187,15 @@ describe('the attributes of a sensor', () => {
       task('other', () => 1);
     });
     expect((await attempt(dag)).outcome).toMatchObject({ wait: { everyMs: 7_000 }, timeoutMs: 7_200_000 });
+  });
+
+  it('are shown with the arguments', () => {
+    const dag = sensing(() => true, { pokeInterval: '5s', softFail: true });
+    const { host } = world(dag);
+    expect(serialiseDag(host.dag).tasks[0]).toMatchObject({
+      operator: 'FunctionSensor',
+      args: { fn: '<function>', pokeIntervalMs: 5_000, timeoutMs: 604_800_000, mode: 'poke', softFail: true },
+    });
   });
 
   it('stand beside the arguments of a class, which are checked apart', async () => {

@@ -108,7 +108,7 @@ function serialiseTask(task: Task, dag: Dag): TaskDefinition {
     templateFields: task.templateFields,
     ...(a.outlets === undefined || a.outlets.length === 0 ? {} : { outlets: a.outlets.map(outletLeaf) }),
     ...(a.inlets === undefined || a.inlets.length === 0 ? {} : { inlets: a.inlets.map(outletLeaf) }),
-    args: displayed({ ...task.given, ...displayedMapping(task.mapping) }) as JsonObject,
+    args: displayed({ ...task.shown, ...displayedMapping(task.mapping) }) as JsonObject,
     ...(isHere ? { line: task.at!.line } : {}),
   };
 }
