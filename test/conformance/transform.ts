@@ -44,8 +44,9 @@ function evaluate(given: string, names: Names, item: unknown, raise: Raise): unk
     return String(wordOf(repeated, names, item)).repeat(Number(wordOf(times, names, item)));
   const [, left, sign, right] = /^(\w+)\s*([+*])\s*(\w+)$/.exec(text) ?? [];
   if (left === undefined || right === undefined) return wordOf(text, names, item);
-  const [a, b] = [wordOf(left, names, item) as number, wordOf(right, names, item) as number];
-  return sign === '+' ? a + b : a * b;
+  const [a, b] = [wordOf(left, names, item), wordOf(right, names, item)];
+  if (sign === '+') return (a as number) + (b as number);
+  return typeof a === 'string' ? a.repeat(Number(b)) : Number(a) * Number(b);
 }
 
 /** A name that nothing binds stands for the item. */

@@ -38,6 +38,19 @@ describe('dags test', () => {
     expect(JSON.parse(out)).toMatchObject({ returned: { all: '10 of 3, 20 of 3, 30 of 3; None' } });
   });
 
+  it('runs one instance of a mapped task, and says which there may be', async () => {
+    const test = (...more: string[]) =>
+      rondo(['tasks', 'test', 'fixtures/counted.ts', 'say', '2026-03-01', '--json', ...more], here);
+    expect(JSON.parse((await test()).out)).toMatchObject({ mapIndex: [0], outcome: 'success' });
+    expect(JSON.parse((await test('--map-index', '2')).out)).toMatchObject({
+      mapIndex: [2],
+      xcoms: { return_value: expect.stringMatching(/^30 of/) as unknown },
+    });
+    expect((await test('--map-index', '1.2')).err).toContain('--map-index 1.2 is not allowed: a number, from 0');
+    const plain = await rondo(['tasks', 'test', 'fixtures/counted.ts', 'all', '2026-03-01', '--map-index', '0'], here);
+    expect(plain.err).toContain('the task is not mapped');
+  });
+
   it('refuses a file that does not load, with the reason', async () => {
     const { code, err } = await rondo(['dags', 'test', 'fixtures/broken.ts'], here);
     expect(code).toBe(1);

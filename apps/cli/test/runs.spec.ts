@@ -193,6 +193,18 @@ describe('tasks', () => {
     ]);
   });
 
+  it('lists the instances of a mapped task with their names, those that are asked for', async () => {
+    api
+      .on('GET /dags/orders', { body: { ...dagRow('orders'), definition } })
+      .on('GET /dags/orders/runs/r1', { body: runRow('r1') })
+      .on('GET /dags/orders/runs/r1/tasks', {
+        body: { items: [taskRow('load', { mapIndex: '2.5', mapIndexName: 'north' })], total: 1 },
+      });
+    const { out } = await call('tasks', 'list', 'orders', 'r1', '--task', 'load', '--map-index', '2', '--name', 'nor');
+    expect(rowsOf(out)[0]?.slice(0, 3)).toEqual(['load[2.5]', 'north', 'success']);
+    expect(api.received.at(-1)?.query).toMatchObject({ taskId: 'load', under: '2', name: 'nor' });
+  });
+
   const line = (text: string, more = {}) => ({ at: 0, stream: 'stdout', text, ...more });
 
   it('prints a log, page by page', async () => {
