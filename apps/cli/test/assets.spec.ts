@@ -62,6 +62,12 @@ describe('assets', () => {
     ]);
   });
 
+  it('have partitions, which dags next tells in the place of dates', async () => {
+    const run = { runAfter: 0, logicalDate: 0, dataInterval: [0, 0], partitionKey: '2026-01-01' };
+    api.on('GET /dags/c/next', { body: { items: [run] } });
+    expect(rowsOf((await call('dags', 'next', 'c')).out)).toEqual([['1970-01-01 00:00:00Z', '2026-01-01']]);
+  });
+
   it('are what dags next tells of a DAG that waits for them', async () => {
     const waitsFor = {
       condition: 'a & b',

@@ -161,8 +161,11 @@ interface NextAnswer {
     readonly logicalDate: number | null;
     readonly dataInterval: readonly [number, number] | null;
     readonly runAfter: number;
+    /** The run has this in place of a date. */
+    readonly partitionKey?: string;
   }[];
-  readonly waitsFor: AssetWait | null;
+  /** Of a DAG that waits for assets. */
+  readonly waitsFor?: AssetWait;
   readonly problem?: string;
 }
 
@@ -173,8 +176,13 @@ async function next(context: Context, dagId: string, options: { readonly count: 
   if (answer.problem !== undefined && !context.json)
     context.warn(`the timetable of ${dagId} failed: ${answer.problem}`);
   context.answer(answer, () => {
-    const waits = answer.waitsFor === null ? '' : waitText(answer.waitsFor);
+    const waits = answer.waitsFor === undefined ? '' : waitText(answer.waitsFor);
     if (answer.items.length === 0) return waits === '' ? `no further run of ${dagId} is planned` : waits;
+    if (answer.items.some((run) => run.partitionKey !== undefined))
+      return table(
+        ['RUNS AFTER', 'PARTITION'],
+        answer.items.map((run) => [time(run.runAfter), run.partitionKey]),
+      );
     const rows = answer.items.map((run) => [
       time(run.runAfter),
       time(run.logicalDate),

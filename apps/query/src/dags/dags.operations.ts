@@ -193,7 +193,12 @@ export const listNextRuns = {
   answer: z.object({
     items: z.array(
       z
-        .looseObject({ logicalDate: epochMs, dataInterval: z.tuple([epochMs, epochMs]).readonly(), runAfter: epochMs })
+        .looseObject({
+          logicalDate: epochMs,
+          dataInterval: z.tuple([epochMs, epochMs]).readonly(),
+          runAfter: epochMs,
+          partitionKey: z.string().optional().meta({ description: 'The run has this in place of a date.' }),
+        })
         .meta({ id: 'NextRun' }),
     ),
     waitsFor: z
@@ -201,7 +206,7 @@ export const listNextRuns = {
         condition: z.string(),
         assets: z.array(z.object({ name: z.string(), events: z.number().int() })).readonly(),
       })
-      .nullable()
+      .optional()
       .meta({ id: 'AssetWait', description: 'The assets that the DAG waits for, and how many updates of each wait.' }),
     problem: z
       .string()

@@ -107,12 +107,13 @@ export class DagsService {
     const { timetable } = await this.need(dagId);
     const waitsFor = await this.waitsFor(dagId, timetable as unknown as TimetableSpec);
     const { runs, ...rest } = result;
-    return new Positioned(position, { items: runs!, waitsFor: waitsFor as unknown as Json, ...rest });
+    const waits = waitsFor === undefined ? {} : { waitsFor: waitsFor as unknown as Json };
+    return new Positioned(position, { items: runs!, ...waits, ...rest });
   }
 
-  private async waitsFor(dagId: string, timetable: TimetableSpec): Promise<AssetWait | null> {
+  private async waitsFor(dagId: string, timetable: TimetableSpec): Promise<AssetWait | undefined> {
     const condition = assetsOf(timetable);
-    if (condition === undefined) return null;
+    if (condition === undefined) return undefined;
     const queued = await this.readModels.queuedAssets({ dagId });
     const own = assetLeaves(condition).flatMap((leaf) => (leaf.kind === 'asset' ? [leaf.name] : []));
     const assets = [...new Set([...own, ...queued.map(({ name }) => name)])].map((name) => ({
