@@ -209,11 +209,13 @@ function inOrder({ queued, priorities, scheduling }: DagState): Iterable<OpenRun
 }
 
 function admitBackfills(d: DagDecision): void {
-  const { backfills, queued } = d.dag;
-  const waiting = Array.from(queued.values()).filter((run) => run.backfill !== undefined && !d.dag.held.has(run.runId));
-  for (const run of waiting.sort((a, b) => a.backfill!.ordinal - b.backfill!.ordinal)) {
-    const { stand, active, spec } = backfills.get(run.backfill!.backfillId)!;
-    if (stand !== 'paused' && active.size < spec.maxActiveRuns) start(d, run);
+  const { backfills, queued, held } = d.dag;
+  for (const { stand, spec, queued: waiting, active } of backfills.all.values()) {
+    const room = stand === 'paused' ? 0 : spec.maxActiveRuns - active.size;
+    if (waiting.size === 0 || room <= 0) continue;
+    const runs = Array.from(waiting, (runId) => queued.get(runId)!).filter(({ runId }) => !held.has(runId));
+    runs.sort((a, b) => a.backfill!.ordinal - b.backfill!.ordinal);
+    for (const run of runs.slice(0, room)) start(d, run);
   }
 }
 

@@ -1,5 +1,6 @@
 import { addDelta, deltasSince, parseDelta } from './delta.ts';
-import { manualInterval, nextRun, preview } from './next-run.ts';
+import { preview } from '@rondo/testing';
+import { manualInterval, nextRun } from './next-run.ts';
 import { parseSchedule } from './parse.ts';
 import { summarizeSchedule } from './describe.ts';
 import type { TimetableSpec } from './types.ts';

@@ -79,22 +79,6 @@ export function manualInterval(spec: TimetableSpec, runAfter: number): Interval 
   }
 }
 
-/** The next runs, at most `count`, each as if it were asked for when the one before it is due. */
-export function preview(spec: TimetableSpec, query: NextRunQuery, count: number): NextRun[] {
-  const runs: NextRun[] = [];
-  let { now, last } = query;
-  // A continuous timetable starts over whenever its run ends, which no preview can know.
-  const limit = spec.kind === 'continuous' ? Math.min(count, 1) : count;
-  while (runs.length < limit) {
-    const run = nextRun(spec, { now, last, restriction: query.restriction });
-    if (run === null) break;
-    runs.push(run);
-    last = run.dataInterval;
-    now = Math.max(now, run.runAfter);
-  }
-  return runs;
-}
-
 function runOf(start: number, end: number): NextRun {
   return { dataInterval: [start, end], runAfter: end, logicalDate: start };
 }

@@ -4,3 +4,4 @@ export * from './outcome.ts';
 export * from './run-harness.ts';
 export * from './run-view.ts';
 export * from './mapped-run.ts';
+export { preview } from './preview.ts';
