@@ -1,4 +1,5 @@
 import {
+  isWatch,
   judgeError,
   withArgs,
   type AttemptOutcome,
@@ -24,6 +25,7 @@ import { argumentNames, lengthsOf, mapIndexNameOf, quietly } from './map-index.t
 import { askPastConditions } from './past-conditions.ts';
 import { askPolicy } from './policy.ts';
 import { displayed } from './serialise.ts';
+import { checkWait } from './check-wait.ts';
 import { Deferral, FailNow, Reschedule, Skip } from './signals.ts';
 import { taskError } from './task-error.ts';
 import type { CallbackContext, TaskContext } from './task-context.ts';
@@ -221,6 +223,8 @@ async function interrupted(session: Session, ctx: TaskContext, task: Task, throw
   if (Reschedule.is(thrown)) return { kind: 'reschedule', until: thrown.until.getTime() };
   if (!Deferral.is(thrown)) return failed(session, ctx, task, thrown);
   try {
+    const { wait } = thrown.outcome;
+    if (!isWatch(wait)) checkWait(wait, session.host.mask);
     const xcoms = await session.xcoms.store();
     return { ...thrown.outcome, ...(xcoms === undefined ? {} : { xcoms }) };
   } catch (error) {

@@ -386,6 +386,26 @@ describe('deferral', () => {
     );
   });
 
+  it('refuses a wait that is none, too large, or holds a secret', async () => {
+    const message = async (wait: object, around = {}): Promise<string> => {
+      const dag = new Dag({ id: 'd' }, () => void task('t', (ctx) => ctx.defer({ wait: wait as never })));
+      const { outcome } = await attempt(dag, {}, around);
+      return outcome.kind === 'failed' ? outcome.error.message : outcome.kind;
+    };
+    const event = { kind: 'event', eventType: 'e', lookBackFrom: 0 };
+    const ask = { kind: 'approval', subject: 's', options: ['x'], multiple: false };
+    expect(await message(event)).toBe('defer');
+    expect(await message({ ...ask, params: { n: { default: 1, schema: {} } } })).toBe('defer');
+    expect(await message({ kind: 'moon' })).toContain("the wait's kind is 'moon'; allowed: time, event, run");
+    expect(await message({ kind: 'time', until: 'noon' })).toBe("wait: until is 'noon'; allowed: epoch milliseconds");
+    expect(await message({ ...event, count: 0 })).toContain('count is 0; allowed: a whole number from 1 to 1000');
+    expect(await message({ ...event, filter: { sql: 'x' } })).toContain('filter is "sql"; allowed: one of exact');
+    expect(await message({ ...ask, options: [] })).toContain('allowed: a list of at least one text');
+    expect(await message({ ...ask, body: 'x'.repeat(40_000) })).toContain('bytes; allowed: 32768');
+    const mask = (text: string): string => text.replace('pw', '***');
+    expect(await message({ ...ask, body: 'the pw' }, { mask })).toContain('the wait holds a secret');
+  });
+
   it('runs a trigger to its end, and lets it end the task', async () => {
     const look = (job: string, trigger = 'Job') =>
       watching(waiting({}), { kind: 'trigger', trigger, args: { job } }).watch.look();
