@@ -1,3 +1,4 @@
 export * from './messages.ts';
 export * from './topics.ts';
 export * from './partition.ts';
+export * from './event-hash.ts';

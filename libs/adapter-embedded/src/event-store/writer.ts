@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { failPoint } from '@rondo/kernel';
 import type { ExpectedRevision, Position, RecordedEvent } from '@rondo/ports';
-import { eventHash, markOf, sealedMeta } from './event-hash.ts';
+import { eventHash, sealedMeta } from '@rondo/contracts';
+import { markOf } from './mark.ts';
 import type { AppendCall, PendingRequest } from './messages.ts';
 
 interface StreamState {

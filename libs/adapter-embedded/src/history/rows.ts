@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { eventHash, markOf, positionOfMark, prevOf } from '../event-store/event-hash.ts';
+import { eventHash, prevOf } from '@rondo/contracts';
+import { markOf, positionOfMark } from '../event-store/mark.ts';
 
 /** A stored event with everything that a check looks at. */
 export interface StoredRow {

@@ -2,7 +2,7 @@ import type { Hash, KeyObject } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Position, RecordedEvent } from '@rondo/ports';
 import { AnchorWriter, readAnchors, segmentHash, signAnchor } from './anchors.ts';
-import { eventHash } from '../event-store/event-hash.ts';
+import { eventHash } from '@rondo/contracts';
 
 interface LastEvent {
   readonly position: Position;

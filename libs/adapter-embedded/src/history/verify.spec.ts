@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { AppendRequest, HistoryFault, HistoryReport } from '@rondo/ports';
-import { eventHash, markOf } from '../event-store/event-hash.ts';
+import { eventHash } from '@rondo/contracts';
+import { markOf } from '../event-store/mark.ts';
 import { openEmbeddedEventStore, type EmbeddedEventStore } from '../event-store/open.ts';
 import { verifyHistory } from './verify.ts';
 

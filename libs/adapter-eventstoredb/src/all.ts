@@ -1,0 +1,122 @@
+import { BACKWARDS, END, START, streamNameFilter, type EventStoreDBClient } from '@eventstore/db-client';
+import type { Position, RecordedEvent, StreamFilter } from '@rondo/ports';
+import { asPortError } from './errors.ts';
+import { wants } from './filter.ts';
+import { reading } from './reading.ts';
+import { fromWire, placeOf } from './wire.ts';
+
+const PAGE = 1_000;
+
+/** The position of the last event of the server, whoever wrote it; 0: none. */
+export async function headOf(client: EventStoreDBClient): Promise<Position> {
+  try {
+    for await (const { event } of reading(client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 })))
+      if (event !== undefined) return Number(event.position.commit);
+    return 0;
+  } catch (error) {
+    throw asPortError(error);
+  }
+}
+
+/** I18: by the time at which the server committed. Read from the end: what people ask for is mostly not long ago. */
+export async function positionAt(client: EventStoreDBClient, time: number): Promise<Position> {
+  try {
+    for await (const { event } of reading(client.readAll({ direction: BACKWARDS, fromPosition: END })))
+      if (event !== undefined && event.created.getTime() <= time) return Number(event.position.commit);
+    return 0;
+  } catch (error) {
+    throw asPortError(error);
+  }
+}
+
+export interface AllOptions {
+  readonly filter?: StreamFilter | undefined;
+  /** Inclusive. */
+  readonly upTo: Position;
+  readonly limit?: number | undefined;
+}
+
+/** Pages of what passes the filter between two positions; the server filters by stream where it can. */
+export async function* pagesBetween(
+  client: EventStoreDBClient,
+  after: Position,
+  { filter, upTo, limit = Infinity }: AllOptions,
+): AsyncGenerator<readonly RecordedEvent[]> {
+  if (upTo <= after || limit <= 0) return;
+  const prefixes = filter?.streamPrefixes;
+  const source =
+    prefixes === undefined ? everything(client, after, upTo) : filtered(client, after, upTo, [...prefixes]);
+  const isWanted = wants(filter);
+  let page: RecordedEvent[] = [];
+  let left = limit;
+  for await (const event of source) {
+    if (!isWanted(event)) continue;
+    page.push(event);
+    if (--left <= 0) break;
+    if (page.length < PAGE) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+async function* everything(client: EventStoreDBClient, after: Position, upTo: Position): AsyncGenerator<RecordedEvent> {
+  try {
+    for await (const { event } of reading(client.readAll({ fromPosition: after === 0 ? START : placeOf(after) }))) {
+      if (event === undefined) continue;
+      const position = Number(event.position.commit);
+      if (position > upTo) return;
+      if (position > after && !event.type.startsWith('$')) yield fromWire(event);
+    }
+  } catch (error) {
+    throw asPortError(error);
+  }
+}
+
+/** A filtered catch-up that is left at the end of the range: told by an event, a checkpoint, or having caught up. */
+async function* filtered(
+  client: EventStoreDBClient,
+  after: Position,
+  upTo: Position,
+  prefixes: string[],
+): AsyncGenerator<RecordedEvent> {
+  const found: RecordedEvent[] = [];
+  let [isOver, failure, wake]: [boolean, unknown, () => void] = [false, undefined, () => undefined];
+  const over = (error?: unknown): void => {
+    isOver = true;
+    failure ??= error;
+    wake();
+  };
+  const filter = streamNameFilter({
+    prefixes,
+    checkpointInterval: 1,
+    checkpointReached: (_subscription, { commit }) => void (Number(commit) >= upTo && over()),
+  });
+  const subscription = client.subscribeToAll({ filter, fromPosition: after === 0 ? START : placeOf(after) });
+  subscription.on('data', ({ event }) => {
+    if (event === undefined || isOver) return;
+    const position = Number(event.position.commit);
+    if (position > upTo) return over();
+    if (position > after) found.push(fromWire(event));
+    if (found.length >= PAGE * 4) subscription.pause();
+    if (position === upTo) over();
+    wake();
+  });
+  subscription.on('caughtUp', () => over());
+  subscription.on('error', (error) => over(asPortError(error)));
+  subscription.on('end', () => over());
+  try {
+    for (;;) {
+      while (found.length > 0) yield found.shift()!;
+      if (isOver) break;
+      subscription.resume();
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        if (isOver || found.length > 0) resolve();
+      });
+    }
+    if (failure !== undefined) throw failure as Error;
+  } finally {
+    await subscription.unsubscribe().catch(() => undefined);
+  }
+}

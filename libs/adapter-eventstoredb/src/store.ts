@@ -1,0 +1,184 @@
+import {
+  BACKWARDS,
+  END,
+  EventStoreDBClient,
+  FORWARDS,
+  START,
+  StreamNotFoundError,
+  jsonEvent,
+  type ReadStreamOptions,
+} from '@eventstore/db-client';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  EventStore,
+  Position,
+  ReadOptions,
+  RecordedEvent,
+  Revision,
+  StreamFilter,
+  StreamHead,
+  SubscribeOptions,
+  Subscription,
+} from '@rondo/ports';
+import { headOf, pagesBetween, positionAt } from './all.ts';
+import { Appender } from './append.ts';
+import { asPortError } from './errors.ts';
+import { Feed } from './feed.ts';
+import { Heads } from './heads.ts';
+import { reading } from './reading.ts';
+import { Streams } from './streams.ts';
+import { Follower } from './subscription.ts';
+import { fromWire, textOf } from './wire.ts';
+
+export interface EventStoreDbOptions {
+  /** `esdb://user:password@host:2113?tls=true`, with several hosts or `esdb+discover://` for a cluster. */
+  readonly connectionString: string;
+}
+
+const PAGE = 1_000;
+
+/** The history in EventStoreDB or KurrentDB, version 22.6 or later. */
+export function eventStoreDb(options: EventStoreDbOptions): EventStore {
+  return new EventStoreDb(options);
+}
+
+class EventStoreDb implements EventStore {
+  readonly #client: EventStoreDBClient;
+  readonly #appender: Appender;
+  readonly #streams: Streams;
+  readonly #followers = new Set<Follower>();
+  /** The last append to each stream that is under way: later ones to it wait. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  #feed: Promise<Feed> | undefined;
+
+  constructor({ connectionString }: EventStoreDbOptions) {
+    this.#client = EventStoreDBClient.connectionString(connectionString);
+    this.#appender = new Appender(this.#client, new Heads(this.#client));
+    this.#streams = new Streams(this.#client);
+  }
+
+  async append(chain: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    for (const request of chain) Appender.check(request);
+    const streams = new Set(chain.map(({ stream }) => stream));
+    const before = Array.from(streams, (stream) => this.#turns.get(stream) ?? Promise.resolve());
+    const turn = Promise.allSettled(before).then(() => this.#write(chain));
+    const settled = turn.catch(() => undefined);
+    for (const stream of streams) this.#turns.set(stream, settled);
+    void settled.then(() => {
+      for (const stream of streams) if (this.#turns.get(stream) === settled) this.#turns.delete(stream);
+    });
+    return turn;
+  }
+
+  async #write(chain: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    const outcomes: AppendOutcome[] = [];
+    for (const request of chain) {
+      const outcome = await this.#appender.append(request);
+      outcomes.push(outcome);
+      if (!outcome.ok) break;
+    }
+    return outcomes;
+  }
+
+  async *readStream(
+    stream: string,
+    { from, upTo, backwards = false, limit = Infinity }: ReadOptions = {},
+  ): AsyncGenerator<readonly RecordedEvent[]> {
+    const fromRevision = from === undefined ? (backwards ? END : START) : BigInt(from);
+    // What is too new is passed over going backwards, so the server may not count for us.
+    const maxCount = Number.isFinite(limit) && upTo === undefined ? { maxCount: limit } : {};
+    const options: ReadStreamOptions = { direction: backwards ? BACKWARDS : FORWARDS, fromRevision, ...maxCount };
+    let page: RecordedEvent[] = [];
+    let left = limit;
+    try {
+      if (left > 0)
+        for await (const { event } of reading(this.#client.readStream(stream, options))) {
+          if (event === undefined) continue;
+          const recorded = fromWire(event);
+          if (upTo !== undefined && recorded.position > upTo) {
+            if (backwards) continue;
+            break;
+          }
+          page.push(recorded);
+          if (--left <= 0) break;
+          if (page.length < PAGE) continue;
+          yield page;
+          page = [];
+        }
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError)) throw asPortError(error);
+    }
+    if (page.length > 0) yield page;
+  }
+
+  async *readAll(
+    after: Position,
+    options: { readonly filter?: StreamFilter; readonly upTo?: Position; readonly limit?: number } = {},
+  ): AsyncGenerator<readonly RecordedEvent[]> {
+    const upTo = Math.min(options.upTo ?? Infinity, await this.head());
+    yield* pagesBetween(this.#client, after, { ...options, upTo });
+  }
+
+  async listStreams(prefix: string): Promise<readonly StreamHead[]> {
+    return this.#streams.list(prefix, await this.head());
+  }
+
+  subscribe(options: SubscribeOptions): Subscription {
+    const follower = new Follower(this.#client, () => this.#live(), options);
+    this.#followers.add(follower);
+    return {
+      stop: async () => {
+        this.#followers.delete(follower);
+        await follower.stop();
+      },
+    };
+  }
+
+  #live(): Promise<Feed> {
+    const feed = (this.#feed ??= headOf(this.#client).then((head) => new Feed(this.#client, head)));
+    feed.catch(() => (this.#feed = undefined));
+    return feed;
+  }
+
+  head(): Promise<Position> {
+    return headOf(this.#client);
+  }
+
+  positionAt(time: number): Promise<Position> {
+    return positionAt(this.#client, time);
+  }
+
+  async readSnapshot(stream: string): Promise<{ readonly revision: Revision; readonly state: string } | undefined> {
+    try {
+      const options = { direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const;
+      for await (const { event } of reading(this.#client.readStream(`snapshot-${stream}`, options)))
+        if (event !== undefined) return JSON.parse(textOf(event.data)) as { revision: Revision; state: string };
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError)) throw asPortError(error);
+    }
+    return undefined;
+  }
+
+  /** The stream keeps the last one only. */
+  async writeSnapshot(stream: string, revision: Revision, state: string): Promise<void> {
+    const name = `snapshot-${stream}`;
+    try {
+      const { nextExpectedRevision } = await this.#client.appendToStream(
+        name,
+        jsonEvent({ type: 'Snapshot', data: { revision, state } }),
+      );
+      if (nextExpectedRevision === 0n) await this.#client.setStreamMetadata(name, { maxCount: 1 });
+    } catch (error) {
+      throw asPortError(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#turns.values());
+    await Promise.all(Array.from(this.#followers, (follower) => follower.stop()));
+    await (await this.#feed?.catch(() => undefined))?.close();
+    // The client waits for each of its calls to close, and some never say that they have.
+    await Promise.race([this.#client.dispose(), new Promise((resolve) => void setTimeout(resolve, 1_000).unref())]);
+  }
+}

@@ -1,0 +1,10 @@
+import { createRequire } from 'node:module';
+
+/** The protocol's messages as the official client was generated from them: CommonJS without names that Node could find. */
+const require = createRequire(import.meta.url);
+export const pb =
+  require('@eventstore/db-client/generated/streams_pb.js') as typeof import('@eventstore/db-client/generated/streams_pb.js');
+export const shared =
+  require('@eventstore/db-client/generated/shared_pb.js') as typeof import('@eventstore/db-client/generated/shared_pb.js');
+export const { StreamsService } =
+  require('@eventstore/db-client/generated/streams_grpc_pb.js') as typeof import('@eventstore/db-client/generated/streams_grpc_pb.js');

@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { status, type ServerWritableStream } from '@grpc/grpc-js';
+import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import type { Position, RecordedEvent, StreamFilter } from '@rondo/ports';
+import { refusal } from './append.ts';
+import type { History } from './history.ts';
+import { pb, shared } from './pb.ts';
+
+type Call = ServerWritableStream<ReadReq, ReadResp>;
+const PAGE = 1_000;
+
+/** A read of a stream or of all, either way, or a subscription to all. */
+export async function read(history: History, call: Call): Promise<void> {
+  const options = call.request.getOptions()!;
+  try {
+    if (options.hasStream()) await readStream(history, call, options);
+    else if (options.hasSubscription()) return await subscribe(history, call, options);
+    else await readAll(history, call, options);
+    call.end();
+  } catch (error) {
+    call.emit('error', 'code' in (error as Error) ? error : refusal(status.INTERNAL, 'internal', String(error)));
+  }
+}
+
+async function send(call: Call, response: ReadResp): Promise<void> {
+  if (!call.cancelled && !call.write(response)) await Promise.race([once(call, 'drain'), once(call, 'cancelled')]);
+}
+
+async function readStream(history: History, call: Call, options: ReadReq.Options): Promise<void> {
+  const asked = options.getStream()!;
+  if (options.hasSubscription())
+    throw refusal(status.UNIMPLEMENTED, 'unimplemented', 'subscriptions to one stream are not served here');
+  const name = asked.getStreamIdentifier()!;
+  const stream = Buffer.from(name.getStreamName_asU8()).toString();
+  if (history.isDeleted(stream))
+    throw refusal(status.FAILED_PRECONDITION, 'stream-deleted', `Event stream '${stream}' is deleted.`, {
+      'stream-name': stream,
+    });
+  const backwards = options.getReadDirection() === pb.ReadReq.Options.ReadDirection.BACKWARDS;
+  if ((await history.headOf(stream)) < 0) {
+    const [response, missing] = [new pb.ReadResp(), new pb.ReadResp.StreamNotFound()];
+    missing.setStreamIdentifier(name);
+    response.setStreamNotFound(missing);
+    return send(call, response);
+  }
+  const first = await history.firstOf(stream);
+  const from = asked.hasRevision() ? Number(asked.getRevision()) : backwards ? undefined : 0;
+  if (asked.hasEnd() && !backwards) return;
+  let left = Number(options.getCount());
+  const start = from === undefined ? {} : { from: backwards ? from : Math.max(from, first) };
+  for await (const page of history.store.readStream(stream, { backwards, ...start }))
+    for (const event of page) {
+      if (event.revision < first || left-- <= 0 || call.cancelled) return;
+      await send(call, responseOf(history, event));
+    }
+}
+
+async function readAll(history: History, call: Call, options: ReadReq.Options): Promise<void> {
+  const backwards = options.getReadDirection() === pb.ReadReq.Options.ReadDirection.BACKWARDS;
+  const all = options.getAll()!;
+  let left = Number(options.getCount());
+  const at = all.hasPosition() ? Number(all.getPosition()!.getCommitPosition()) : undefined;
+  if (!backwards) {
+    if (all.hasEnd()) return;
+    // A read begins with the event at the position itself.
+    for await (const page of history.store.readAll(at === undefined ? 0 : at - 1))
+      for (const event of page) {
+        if (left-- <= 0 || call.cancelled) return;
+        await send(call, responseOf(history, event));
+      }
+    return;
+  }
+  for (let end = at ?? (await history.store.head()); end > 0; end -= PAGE) {
+    const window: RecordedEvent[] = [];
+    for await (const page of history.store.readAll(Math.max(0, end - PAGE), { upTo: end })) window.push(...page);
+    for (const event of window.reverse()) {
+      if (left-- <= 0 || call.cancelled) return;
+      await send(call, responseOf(history, event));
+    }
+  }
+}
+
+async function subscribe(history: History, call: Call, options: ReadReq.Options): Promise<void> {
+  const all = options.getAll()!;
+  const head = await history.store.head();
+  const after = all.hasPosition() ? Number(all.getPosition()!.getCommitPosition()) : all.hasEnd() ? head : 0;
+  const [response, confirmation] = [new pb.ReadResp(), new pb.ReadResp.SubscriptionConfirmation()];
+  confirmation.setSubscriptionId(randomUUID());
+  response.setConfirmation(confirmation);
+  await send(call, response);
+  const filter = filterOf(options.getFilter());
+  let isLive = false;
+  const live = async (): Promise<void> => {
+    if (isLive) return;
+    isLive = true;
+    const caughtUp = new pb.ReadResp();
+    caughtUp.setCaughtUp(new pb.ReadResp.CaughtUp());
+    await send(call, caughtUp);
+  };
+  const subscription = history.store.subscribe({
+    name: 'wire',
+    after,
+    ...(filter === undefined ? {} : { filter }),
+    onBatch: async (events, through) => {
+      for (const event of events) await send(call, responseOf(history, event));
+      if (filter !== undefined) await send(call, checkpointOf(through));
+      if (through >= head) await live();
+    },
+    onDrop: (error) => call.emit('error', refusal(status.INTERNAL, 'internal', error.message)),
+  });
+  if (after >= head) await live();
+  call.on('cancelled', () => void subscription.stop());
+}
+
+function filterOf(options: ReadReq.Options.FilterOptions | undefined): StreamFilter | undefined {
+  if (options === undefined) return undefined;
+  const [streams, types] = [options.getStreamIdentifier(), options.getEventType()];
+  const [regex, prefixes] = [(streams ?? types)!.getRegex(), (streams ?? types)!.getPrefixList()];
+  if (regex !== '') throw refusal(status.UNIMPLEMENTED, 'unimplemented', 'filters by expression are not served here');
+  return streams === undefined ? { eventTypes: prefixes } : { streamPrefixes: prefixes };
+}
+
+function checkpointOf(position: Position): ReadResp {
+  const [response, checkpoint] = [new pb.ReadResp(), new pb.ReadResp.Checkpoint()];
+  checkpoint.setCommitPosition(String(position));
+  checkpoint.setPreparePosition(String(position));
+  response.setCheckpoint(checkpoint);
+  return response;
+}
+
+function responseOf(history: History, event: RecordedEvent): ReadResp {
+  const recorded = new pb.ReadResp.ReadEvent.RecordedEvent();
+  const id = new shared.UUID();
+  id.setString(event.id);
+  recorded.setId(id);
+  const name = new shared.StreamIdentifier();
+  name.setStreamName(Buffer.from(event.stream).toString('base64'));
+  recorded.setStreamIdentifier(name);
+  recorded.setStreamRevision(String(event.revision));
+  recorded.setCommitPosition(String(event.position));
+  recorded.setPreparePosition(String(event.position));
+  recorded.setData(new Uint8Array(Buffer.from(event.data)));
+  recorded.setCustomMetadata(new Uint8Array(Buffer.from(event.meta)));
+  const facts = recorded.getMetadataMap();
+  facts.set('type', event.type);
+  facts.set('content-type', isPlainJson(event.data) ? 'application/json' : 'application/octet-stream');
+  facts.set('created', String(BigInt(history.timeOf(event)) * 10_000n));
+  const [response, wrapped] = [new pb.ReadResp(), new pb.ReadResp.ReadEvent()];
+  wrapped.setEvent(recorded);
+  wrapped.setCommitPosition(String(event.position));
+  response.setEvent(wrapped);
+  return response;
+}
+
+/** The client sends as JSON what it would write the same way again. */
+function isPlainJson(text: string): boolean {
+  const value: unknown = JSON.parse(text);
+  return typeof value === 'object' && value !== null && JSON.stringify(value) === text;
+}

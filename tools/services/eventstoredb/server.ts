@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import {
+  Server,
+  ServerCredentials,
+  status,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
+import type { IStreamsServer } from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import type { DeleteReq, DeleteResp, TombstoneReq, TombstoneResp } from '@eventstore/db-client/generated/streams_pb.js';
+import { openEmbeddedEventStore } from '@rondo/adapter-embedded';
+import { append, refusal } from './append.ts';
+import { History } from './history.ts';
+import { pb, StreamsService } from './pb.ts';
+import { read } from './read.ts';
+
+export interface EventStoreDbServer {
+  readonly connectionString: string;
+  readonly port: number;
+  readonly history: History;
+  /** `abrupt`: connections break, as when the machine fails. */
+  stop(how?: 'abrupt'): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** The data folder; kept. */
+  readonly folder: string;
+  /** Default: any free one. */
+  readonly port?: number;
+}
+
+/**
+ * A server that speaks EventStoreDB's protocol for the calls that Rondo makes, on an embedded store: one node, no security.
+ * For tests and for a cluster on one machine where no EventStoreDB can be had.
+ */
+export async function startEventStoreDb({ folder, port = 0 }: ServerOptions): Promise<EventStoreDbServer> {
+  const store = await openEmbeddedEventStore({ folder });
+  const history = new History(store);
+  await history.load();
+  const server = new Server({ 'grpc.max_receive_message_length': -1 });
+  const service: IStreamsServer = {
+    append: (call, answer) => append(history, call, answer),
+    read: (call) => void read(history, call),
+    delete: (call, answer) => void end(history, call, answer as sendUnaryData<never>),
+    tombstone: (call, answer) => void end(history, call, answer as sendUnaryData<never>),
+    batchAppend: (call) =>
+      void call.emit('error', refusal(status.UNIMPLEMENTED, 'unimplemented', 'appends come one by one here')),
+  };
+  server.addService(StreamsService as ServiceDefinition, { ...service });
+  const bound = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, at) =>
+      error === null ? resolve(at) : reject(error),
+    ),
+  );
+  return {
+    connectionString: `esdb://127.0.0.1:${bound}?tls=false`,
+    port: bound,
+    history,
+    stop: async (how) => {
+      if (how === 'abrupt') server.forceShutdown();
+      else await Promise.race([new Promise<void>((resolve) => server.tryShutdown(() => resolve())), sleep(1_000)]);
+      server.forceShutdown();
+      await store.close();
+    },
+  };
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());
+
+type Ending = ServerUnaryCall<DeleteReq, DeleteResp> | ServerUnaryCall<TombstoneReq, TombstoneResp>;
+
+/** A deletion leaves the revisions, a tombstone nothing: both are events of the stream's metadata. */
+async function end(history: History, call: Ending, answer: sendUnaryData<never>): Promise<void> {
+  const name = call.request.getOptions()!.getStreamIdentifier()!;
+  const stream = Buffer.from(name.getStreamName_asU8()).toString();
+  const isTombstone = call.request instanceof pb.TombstoneReq;
+  try {
+    history.checkLeader();
+    const head = await history.headOf(stream);
+    const event = isTombstone
+      ? { type: '$tombstone', data: '{}' }
+      : { type: '$metadata', data: JSON.stringify({ $tb: head + 1 }) };
+    const id = crypto.randomUUID();
+    const written = await history.write(`$$${stream}`, 'any', [{ id, ...event, meta: '{}' }]);
+    const response = isTombstone ? new pb.TombstoneResp() : new pb.DeleteResp();
+    const position = isTombstone ? new pb.TombstoneResp.Position() : new pb.DeleteResp.Position();
+    position.setCommitPosition(String(written.ok ? written.position : 0));
+    position.setPreparePosition(String(written.ok ? written.position : 0));
+    response.setPosition(position as never);
+    answer(null, response as never);
+  } catch (error) {
+    answer(error as never);
+  }
+}
+
+/** `node server.ts FOLDER PORT`: runs until it is told to stop. */
+if (process.argv[1] === import.meta.filename) {
+  const [folder, port] = [process.argv[2], Number(process.argv[3] ?? 2113)];
+  if (folder === undefined) throw new Error('Usage: node server.ts FOLDER [PORT]');
+  const server = await startEventStoreDb({ folder, port });
+  process.stdout.write(`${server.connectionString}\n`);
+  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  await server.stop();
+}
