@@ -44,8 +44,6 @@ for (const stream of [process.stdout, process.stderr])
 watchExit(channel, () => watches?.current);
 let parsing: ParseRequest | undefined;
 let watches: Watches | undefined;
-/** Waits that came before their bundle was loaded. */
-let early: WatchFrame[] = [];
 process.on('uncaughtException', (error: unknown) => {
   if (parsing !== undefined)
     return sendParsed({ dags: [], bundleFiles: [parsing.file], errors: [importFailure(error, parsing)] });
@@ -78,9 +76,10 @@ function onFrame(frame: string): void {
     case TO_CHILD.callback:
       return void runner.callback(body as CallbackAssignment);
     case TO_CHILD.watch:
-      return watches === undefined ? void early.push(body as WatchFrame) : watches.add(body as WatchFrame);
+      // They come once the first beat has said that the bundle is loaded.
+      return watches?.add(body as WatchFrame);
     case TO_CHILD.unwatch:
-      return unwatch(body as UnwatchFrame);
+      return watches?.cancel(body as UnwatchFrame);
     case TO_CHILD.parse:
       return void parse(body as ParseRequest);
     default:
@@ -101,13 +100,6 @@ async function watch(frame: BindFrame, limits: WatchLimits): Promise<void> {
     { channel, services, masker, denials, cacheFolder, settings: config.settings, file: frame.file, limits },
     bundle,
   );
-  for (const each of early) watches.add(each);
-  early = [];
-}
-
-function unwatch({ ids, reason }: UnwatchFrame): void {
-  early = early.filter(({ input }) => !ids.includes(input.id));
-  watches?.cancel(ids, reason);
 }
 
 async function parse(request: ParseRequest): Promise<void> {

@@ -4,7 +4,7 @@ import { Heap, type TaskError, type WaitAnswer, type WatchAssignment } from '@ro
 import { missingDag, type LoadedBundle } from './bundle.ts';
 import type { Channel } from './channel.ts';
 import type { Denials } from './denials.ts';
-import { FROM_CHILD, type WaitedFrame, type WatchFrame, type WatchLimits } from './frames.ts';
+import { FROM_CHILD, type UnwatchFrame, type WaitedFrame, type WatchFrame, type WatchLimits } from './frames.ts';
 import type { Masker } from './masker.ts';
 import { captureOutput } from './output.ts';
 import type { ServiceClient } from './services.ts';
@@ -119,7 +119,7 @@ export class Watches {
     else this.#at(entry.times.next(now), entry, 'poke');
   }
 
-  cancel(ids: readonly string[], reason: string): void {
+  cancel({ ids, reason }: UnwatchFrame): void {
     for (const id of ids) {
       const entry = this.#entries.get(id);
       if (entry === undefined) continue;

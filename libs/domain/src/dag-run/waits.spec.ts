@@ -57,6 +57,15 @@ describe('a try that waits', () => {
     restarted(run).finish('a');
   });
 
+  it('succeeds at once, with all that was pushed, when the answer ends the task', () => {
+    const run = waiting({ resume: 'next' });
+    run.waited('a', { kind: 'met', ends: true, payload: { value: 7 }, xcoms: { seen: { value: true } } });
+    expect(run.dataOf('TaskSucceeded')).toMatchObject({
+      xcoms: { return_value: { value: 7 }, seen: { value: true } },
+    });
+    expect(run.states).toEqual({ a: 'success', b: 'scheduled' });
+  });
+
   it('keeps what it is resumed with when the resumed attempt is lost', () => {
     const run = waiting({ resume: 'next' });
     run.waited('a', { kind: 'met', payload: { value: 7 } });
