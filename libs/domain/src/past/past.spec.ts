@@ -107,6 +107,24 @@ describe('the line of runs', () => {
     expect(line.followersOf('a', false).map((run) => run.runId)).toEqual(['hand']);
   });
 
+  it('passes over runs that consist of other tasks', () => {
+    const line = lineOf(['a', 1], ['part', 2, 'backfill'], ['c', 3]);
+    line.consist('part', ['x']);
+    expect(line.previousOf('c', false, 'x')?.runId).toBe('part');
+    expect(line.previousOf('c', false, 'y')?.runId).toBe('a');
+    expect(line.allPreviousOf('c', false).map((run) => run.runId)).toEqual(['part', 'a']);
+    expect(line.followersOf('a', false).map((run) => run.runId)).toEqual(['part', 'c']);
+    line.consist('part', undefined);
+    expect(line.allPreviousOf('c', false).map((run) => run.runId)).toEqual(['part']);
+  });
+
+  it('knows a run that a backfill has taken', () => {
+    const line = lineOf(['a', 1], ['hand', 2, 'manual'], ['c', 3]);
+    line.join('hand', 4);
+    expect(line.find('hand')).toMatchObject({ runType: 'backfill', ordinal: 4 });
+    expect(line.previousOf('c', true)?.runId).toBe('hand');
+  });
+
   it('keeps the summaries of the runs that were closed last', () => {
     const line = new RunLine();
     for (let i = 0; i <= SUMMARIES_KEPT; i++) {
