@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '@rondo/kernel';
 import type { DagDecision, DagRefusal } from '../dag/decision.ts';
-import { BACKFILL_CANCELLED } from '../dag/state.ts';
+import { BACKFILL_CANCELLED } from '../dag/runs.ts';
 import type { BackfillState } from './state.ts';
 
 /** A paused backfill takes no dates and starts none of its runs; those that are active go on. */
