@@ -127,6 +127,12 @@ describe('a run that is held', () => {
       passed: false,
       reason: 'the run is held, until it is released',
     });
+    const { state, reasons } = await ok(node, { type: 'explainRun', runId: 'r2' });
+    expect([state, (reasons as { rule: string; passed: boolean }[]).map((each) => each.rule)]).toEqual([
+      'queued',
+      ['run_state', 'dag_paused', 'run_held', 'max_active_runs', 'run_after'],
+    ]);
+    expect(await ok(node, { type: 'explainRun', runId: 'r1' })).toMatchObject({ state: 'running' });
     node.worker.finish(attempt('a', '1.1', 'r1'), { kind: 'success' });
     await begun(node, attempt('a', '1.1', 'r3'));
     node.worker.finish(attempt('a', '1.1', 'r3'), { kind: 'success' });

@@ -135,6 +135,16 @@ describe('runs', () => {
     );
   });
 
+  it('tells why a run waits', async () => {
+    const reasons = [
+      { rule: 'run_after', passed: true, reason: 'its time has come' },
+      { rule: 'run_held', passed: false, reason: 'the run is held' },
+    ];
+    api.on('GET /dags/orders/runs/r1/reasons', { body: { state: 'queued', reasons } });
+    const { out } = await call('runs', 'why', 'orders', 'r1');
+    expect(out).toMatch(/^r1 is queued; it waits because:\n[^✔]*✖ +run_held[^✖]*✔ +run_after/);
+  });
+
   it('clears and marks over several runs', async () => {
     const runs = [
       { runId: 'r1', instances: [{ taskId: 'load', mapIndex: '' }] },

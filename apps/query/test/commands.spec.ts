@@ -178,6 +178,13 @@ describe('commands over HTTP, and what is refused', () => {
       });
     });
 
+    it('tells why a run does not start', async () => {
+      const result = { state: 'queued', reasons: [{ rule: 'run_held', passed: false, reason: 'held' }] };
+      api.onCommand = async () => ({ ok: true, position: 1, result });
+      expect((await api.get('/dags/random/runs/r1/reasons')).body).toEqual(result);
+      expect(api.sent[0]!.command).toEqual({ type: 'explainRun', runId: 'r1' });
+    });
+
     it('pauses every DAG whose id fits', async () => {
       api.onCommand = async () => ({ ok: true, position: await api.store.head(), result: {} });
       const body = { pattern: 'ran*', paused: true };

@@ -135,6 +135,7 @@ export type DagCommand =
       readonly by?: string;
       readonly params?: JsonObject;
     }
+  | { readonly type: 'explainRun'; readonly runId: string }
   | { readonly type: 'explainTask'; readonly runId: string; readonly taskId: string; readonly mapIndex: string };
 
 /** A command with its envelope. */

@@ -60,6 +60,7 @@ export function applyDagEvent(model: RunModel, event: DagRunsEvent, at: number, 
       run.backfillId = event.data.backfill.backfillId;
       return;
     case 'RunClosed':
+      run.held = false;
       if (model.ended) return;
       run.state = event.data.state;
       run.endedAt = at;

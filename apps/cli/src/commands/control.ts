@@ -3,6 +3,7 @@ import { type Context, parseCount, parseDate, parseWhole, type Registry } from '
 import { UsageError } from '../exit-codes.ts';
 import { path } from '../http/client.ts';
 import { collect } from './collect.ts';
+import { tellReasons, type WhyAnswer } from './reasons.ts';
 import { tellTouched, type TouchedAnswer } from './touched.ts';
 
 interface SelectionOptions {
@@ -201,6 +202,10 @@ async function noteTask(
   tellTouched(context, await context.api.patch<TouchedAnswer>(runPath(dagId, runId, 'tasks', taskId), body), 'noted');
 }
 
+async function whyRun(context: Context, dagId: string, runId: string): Promise<void> {
+  tellReasons(context, runId, await context.api.get<WhyAnswer>(runPath(dagId, runId, 'reasons')));
+}
+
 function withClearing(command: Command): Command {
   return command
     .option('--task <id>', 'only this task or group (may be repeated)', collect)
@@ -244,6 +249,7 @@ export function registerControl({ program, action }: Registry): void {
       .option('--downstream', 'also what is after it'),
   ).action(action(markRun));
   ofRun('abort', 'end a run: what runs fails, the rest is skipped').action(action(abort));
+  ofRun('why', 'tell why a run does not start, or begins no tasks').action(action(whyRun));
   ofRun('hold', 'let no further task of a run begin').action(action(holdRun('hold')));
   ofRun('release', 'let a run that is held go on').action(action(holdRun('release')));
   ofRun('set', 'set the priority of a run, or the retries of its tasks')

@@ -1,9 +1,9 @@
-import { isFinished } from '@rondo/nest-platform/progress';
 import { type Context, parseCount, type Registry } from '../context.ts';
-import type { DagDetail, LogAnswer, ReasonAnswer, RenderedAnswer } from '../http/answers.ts';
+import type { DagDetail, LogAnswer, RenderedAnswer } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import type { TaskTestOptions } from '../offline/task-test.ts';
 import { brief, duration, table, time } from '../output/format.ts';
+import { tellReasons, type WhyAnswer } from './reasons.ts';
 import { followLog, logText } from './log.ts';
 import { AS_OF, type PastOptions } from './runs.ts';
 import { RunView } from './watch.ts';
@@ -82,11 +82,6 @@ async function log(context: Context, dagId: string, runId: string, taskId: strin
   }
 }
 
-interface WhyAnswer {
-  readonly state: string;
-  readonly reasons: readonly ReasonAnswer[];
-}
-
 async function why(
   context: Context,
   dagId: string,
@@ -97,19 +92,7 @@ async function why(
   const answer = await context.api.get<WhyAnswer>(path('dags', dagId, 'runs', runId, 'tasks', taskId, 'reasons'), {
     mapIndex: options.mapIndex,
   });
-  context.answer(answer, () => {
-    const failing = answer.reasons.filter((reason) => !reason.passed);
-    const waits = failing.length === 0 ? 'nothing holds it back' : 'it waits because:';
-    const head = `${taskId} is ${answer.state}${isFinished(answer.state) ? '' : `; ${waits}`}`;
-    return `${head}\n${table(
-      ['', 'RULE', 'REASON'],
-      [...failing, ...answer.reasons.filter((reason) => reason.passed)].map((r) => [
-        r.passed ? '✔' : '✖',
-        r.rule,
-        r.reason,
-      ]),
-    )}`;
-  });
+  tellReasons(context, taskId, answer);
 }
 
 async function test(

@@ -82,6 +82,11 @@ export class ControlController {
     return this.control.patchTasks(dagId, runId, selection, defined<Changes>(changes), actor);
   }
 
+  @Route(operations.getRunReasons)
+  reasons(@Input() { params, actor }: InputOf<typeof operations.getRunReasons>) {
+    return this.control.reasons(params.dagId, params.runId, actor);
+  }
+
   private setHold({ params, body = {}, actor }: Hold, held: boolean) {
     const { dagId, runId } = params;
     const command: DagCommand = operations.names(body)

@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import type { Operation } from '../http/operation.ts';
-import { dagParams, epochMs, instantText, mapIndexText, runIdText, runParams, taskParams } from '../http/schemas.ts';
+import { reasonsSchema } from '../task-instances/tasks.operations.ts';
+import {
+  afterField,
+  dagParams,
+  epochMs,
+  instantText,
+  mapIndexText,
+  runIdText,
+  runParams,
+  taskParams,
+} from '../http/schemas.ts';
 import { runSchema } from './runs.operations.ts';
 
 const tag = 'control';
@@ -198,6 +208,19 @@ export const patchTask = {
   answer: touchedSchema,
 } as const satisfies Operation;
 
+export const getRunReasons = {
+  id: 'getRunReasons',
+  method: 'get',
+  path: '/dags/{dagId}/runs/{runId}/reasons',
+  tag,
+  summary: 'Tell why a run does not start, or begins no tasks',
+  action: 'read',
+  params: runParams,
+  query: z.strictObject({ ...afterField }),
+  answer: reasonsSchema,
+  refusals: [404, 409],
+} as const satisfies Operation;
+
 export const CONTROL_OPERATIONS: readonly Operation[] = [
   clearRuns,
   markRuns,
@@ -208,6 +231,7 @@ export const CONTROL_OPERATIONS: readonly Operation[] = [
   holdRun,
   releaseRun,
   patchTask,
+  getRunReasons,
 ];
 
 export function names(body: { readonly taskIds?: unknown; readonly taskPattern?: unknown }): boolean {

@@ -39,6 +39,11 @@ export class ControlService {
     return new Positioned(position, { instances: [], ...result });
   }
 
+  async reasons(dagId: string, runId: string, actor: Actor): Promise<Positioned<JsonObject>> {
+    const { position, result } = await this.commands.send(dagId, actor, { type: 'explainRun', runId });
+    return new Positioned(position, result);
+  }
+
   async abort(dagId: string, runId: string, actor: Actor): Promise<Positioned<DagRunRow>> {
     const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'abortRun', runId });
     return this.runAt(dagId, runId, position);

@@ -112,6 +112,15 @@ const reading = { method: 'get', tag, action: 'read', refusals: [404] } as const
 const ofTask = { ...reading, params: taskParams } as const;
 const base = '/dags/{dagId}/runs/{runId}/tasks/{taskId}';
 
+export const reasonsSchema = z
+  .looseObject({
+    state: z.string(),
+    reasons: z.array(
+      z.looseObject({ rule: z.string(), passed: z.boolean(), reason: z.string() }).meta({ id: 'Reason' }),
+    ),
+  })
+  .meta({ id: 'Reasons' });
+
 export const listTaskInstances = {
   id: 'listTaskInstances',
   method: 'get',
@@ -177,14 +186,7 @@ export const getReasons = {
   path: `${base}/reasons`,
   summary: 'Tell why a task instance does not run yet',
   query: z.strictObject({ ...instanceFields, ...afterField }),
-  answer: z
-    .looseObject({
-      state: z.string(),
-      reasons: z.array(
-        z.looseObject({ rule: z.string(), passed: z.boolean(), reason: z.string() }).meta({ id: 'Reason' }),
-      ),
-    })
-    .meta({ id: 'Reasons' }),
+  answer: reasonsSchema,
 } as const satisfies Operation;
 
 export const getLog = {

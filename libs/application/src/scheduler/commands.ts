@@ -15,7 +15,6 @@ import {
   setPaused,
   triggerRun,
   type AssetDirectory,
-  type DagState,
   type InstanceRange,
 } from '@rondo/domain';
 import { assertNever, type Json, type Result } from '@rondo/kernel';
@@ -27,6 +26,7 @@ import { clearTasks, controlTasks, dryClear } from './control-commands.ts';
 import { demandOf } from './demand.ts';
 import { refOf } from './effects.ts';
 import type { VersionPlan } from './plans.ts';
+import { queueReasons, roomReasons, runReasons } from './run-reasons.ts';
 import { viewOf } from './views.ts';
 
 type RunCommand = Extract<
@@ -44,7 +44,8 @@ type RunCommand = Extract<
       | 'abortRun'
       | 'changeXCom'
       | 'respondApproval'
-      | 'explainTask';
+      | 'explainTask'
+      | 'explainRun';
   }
 >;
 
@@ -64,6 +65,7 @@ const RUN_COMMANDS: readonly DagCommand['type'][] = [
   'changeXCom',
   'respondApproval',
   'explainTask',
+  'explainRun',
 ] satisfies readonly RunCommand['type'][];
 
 /** A command to the DAG itself. */
@@ -120,6 +122,11 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
     return command.type === 'abortRun'
       ? accept({ dagId: message.dagId, runId, state: ended.state, instances: [] })
       : refuse('conflict', `run '${runId}' ended before it started (${ended.state}): it has no task instances`);
+  if (command.type === 'explainRun')
+    return accept({
+      state: state.state,
+      reasons: runReasons(batch.actor.state, runId, state.state, batch.decision.now),
+    });
   if (command.type === 'explainTask') return explainDraft(batch, actor, command);
   if (command.type === 'clearTasks' && command.dryRun === true) return dryClear(actor, command, newer);
   if (command.type === 'clearTasks') return clearTasks(batch, actor, message, command, newer);
@@ -136,7 +143,10 @@ export function decideRunCommand(batch: DagBatch, actor: RunActor, message: Comm
 
 function applyToRun(
   work: RunWork,
-  command: Exclude<RunCommand, { type: 'explainTask' | 'changeXCom' | 'respondApproval' | 'clearTasks' }>,
+  command: Exclude<
+    RunCommand,
+    { type: 'explainTask' | 'explainRun' | 'changeXCom' | 'respondApproval' | 'clearTasks' }
+  >,
 ): Result<readonly InstanceRange[]> {
   switch (command.type) {
     case 'markTasks':
@@ -189,7 +199,9 @@ function explainDraft(batch: DagBatch, actor: RunActor, command: Extract<RunComm
     reasons: [
       ...reasons.map(({ rule, passed, reason }) => ({ rule, passed, reason })),
       // A run that came back waits for room like any other.
-      ...(batch.actor.state.queued.has(actor.runId) ? roomReasons(batch.actor.state, actor.runId) : []),
+      ...(batch.actor.state.queued.has(actor.runId)
+        ? roomReasons(batch.actor.state, actor.runId).map((each) => ({ ...each }))
+        : []),
     ],
     attempt: attemptId(refOf(actor, inst)),
     ...demand,
@@ -213,6 +225,8 @@ export function decideQueuedRun(
       closeRun(batch.decision, runId, state, { reason: command.type === 'markRun' ? 'marked' : 'aborted' });
       return accept({ dagId: message.dagId, runId, state, instances: [] });
     }
+    case 'explainRun':
+      return accept({ state: 'queued', reasons: queueReasons(batch.actor.state, runId, now) });
     case 'explainTask':
       if (plan !== undefined && !plan.plan.indexOf.has(command.taskId))
         return refuse('not_found', `DAG '${message.dagId}' has no task '${command.taskId}'`);
@@ -229,43 +243,4 @@ export function decideQueuedRun(
     default:
       return assertNever(command, 'command');
   }
-}
-
-/** What keeps a run in its DAG's queue. */
-function queueReasons(dag: DagState, runId: string, now: number): Json[] {
-  const runAfter = dag.queued.get(runId)?.requested?.runAfter ?? 0;
-  const isDue = runAfter <= now;
-  return [
-    { rule: 'run_state', passed: false, reason: 'the run is queued' },
-    { rule: 'dag_paused', passed: !dag.paused, reason: dag.paused ? 'the DAG is paused' : 'the DAG is not paused' },
-    {
-      rule: 'run_held',
-      passed: !dag.held.has(runId),
-      reason: dag.held.has(runId) ? 'the run is held, until it is released' : 'the run is not held',
-    },
-    ...roomReasons(dag, runId),
-    {
-      rule: 'run_after',
-      passed: isDue,
-      reason: isDue ? 'its time has come' : `waits until ${new Date(runAfter).toISOString()}`,
-    },
-  ];
-}
-
-/** Runs of a backfill have a limit of their own. */
-function roomReasons(dag: DagState, runId: string): Json[] {
-  const backfillId = dag.queued.get(runId)?.backfill?.backfillId;
-  const backfill = backfillId === undefined ? undefined : dag.backfills.get(backfillId);
-  const limit = backfill?.spec.maxActiveRuns ?? dag.scheduling?.maxActiveRuns ?? 0;
-  const active = backfill?.active.size ?? dag.active.size - dag.backfills.activeRuns;
-  const whose = backfill === undefined ? 'the DAG' : `backfill ${backfillId}`;
-  const room = {
-    rule: 'max_active_runs',
-    passed: active < limit,
-    reason: `${active} of ${limit} active runs of ${whose}`,
-  };
-  if (backfill === undefined) return [room];
-  const isPaused = backfill.stand === 'paused';
-  const reason = `backfill ${backfillId} is ${isPaused ? 'paused' : 'not paused'}`;
-  return [{ rule: 'backfill_paused', passed: !isPaused, reason }, room];
 }

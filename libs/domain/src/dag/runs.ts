@@ -77,6 +77,7 @@ export function closed(dag: DagState, { runId, state, reason, past }: DataOf<'Ru
   const run = dag.active.get(runId) ?? dag.queued.get(runId);
   dag.active.delete(runId);
   dag.queued.delete(runId);
+  dag.held.delete(runId);
   dag.backfills.place({ ...run, runId }, undefined);
   dag.closed.set(runId, {
     state,
