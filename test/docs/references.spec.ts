@@ -52,8 +52,17 @@ describe('paths in backticks', () => {
 });
 
 describe('names in pages', () => {
-  const sources = globSync(['{apps,libs}/*/src/**/*.{ts,py}', 'tools/*.mjs', 'dags/**/*.ts'], { cwd: root })
-    .filter((path) => !path.endsWith('.spec.ts'))
+  const sources = globSync(
+    [
+      '{apps,libs}/*/src/**/*.{ts,py}',
+      'tools/*.mjs',
+      'tools/services/**/*.{ts,mjs}',
+      'test/cluster/*.ts',
+      'dags/**/*.ts',
+    ],
+    { cwd: root },
+  )
+    .filter((path) => !/(?<!\.cluster)\.spec\.ts$/.test(path))
     .map((path) => readFileSync(join(root, path), 'utf8'))
     .join('\n');
   /** Stand for what a user names. */

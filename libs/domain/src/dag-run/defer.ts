@@ -1,8 +1,8 @@
-import type { AttemptOutcome } from '../task-instance/index.ts';
+import type { AttemptOutcome, WaitFor } from '../task-instance/index.ts';
 import type { AttemptKey, DagRunEvent } from './events.ts';
 import type { InstanceState } from './state.ts';
 
-type Defer = Extract<AttemptOutcome, { kind: 'defer' }>;
+type Defer = Omit<Extract<AttemptOutcome, { kind: 'defer' }>, 'wait'> & { readonly wait: WaitFor };
 
 /** The attempt has ended and its try waits. The first deferral of a try decides when the try gives up. */
 export function deferred(inst: InstanceState, key: AttemptKey, at: number, outcome: Defer): DagRunEvent {

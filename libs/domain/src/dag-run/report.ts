@@ -172,15 +172,10 @@ function finished(d: Decision, inst: InstanceState, report: Finished): void {
       return;
     case 'trigger': {
       const runId = outcome.request.runId ?? triggeredRunId(d, inst);
-      d.emit({
-        type: 'TaskDeferred',
-        data: {
-          ...keyOf(inst),
-          at,
-          waitFor: { kind: 'dagRun', request: { ...outcome.request, runId } },
-          ...xcomsOf(outcome.xcoms),
-        },
-      });
+      const wait = { kind: 'dagRun', request: { ...outcome.request, runId } } as const;
+      const { onTimeout } = inst.deferral ?? {};
+      const limit = onTimeout === undefined ? {} : { onTimeout };
+      d.emit(deferred(inst, keyOf(inst), at, { kind: 'defer', wait, ...limit, ...xcomsOf(outcome.xcoms) }));
       return;
     }
     case 'defer':
