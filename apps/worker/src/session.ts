@@ -11,6 +11,7 @@ import type {
   WorkerSession,
   WatchAssignment,
 } from '@rondo/ports';
+import { THREAD_LIMITS } from '@rondo/kernel';
 import type { AnswerFrame, CallFrame } from './child/frames.ts';
 import { threadOptions, type WorkerOptions } from './options.ts';
 import type { FromThread, ThreadOptions, ToThread } from './thread/messages.ts';
@@ -44,7 +45,12 @@ class ThreadSession implements WorkerSession {
     if (this.#thread !== undefined) throw new Error('the worker is started already');
     this.#events = events;
     // No flags of this process: the thread's own code needs neither loaders nor source maps.
-    const thread = new Worker(ENTRY, { workerData: this.#threadOptions, execArgv: [], name: 'rondo-worker' });
+    const thread = new Worker(ENTRY, {
+      workerData: this.#threadOptions,
+      execArgv: [],
+      name: 'rondo-worker',
+      resourceLimits: THREAD_LIMITS,
+    });
     this.#thread = thread;
     let isGreeted = false;
     const greeted = new Promise<void>((resolve, reject) => {

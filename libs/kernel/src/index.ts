@@ -4,3 +4,4 @@ export * from './duration.ts';
 export * from './fail-point.ts';
 export * from './json.ts';
 export * from './result.ts';
+export * from './thread-limits.ts';

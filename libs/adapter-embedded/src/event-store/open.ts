@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
-import type { FailPoint } from '@rondo/kernel';
+import { THREAD_LIMITS, type FailPoint } from '@rondo/kernel';
 import { StoreUnavailableError, type EventStore } from '@rondo/ports';
 import { threadFile } from '../thread-file.ts';
 import { EventStoreClient } from './client.ts';
@@ -91,6 +91,7 @@ export async function openEmbeddedEventStore(options: EmbeddedEventStoreOptions)
     workerData,
     name: 'event-store',
     execArgv: [],
+    resourceLimits: THREAD_LIMITS,
   });
   const start = await new Promise<ThreadStart>((resolve, reject) => {
     worker.once('message', resolve);

@@ -1,3 +1,4 @@
+import { THREAD_LIMITS } from '@rondo/kernel';
 import { Worker, type MessagePort } from 'node:worker_threads';
 import { assertNever } from '@rondo/kernel';
 import { StoreUnavailableError, type Position, type ReadModels } from '@rondo/ports';
@@ -31,6 +32,7 @@ export async function openReadModels(options: ReadModelsOptions): Promise<Embedd
     workerData,
     name: 'read-models',
     execArgv: [],
+    resourceLimits: THREAD_LIMITS,
     transferList: [options.events],
   });
   const thread = new ReadModelThread(worker);
