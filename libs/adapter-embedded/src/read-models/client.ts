@@ -2,10 +2,8 @@ import { THREAD_LIMITS } from '@rondo/kernel';
 import { Worker, type MessagePort } from 'node:worker_threads';
 import { assertNever } from '@rondo/kernel';
 import { StoreUnavailableError, type Position, type ReadModels } from '@rondo/ports';
+import { PositionWaiters, type QueryName, type ReadModelStatus } from '@rondo/read-models';
 import type { FromThread, ReadModelsWorkerData, ToThread } from './messages.ts';
-import type { QueryName } from './queries.ts';
-import type { ReadModelStatus } from './service.ts';
-import { PositionWaiters } from './waiters.ts';
 
 export interface ReadModelsOptions {
   /** The data folder: `reads.db` is made in it, and can be deleted while nobody has it open. */

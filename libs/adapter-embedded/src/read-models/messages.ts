@@ -1,6 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { QueryName } from './queries.ts';
-import type { ReadModelStatus } from './service.ts';
+import type { QueryName, ReadModelStatus } from '@rondo/read-models';
 
 export interface ReadModelsWorkerData {
   readonly folder: string;

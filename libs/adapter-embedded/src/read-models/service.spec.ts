@@ -12,8 +12,8 @@ import {
   RANDOM_VERSION_BYTES,
   type MemoryEventStore,
 } from '@rondo/testing';
-import { ReadModelService, type ReadModelStatus } from './service.ts';
-import { PositionWaiters } from './waiters.ts';
+import { PositionWaiters, type ReadModelStatus } from '@rondo/read-models';
+import { ReadModelService } from './service.ts';
 
 const projection = (await import(import.meta.resolve('@rondo/projections'))) as ProjectionModule;
 

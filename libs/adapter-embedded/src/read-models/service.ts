@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DagDefinition, DagVersion } from '@rondo/domain';
 import type {
   BlobStore,
   EventStore,
@@ -9,10 +8,16 @@ import type {
   RecordedEvent,
   Subscription,
 } from '@rondo/ports';
-import type { Queries } from './queries.ts';
+import {
+  definitionIn,
+  isOfHistory,
+  START,
+  type Checkpoint,
+  type Queries,
+  type ReadModelStatus,
+} from '@rondo/read-models';
 import { isBroken, isPassing } from './sqlite.ts';
 import { ReadModelStore } from './store.ts';
-import type { Checkpoint } from './writer.ts';
 
 export interface ReadModelServiceOptions {
   /** Holds `reads.db`; made when it is missing. */
@@ -25,18 +30,6 @@ export interface ReadModelServiceOptions {
   readonly onStatus?: (status: ReadModelStatus) => void;
 }
 
-/**
- * `running`: follows the history. `retrying`: the rows could not be written (`error` says why), tried again each second.
- * `stopped`: an event could not be folded; the rows stay as they were before it.
- */
-export interface ReadModelStatus {
-  readonly state: 'running' | 'retrying' | 'stopped';
-  readonly position: Position;
-  /** Milliseconds spent on projecting and writing since the start. */
-  readonly busyMs: number;
-  readonly error?: string;
-}
-
 const RETRY_MS = 1_000;
 
 /** Follows the history and keeps the rows. Lives in a thread of its own; everything here may wait for a disk. */
@@ -45,7 +38,7 @@ export class ReadModelService {
   private store: ReadModelStore | undefined;
   private projector: Projector | undefined;
   private subscription: Subscription | undefined;
-  private checkpoint: Checkpoint = { position: 0, eventPosition: 0, eventId: '' };
+  private checkpoint: Checkpoint = START;
   private current: ReadModelStatus = { state: 'running', position: 0, busyMs: 0 };
   private closing = false;
   private busyMs = 0;
@@ -64,7 +57,7 @@ export class ReadModelService {
   start(): Promise<void> {
     return this.inTurn(async () => {
       await this.open();
-      if (!(await this.isOfThisHistory())) await this.reopenEmpty();
+      if (!(await isOfHistory(this.options.events, this.checkpoint))) await this.reopenEmpty();
       this.follow();
     });
   }
@@ -113,17 +106,6 @@ export class ReadModelService {
     await this.open();
   }
 
-  /** Rows of another history (a restored backup, a data folder swapped) are worth nothing. */
-  private async isOfThisHistory(): Promise<boolean> {
-    const { eventPosition, eventId } = this.checkpoint;
-    if (eventId === '') return true;
-    for await (const page of this.options.events.readAll(eventPosition - 1, { limit: 1 })) {
-      const event = page[0];
-      if (event !== undefined) return event.position === eventPosition && event.id === eventId;
-    }
-    return false;
-  }
-
   private follow(): void {
     this.subscription = this.options.events.subscribe({
       name: 'read-models',
@@ -169,7 +151,7 @@ export class ReadModelService {
     if (last !== undefined) {
       const begin = performance.now();
       this.projector ??= this.options.projection.createProjector(
-        store.rowSource((version) => this.definition(version)),
+        store.rowSource((version) => definitionIn(this.options.blobs, version)),
       );
       const changes = await this.projector.project(events);
       const checkpoint = { position: through, eventPosition: last.position, eventId: last.id };
@@ -178,12 +160,6 @@ export class ReadModelService {
       this.busyMs += performance.now() - begin;
     }
     this.tell({ state: 'running', position: through });
-  }
-
-  private async definition(version: string): Promise<DagDefinition | undefined> {
-    const bytes = await this.options.blobs.get(version);
-    if (bytes === undefined) return undefined;
-    return (JSON.parse(Buffer.from(bytes).toString('utf8')) as DagVersion).definition;
   }
 
   private tell(status: Omit<ReadModelStatus, 'busyMs'>): void {

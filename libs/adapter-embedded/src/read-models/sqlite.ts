@@ -1,8 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { Db, Schema } from '@rondo/read-models';
 import { Kysely, SqliteDialect, type SqliteStatement } from 'kysely';
-import type { Schema } from './schema.ts';
-
-export type Db = Kysely<Schema>;
 
 const MAX_STATEMENTS = 200;
 

@@ -2,13 +2,11 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { RowChanges, RowSource } from '@rondo/ports';
-import { migrate } from './migrations.ts';
-import { queriesOver, rowSourceOver, type Queries } from './queries.ts';
-import { isBroken, kyselyOver, openDatabase, resultCode, type Db } from './sqlite.ts';
-import { RowWriter, type Checkpoint } from './writer.ts';
+import { migrate, queriesOver, rowSourceOver, START, type Checkpoint, type Db, type Queries } from '@rondo/read-models';
+import { isBroken, kyselyOver, openDatabase, resultCode } from './sqlite.ts';
+import { RowWriter } from './writer.ts';
 
 const FILE = 'reads.db';
-const START: Checkpoint = { position: 0, eventPosition: 0, eventId: '' };
 
 /** Rows of another projection, or of another release's schema: of no use, and rebuilt. */
 class OutdatedError extends Error {

@@ -1,5 +1,6 @@
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
+import { dialectOf } from './dialect.ts';
 import { TABLES, type TableName } from './tables.ts';
 
 /** Columns that hold a number; all others hold text. */
@@ -8,11 +9,13 @@ const NUMBERS = new Set(
    data_interval_start data_interval_end run_after queued_at started_at ended_at ordinal try_number max_tries retries
    leg open run_try scheduled_at pid retry_at line column at port slots include_deferred held priority
    asked_at deadline backfill_id from_date to_date reverse max_active_runs run_on_latest dates created cleared passed
-   created_at revision source_try from_revision to_revision`.split(/\s+/),
+   created_at revision source_try from_revision to_revision generation`.split(/\s+/),
 );
 
+export const isNumber = (column: string): boolean => NUMBERS.has(column);
+
 /** Tables that a later migration creates. */
-const LATER: ReadonlySet<TableName> = new Set(['pools']);
+const LATER: ReadonlySet<TableName> = new Set(['pools', 'writer']);
 
 const initial: Migration = {
   async up(db: Kysely<unknown>) {
@@ -34,24 +37,29 @@ const initial: Migration = {
 
 async function createTable(db: Kysely<unknown>, name: TableName): Promise<void> {
   const { key, rest } = TABLES[name] as { readonly key: readonly string[]; readonly rest: readonly string[] };
+  const dialect = dialectOf(db);
   let table = db.schema.createTable(name);
   for (const column of [...key, ...rest]) {
     const isKey = key.includes(column);
-    table = table.addColumn(column, NUMBERS.has(column) ? 'integer' : 'text', (c) => (isKey ? c.notNull() : c));
+    table = table.addColumn(column, isNumber(column) ? dialect.number : dialect.text, (c) => (isKey ? c.notNull() : c));
   }
   table = table.addPrimaryKeyConstraint(`${name}_pk`, key as [never, ...never[]]);
-  // A row lies in the tree of its key: one look-up, one write.
-  await table.modifyEnd(sql`without rowid`).execute();
+  await (dialect.tableEnd === undefined ? table : table.modifyEnd(dialect.tableEnd)).execute();
 }
 
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001_initial': initial,
   '0002_pools': { up: (db: Kysely<unknown>) => createTable(db, 'pools') },
+  '0003_writer': { up: (db: Kysely<unknown>) => createTable(db, 'writer') },
 };
 
-/** Brings the schema up to date. Throws for one that a newer release has made. */
-export async function migrate<Db>(db: Kysely<Db>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } });
+/** Brings the tables up to date, in the schema of that name where there is one. Throws for those of a newer release. */
+export async function migrate<Tables>(db: Kysely<Tables>, schema?: string): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...MIGRATIONS }) },
+    ...(schema === undefined ? {} : { migrationTableSchema: schema }),
+  });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error instanceof Error ? error : new Error(String(error));
 }

@@ -13,7 +13,7 @@ import type {
 import { sql, type Expression, type SqlBool } from 'kysely';
 import { contains, pageOf } from './paging.ts';
 import type { AssetAliasesTable, AssetEventsTable, AssetLinksTable, AssetQueueTable, AssetsTable } from './schema.ts';
-import type { Db } from './sqlite.ts';
+import { dialectOf, type Db } from './dialect.ts';
 
 export function findAssets(db: Db, { pattern, group }: AssetFilter, page: Page): Promise<Paged<AssetRow>> {
   const matching = db.selectFrom('assets').where((eb) => {
@@ -76,7 +76,7 @@ export function findAssetEvents(db: Db, filter: AssetEventFilter, page: Page): P
     if (filter.alias !== undefined) {
       const names = eb.selectFrom('asset_aliases').select('name').where('alias', '=', filter.alias);
       conditions.push(eb('name', 'in', names));
-      conditions.push(sql<SqlBool>`exists (select 1 from json_each(aliases) where value = ${filter.alias})`);
+      conditions.push(sql<SqlBool>`${filter.alias} in ${dialectOf(db).texts(sql.ref('aliases'))}`);
     }
     if (filter.dagId !== undefined && filter.runId !== undefined)
       conditions.push(

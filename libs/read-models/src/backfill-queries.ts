@@ -1,7 +1,7 @@
 import type { BackfillDateRow, BackfillRow, Page, Paged } from '@rondo/ports';
 import { pageOf } from './paging.ts';
 import { backfillDateRow, backfillRow } from './rows.ts';
-import type { Db } from './sqlite.ts';
+import type { Db } from './dialect.ts';
 
 export interface BackfillFilter {
   readonly dagId?: string;

@@ -15,7 +15,7 @@ import { sql, type Expression, type SqlBool } from 'kysely';
 import { afterAllUnder, mapOrder } from './map-order.ts';
 import { contains, pageOf } from './paging.ts';
 import { instanceRecord, taskTryRow, xcomRow } from './rows.ts';
-import type { Db } from './sqlite.ts';
+import type { Db } from './dialect.ts';
 
 const instances = (db: Db) => db.selectFrom('task_instances').innerJoin('runs', 'runs.run_no', 'task_instances.run_no');
 

@@ -102,5 +102,6 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
     key: ['dag_id', 'partition_key', 'name', 'from_revision'],
     rest: ['to_revision', 'at', 'position', 'run_no'],
   },
+  writer: { key: ['id'], rest: ['generation'] },
   pools: { key: ['name'], rest: ['slots', 'description', 'include_deferred'] },
 };

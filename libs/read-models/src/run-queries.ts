@@ -3,7 +3,7 @@ import type { ExpressionBuilder, Expression, SqlBool } from 'kysely';
 import { pageOf } from './paging.ts';
 import { runRecord } from './rows.ts';
 import type { Schema } from './schema.ts';
-import type { Db } from './sqlite.ts';
+import type { Db } from './dialect.ts';
 
 type Order = NonNullable<RunFilter['orderBy']>;
 

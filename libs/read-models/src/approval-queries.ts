@@ -3,16 +3,19 @@ import type { ApprovalFilter, ApprovalRow, ApprovalState, Page, Paged } from '@r
 import { sql, type Expression, type SqlBool } from 'kysely';
 import { pageOf } from './paging.ts';
 import type { ApprovalsTable } from './schema.ts';
-import type { Db } from './sqlite.ts';
+import { dialectOf, type Db, type Dialect } from './dialect.ts';
 
 /** A question is open while its instance still waits with the attempt that asked it. */
-const state = sql<ApprovalState>`case
-  when approvals.response is not null then iif(json_extract(approvals.response, '$.timedOut'), 'timed_out', 'answered')
+const stateIn = (dialect: Dialect) => sql<ApprovalState>`case
+  when approvals.response is not null then
+    case when ${dialect.isTrue(sql.ref('approvals.response'), 'timedOut')} then 'timed_out' else 'answered' end
   when task_instances.state = 'deferred' and task_instances.try_number = approvals.try_number
     and task_instances.leg = approvals.leg then 'open'
   else 'closed' end`;
 
 export async function findApprovals(db: Db, filter: ApprovalFilter, page: Page): Promise<Paged<ApprovalRow>> {
+  const dialect = dialectOf(db);
+  const state = stateIn(dialect);
   const matching = db
     .selectFrom('approvals')
     .innerJoin('runs', 'runs.run_no', 'approvals.run_no')
@@ -29,7 +32,7 @@ export async function findApprovals(db: Db, filter: ApprovalFilter, page: Page):
       if (filter.taskId !== undefined) all.push(eb('approvals.task_id', '=', filter.taskId));
       if (filter.mapIndex !== undefined) all.push(eb('approvals.map_index', '=', filter.mapIndex));
       if (filter.state !== undefined) all.push(eb(state, 'in', filter.state));
-      if (filter.assignee !== undefined) all.push(mayAnswer(filter.assignee));
+      if (filter.assignee !== undefined) all.push(mayAnswer(dialect, filter.assignee));
       return eb.and(all);
     });
   const ordered = matching
@@ -43,9 +46,9 @@ export async function findApprovals(db: Db, filter: ApprovalFilter, page: Page):
   return pageOf(ordered, matching, page, approvalRow);
 }
 
-function mayAnswer(user: string): Expression<SqlBool> {
-  return sql<SqlBool>`(json_extract(approvals.wait, '$.assignees') is null
-    or ${user} in (select value from json_each(approvals.wait, '$.assignees')))`;
+function mayAnswer(dialect: Dialect, user: string): Expression<SqlBool> {
+  const wait = sql.ref('approvals.wait');
+  return sql<SqlBool>`(${dialect.isMissing(wait, 'assignees')} or ${user} in ${dialect.texts(wait, 'assignees')})`;
 }
 
 function approvalRow(

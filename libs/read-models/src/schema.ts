@@ -3,6 +3,7 @@ import type { BackfillStand, PassReason, Reprocess, RunState, RunType, TaskState
 /** JSON as text; truth as 0 or 1; times in epoch milliseconds. A run is known by the position of its request. */
 export interface Schema {
   checkpoint: CheckpointTable;
+  writer: WriterTable;
   dags: DagsTable;
   dag_tags: { dag_id: string; tag: string };
   dag_versions: DagVersionsTable;
@@ -82,6 +83,12 @@ export interface CheckpointTable {
   event_position: number;
   event_id: string;
   projection_version: number;
+}
+
+/** Who may write, where several processes could: whoever counted it up last. */
+export interface WriterTable {
+  id: 1;
+  generation: number;
 }
 
 export interface DagsTable {

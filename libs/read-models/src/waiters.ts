@@ -1,5 +1,5 @@
 import { StoreUnavailableError, type Position } from '@rondo/ports';
-import type { ReadModelStatus } from './service.ts';
+import type { ReadModelStatus } from './status.ts';
 
 interface Waiter {
   readonly position: Position;

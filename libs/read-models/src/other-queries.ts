@@ -12,7 +12,7 @@ import type {
 import type { Expression, SqlBool } from 'kysely';
 import { contains, pageOf } from './paging.ts';
 import { connectionRow, dagRow, dagVersionRow, importErrorRow, poolRow, variableRow } from './rows.ts';
-import type { Db } from './sqlite.ts';
+import type { Db } from './dialect.ts';
 
 export async function findDags(db: Db, filter: DagFilter, page: Page): Promise<Paged<DagRow>> {
   const matching = db.selectFrom('dags').where((eb) => {

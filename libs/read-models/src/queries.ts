@@ -4,7 +4,7 @@ import * as backfills from './backfill-queries.ts';
 import { findApprovals } from './approval-queries.ts';
 import * as other from './other-queries.ts';
 import { findRun, findRuns, previousSuccess, runRow } from './run-queries.ts';
-import type { Db } from './sqlite.ts';
+import { dialectOf, type Db } from './dialect.ts';
 import * as tasks from './task-queries.ts';
 
 /** The port's queries; the rest of it is about the position and not about rows. */
@@ -13,7 +13,8 @@ export type QueryName = keyof Queries;
 
 /** Each query in a transaction of its own: a page and its total are of one state. */
 export function queriesOver(root: Db): Queries {
-  const read = <T>(query: (db: Db) => Promise<T>): Promise<T> => root.transaction().execute(query);
+  const dialect = dialectOf(root);
+  const read = <T>(query: (db: Db) => Promise<T>): Promise<T> => dialect.read(root, query);
   return {
     dags: (filter, page) => read((db) => other.findDags(db, filter, page)),
     dag: (dagId) => read((db) => other.findDag(db, dagId)),

@@ -1,0 +1,12 @@
+export { definitionIn } from './definitions.ts';
+export { dialectOf, type Db, type Dialect } from './dialect.ts';
+export { isNumber, migrate } from './migrations.ts';
+export { queriesOver, rowSourceOver, type Queries, type QueryName } from './queries.ts';
+export { RenderedRuns, renderedRuns, type RenderedRun } from './rendered-runs.ts';
+export type { Schema } from './schema.ts';
+export { isOfHistory, START, type Checkpoint, type ReadModelStatus } from './status.ts';
+export { TABLES, type TableName, type TableShape } from './tables.ts';
+export { upsertInto } from './upsert.ts';
+export type { SqlValue } from './values.ts';
+export { PositionWaiters } from './waiters.ts';
+export { writeChanges, type RowSink, type WriteContext } from './write.ts';
