@@ -1,0 +1,2 @@
+export { openPostgresReadModels, type PostgresReadModels, type PostgresReadModelsOptions } from './read-models.ts';
+export type { ConnectOptions } from './connect.ts';
