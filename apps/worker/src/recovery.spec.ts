@@ -78,6 +78,12 @@ async function start(options: Partial<WorkerOptions> = {}): Promise<Host> {
 }
 
 /** Each body notes its attempt, so that executions can be counted from outside. */
+/** The file is there before what is written to it. */
+async function pidIn(file: string): Promise<number> {
+  await eventually(() => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n'));
+  return Number(readFileSync(file, 'utf8'));
+}
+
 function notingBundle(): string {
   const file = join(project.folder, 'ran');
   project.bundle(
@@ -115,8 +121,7 @@ describe('after kill -9 of the process that hosts the worker', () => {
     const first = await start({ isFreshDataFolder: true });
     const [hang, waiting] = [assignment('hang'), assignment('a')];
     first.tell({ assign: [hang, waiting] });
-    await eventually(() => existsSync(file));
-    const pid = Number(readFileSync(file, 'utf8'));
+    const pid = await pidIn(file);
     await first.kill();
     await eventually(() => !isAlive(pid));
     for (const acknowledged of [[], [hang.id]]) {
@@ -134,8 +139,7 @@ describe('after kill -9 of the process that hosts the worker', () => {
     const file = notingBundle();
     const first = await start({ isFreshDataFolder: true });
     first.tell({ assign: [assignment('busy')] });
-    await eventually(() => existsSync(file));
-    const pid = Number(readFileSync(file, 'utf8'));
+    const pid = await pidIn(file);
     await first.kill();
     expect(isAlive(pid)).toBe(true);
     await start();
