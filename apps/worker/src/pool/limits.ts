@@ -27,7 +27,7 @@ export function defaultMaxChildren(slots: number, memoryBytes: number): number {
 }
 
 export const DEFAULT_LIMITS: Omit<PoolLimits, 'slots' | 'maxChildren'> = {
-  idleMs: 300_000,
+  idleMs: 60_000,
   maxAttempts: 1_000,
   recycleAgeMs: 60_000,
   maxRssMiB: 512,
