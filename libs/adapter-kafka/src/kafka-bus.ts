@@ -90,11 +90,13 @@ class Bus implements KafkaBus {
   async consume<T>(options: ConsumeOptions<T>): Promise<Consumer> {
     await this.#ready();
     const topic = this.#prefix + options.topic;
+    const groupId = `${this.#prefix}${options.group}.${options.topic}`;
     await this.#topics.ensure(topic);
+    if (options.from === 'now') await this.#beginNow(groupId, topic);
     const member = new Member(this.#kafka, {
       options: options as ConsumeOptions<unknown>,
       topic,
-      groupId: `${this.#prefix}${options.group}.${options.topic}`,
+      groupId,
       partitions: this.#partitions,
       sessionTimeoutMs: this.#options.sessionTimeoutMs ?? 10_000,
       retryMinMs: this.#options.retryMinMs ?? 100,
@@ -108,8 +110,17 @@ class Bus implements KafkaBus {
       close: async () => {
         this.#members.delete(member);
         await member.close();
+        if (options.from === 'now') await this.#admin.deleteGroups([groupId]).catch(() => undefined);
       },
+      isOwner: (partition) => member.isOwner(partition),
     };
+  }
+
+  /** Said to the broker before the group has members: `latest` would be looked up later than `consume` resolves. */
+  async #beginNow(groupId: string, topic: string): Promise<void> {
+    const ends = await this.#admin.fetchTopicOffsets(topic);
+    const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
+    await this.#admin.setOffsets({ groupId, topic, partitions });
   }
 
   async close(): Promise<void> {

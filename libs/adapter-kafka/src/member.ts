@@ -30,6 +30,9 @@ export class Member {
   readonly #failures = new Map<number, number>();
   readonly #resumes = new Set<NodeJS.Timeout>();
   #owned = new Set<number>();
+  /** When the broker was asked for the answer that it gave last, at the earliest: it counts a session from there. */
+  #confirmedAt = -Infinity;
+  #beatAt = -Infinity;
   /** What an assignment asks for is done before its messages are handled. */
   #assigning: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
@@ -50,10 +53,19 @@ export class Member {
     const { topic, partitions } = this.#o;
     const joined = new Promise<void>((resolve) => {
       this.#consumer.on('consumer.group_join', ({ payload }) => {
+        this.#confirmedAt = this.#beatAt = performance.now();
         const assigned = new Set<number>(payload.memberAssignment[topic]);
         this.#assigning = this.#assigning.then(() => this.#onAssignment(assigned));
         void this.#assigning.then(resolve);
       });
+    });
+    this.#consumer.on('consumer.heartbeat', () => {
+      // Asked for after the one before was answered.
+      this.#confirmedAt = this.#beatAt;
+      this.#beatAt = performance.now();
+    });
+    this.#consumer.on('consumer.rebalancing', () => {
+      this.#confirmedAt = -Infinity;
     });
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topic, fromBeginning: true });
@@ -64,6 +76,11 @@ export class Member {
       eachBatch: (payload) => this.#onBatch(payload),
     });
     await joined;
+  }
+
+  isOwner(partition: number): boolean {
+    const isConfirmed = performance.now() - this.#confirmedAt < this.#o.sessionTimeoutMs;
+    return this.#closed === undefined && isConfirmed && this.#owned.has(partition);
   }
 
   close(): Promise<void> {

@@ -7,4 +7,5 @@ export * from './message-bus.ts';
 export * from './projection.ts';
 export * from './read-models.ts';
 export * from './secrets.ts';
+export * from './sessions.ts';
 export * from './worker.ts';

@@ -23,10 +23,20 @@ export interface ConsumeOptions<T = Json> {
    */
   readonly onBatch: (messages: readonly DeliveredMessage<T>[]) => void | Promise<void>;
   readonly maxBatch?: number;
+  /**
+   * Where a group that has no offsets begins. `start` (default): with all there is; `now`: with what is published after
+   * `consume` resolved. A group of `now` is for one process alone, and is forgotten when it closes.
+   */
+  readonly from?: 'start' | 'now';
 }
 
 export interface Consumer {
   close(): Promise<void>;
+  /**
+   * True while no other member of the group can have these partitions: told by this process's own monotonic clock and the
+   * last answer of the broker, so that one that was paused and wakes up finds out before it acts (I2).
+   */
+  isOwner(partition: number): boolean;
 }
 
 /** A partitioned log of messages, at least once, in order by key. Values are immutable once published. */

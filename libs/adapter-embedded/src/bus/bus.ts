@@ -25,8 +25,9 @@ export interface BusFailure {
 interface Topic {
   readonly offsets: number[];
   readonly groups: Map<string, ConsumerGroup>;
-  /** What was published before there was a group: the first one gets it. */
+  /** What was published before there was a group that begins with all there is: the first one gets it. */
   early: DeliveredMessage<unknown>[];
+  hasLasting: boolean;
 }
 
 /** Messages kept for the first group of a topic, at most: the oldest make room. */
@@ -66,8 +67,8 @@ class EmbeddedBus implements MessageBus {
       const partition = partitionOfKey(key, this.#options.partitions);
       const offset = topic.offsets[partition]!++;
       const message: DeliveredMessage<unknown> = { key, value, partition, offset };
-      if (topic.groups.size === 0) this.#keepEarly(topic, message);
-      else for (const group of topic.groups.values()) group.push(message);
+      if (!topic.hasLasting) this.#keepEarly(topic, message);
+      for (const group of topic.groups.values()) group.push(message);
     }
     return DONE;
   }
@@ -84,16 +85,36 @@ class EmbeddedBus implements MessageBus {
     if (group === undefined) {
       group = new ConsumerGroup(this.#options);
       topic.groups.set(options.group, group);
-      for (const message of topic.early) group.push(message);
-      topic.early = [];
+      if (options.from !== 'now') {
+        for (const message of topic.early) group.push(message);
+        topic.early = [];
+        topic.hasLasting = true;
+      }
     }
-    return group.join(options as ConsumeOptions<unknown>);
+    const member = await group.join(options as ConsumeOptions<unknown>);
+    return options.from === 'now' ? this.#passing(topic, options.group, member) : member;
+  }
+
+  /** A group that ends with its member. */
+  #passing(topic: Topic, name: string, member: Consumer): Consumer {
+    return {
+      ...member,
+      close: async () => {
+        topic.groups.delete(name);
+        await member.close();
+      },
+    };
   }
 
   #topic(name: string): Topic {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
-      topic = { offsets: Array.from({ length: this.#options.partitions }, () => 0), groups: new Map(), early: [] };
+      topic = {
+        offsets: Array.from({ length: this.#options.partitions }, () => 0),
+        groups: new Map(),
+        early: [],
+        hasLasting: false,
+      };
       this.#topics.set(name, topic);
     }
     return topic;

@@ -37,6 +37,7 @@ export class ConsumerGroup {
         }, member);
         return closed;
       },
+      isOwner: (partition) => closed === undefined && member.partitions.includes(partition),
     };
   }
 

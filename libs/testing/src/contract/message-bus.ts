@@ -266,6 +266,38 @@ export function describeMessageBusContract(name: string, factory: MessageBusFact
       expect(second.values).toEqual([2]);
     });
 
+    it('begins with what comes after it, when asked to, and keeps nothing for others', async () => {
+      await publish(numbered(20, (i) => `early-${i}`));
+      const passing = new Collector();
+      const consumer = await fixture.bus.consume<number>({
+        topic,
+        group: randomUUID(),
+        from: 'now',
+        ...passing.options,
+      });
+      consumers.push(consumer);
+      await publish([{ key: 'late', value: 100 }]);
+      await passing.until(() => passing.messages.length > 0);
+      expect(passing.values).toEqual([100]);
+      const lasting = new Collector();
+      await consume(lasting, 'g');
+      await lasting.until(() => lasting.messages.length >= 21);
+      expect(sorted(lasting.values)).toEqual([...upTo(20), 100]);
+    });
+
+    it('tells who owns a partition: each has one owner, and one that has left owns nothing', async () => {
+      const { bus } = fixture;
+      const partitions = [...new Set(upTo(2_000).map((i) => bus.partitionOf(topic, `key-${i}`)))];
+      const first = await consume(new Collector(), 'g');
+      expect(partitions.filter((p) => !first.isOwner(p))).toEqual([]);
+      const second = await consume(new Collector(), 'g');
+      await eventually(() => partitions.every((p) => first.isOwner(p) !== second.isOwner(p)));
+      expect(partitions.some((p) => first.isOwner(p)) && partitions.some((p) => second.isOwner(p))).toBe(true);
+      await second.close();
+      expect(partitions.filter((p) => second.isOwner(p))).toEqual([]);
+      await eventually(() => partitions.every((p) => first.isOwner(p)));
+    });
+
     it('refuses to publish after close', async () => {
       await fixture.bus.close();
       await expect(publish([{ key: 'a', value: 1 }])).rejects.toThrow(/closed/);
