@@ -77,7 +77,7 @@ export class Gateway implements AdmissionQueries {
   private slots = 0;
   private outbox: AttemptReport[] = [];
   private flushing = false;
-  private gathering: NodeJS.Timeout | undefined;
+  private cancelGathering: (() => void) | undefined;
   private consumer: Consumer | undefined;
   private readonly watches: Watches;
   private readonly callbacks = new Map<string, CallbackAssignment>();
@@ -88,7 +88,7 @@ export class Gateway implements AdmissionQueries {
     this.watches = new Watches(options.session);
     this.waiting = new Admission([DEFAULT_POOL], { queue: () => false, executor: () => false });
     this.deferred = new DeferredSlots(this.waiting);
-    this.pools = new PoolWatch(options.store, (name, pool) => {
+    this.pools = new PoolWatch(options.store, options.clock, (name, pool) => {
       this.waiting.setPool(name, pool);
       this.assign();
     });
@@ -357,7 +357,8 @@ export class Gateway implements AdmissionQueries {
     if (this.outbox.length === 0) return;
     const isBusy = this.assigned.size > this.slots * BUSY_FACTOR && this.outbox.length < GATHER_REPORTS;
     if (isBusy) {
-      this.gathering ??= setTimeout(() => this.passOn(), GATHER_MS);
+      const { clock } = this.options;
+      this.cancelGathering ??= clock.at(clock.now() + GATHER_MS, () => this.passOn());
       return;
     }
     if (this.flushing) return;
@@ -366,8 +367,8 @@ export class Gateway implements AdmissionQueries {
   }
 
   private passOn(): void {
-    clearTimeout(this.gathering);
-    this.gathering = undefined;
+    this.cancelGathering?.();
+    this.cancelGathering = undefined;
     this.flushing = false;
     const reports = this.outbox;
     this.outbox = [];

@@ -1,5 +1,5 @@
 import type { Pool, PoolEvent } from '@rondo/domain';
-import type { EventStore, Position, RecordedEvent, Subscription } from '@rondo/ports';
+import type { Clock, EventStore, Position, RecordedEvent, Subscription } from '@rondo/ports';
 
 const PREFIX = 'pool-';
 const RETRY_MS = 1_000;
@@ -7,13 +7,15 @@ const RETRY_MS = 1_000;
 /** Follows what is set in the history: a change reaches every gateway, and one that starts finds them all. */
 export class PoolWatch {
   private readonly store: EventStore;
+  private readonly clock: Clock;
   private readonly onPool: (name: string, pool: Pool | undefined) => void;
   private subscription: Subscription | undefined;
-  private retry: NodeJS.Timeout | undefined;
+  private cancelRetry: (() => void) | undefined;
   private closed = false;
 
-  constructor(store: EventStore, onPool: (name: string, pool: Pool | undefined) => void) {
+  constructor(store: EventStore, clock: Clock, onPool: (name: string, pool: Pool | undefined) => void) {
     this.store = store;
+    this.clock = clock;
     this.onPool = onPool;
   }
 
@@ -27,7 +29,7 @@ export class PoolWatch {
 
   async stop(): Promise<void> {
     this.closed = true;
-    clearTimeout(this.retry);
+    this.cancelRetry?.();
     await this.subscription?.stop();
   }
 
@@ -43,8 +45,7 @@ export class PoolWatch {
       },
       onDrop: () => {
         if (this.closed) return;
-        this.retry = setTimeout(() => this.follow(seen), RETRY_MS);
-        this.retry.unref();
+        this.cancelRetry = this.clock.at(this.clock.now() + RETRY_MS, () => this.follow(seen));
       },
     });
   }

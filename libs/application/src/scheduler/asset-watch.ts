@@ -11,7 +11,7 @@ import {
   type AssetLeaf,
   type DagState,
 } from '@rondo/domain';
-import type { EventStore, Position, RecordedEvent, Subscription } from '@rondo/ports';
+import type { Clock, EventStore, Position, RecordedEvent, Subscription } from '@rondo/ports';
 
 const ASSET = 'asset-';
 const ALIAS = 'assetAlias-';
@@ -31,6 +31,7 @@ const NO_NEWS: readonly AssetArrival[] = [];
  */
 export class AssetWatch {
   private readonly store: EventStore;
+  private readonly clock: Clock;
   private readonly wake: (dagIds: ReadonlySet<string>) => void;
   private readonly heads = new Map<string, number>();
   /** By alias: the position at which it came to stand for each asset. */
@@ -40,11 +41,12 @@ export class AssetWatch {
   private readonly listeners = new Map<string, Set<string>>();
   private readonly listensTo = new Map<string, readonly string[]>();
   private subscription: Subscription | undefined;
-  private retry: NodeJS.Timeout | undefined;
+  private cancelRetry: (() => void) | undefined;
   private closed = false;
 
-  constructor(store: EventStore, wake: (dagIds: ReadonlySet<string>) => void) {
+  constructor(store: EventStore, clock: Clock, wake: (dagIds: ReadonlySet<string>) => void) {
     this.store = store;
+    this.clock = clock;
     this.wake = wake;
   }
 
@@ -60,7 +62,7 @@ export class AssetWatch {
 
   async stop(): Promise<void> {
     this.closed = true;
-    clearTimeout(this.retry);
+    this.cancelRetry?.();
     await this.subscription?.stop();
   }
 
@@ -178,8 +180,7 @@ export class AssetWatch {
       },
       onDrop: () => {
         if (this.closed) return;
-        this.retry = setTimeout(() => this.follow(seen), RETRY_MS);
-        this.retry.unref();
+        this.cancelRetry = this.clock.at(this.clock.now() + RETRY_MS, () => this.follow(seen));
       },
     });
   }

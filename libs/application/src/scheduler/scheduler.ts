@@ -58,7 +58,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.options = options;
-    this.assets = new AssetWatch(options.store, (dagIds) => this.look(dagIds));
+    this.assets = new AssetWatch(options.store, options.clock, (dagIds) => this.look(dagIds));
     this.memory = new ShardMemory(options.store, options.blobs, this.assets);
     const { loader } = this.memory;
     const onProblem = (message: string): void => this.problem({ kind: 'wait', dagId: '', message });

@@ -87,9 +87,10 @@ export class AwaitedDag {
     this.options.onProblem(`DAG '${this.dagId}', which tasks wait for, cannot be followed for now: ${error.message}`);
     // Not awaited: it may wait for the batch that waits for this.
     void this.subscription?.stop();
+    const { clock } = this.options;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, RETRY_MS);
-      this.hurry = () => (clearTimeout(timer), resolve());
+      const cancel = clock.at(clock.now() + RETRY_MS, resolve);
+      this.hurry = () => (cancel(), resolve());
     });
     this.runs.clear();
     this.unborn.clear();

@@ -1,6 +1,6 @@
 import { compileFilter, type AssetWait, type EventTest, type EventWait, type SensorEvent } from '@rondo/domain';
 import { ok, type JsonObject, type Result } from '@rondo/kernel';
-import type { EventStore, Position, RecordedEvent, Subscription } from '@rondo/ports';
+import type { Clock, EventStore, Position, RecordedEvent, Subscription } from '@rondo/ports';
 import { SENSOR_EVENTS, sensorStream } from './ingest.ts';
 import { MatchIndex, type Pattern } from './match-index.ts';
 
@@ -9,6 +9,7 @@ const RETRY_MS = 1_000;
 
 export interface EventWaitsOptions {
   readonly store: EventStore;
+  readonly clock: Clock;
   /** The wait is met by these events, in order; the last is the one that ended it. */
   readonly onMet: (id: string, hits: readonly Hit[]) => void;
   readonly onImpossible: (id: string, reason: string) => void;
@@ -47,7 +48,7 @@ export class EventWaits {
   private looking: Promise<void> | undefined;
   private through: Position = 0;
   private subscription: Subscription | undefined;
-  private retry: NodeJS.Timeout | undefined;
+  private cancelRetry: (() => void) | undefined;
   private closed = false;
 
   constructor(options: EventWaitsOptions) {
@@ -61,7 +62,7 @@ export class EventWaits {
 
   async stop(): Promise<void> {
     this.closed = true;
-    clearTimeout(this.retry);
+    this.cancelRetry?.();
     await this.subscription?.stop();
     await this.looking;
   }
@@ -114,10 +115,14 @@ export class EventWaits {
       onDrop: (error) => {
         if (this.closed) return;
         this.options.onProblem(`events are not followed for now: ${error.message}`);
-        this.retry = setTimeout(() => this.follow(), RETRY_MS);
-        this.retry.unref();
+        this.soon(() => this.follow());
       },
     });
+  }
+
+  private soon(callback: () => void): void {
+    const { clock } = this.options;
+    this.cancelRetry = clock.at(clock.now() + RETRY_MS, callback);
   }
 
   private onEvent(recorded: RecordedEvent): void {
@@ -170,7 +175,7 @@ export class EventWaits {
       } catch (error) {
         if (this.closed) return;
         this.options.onProblem(`'${stream}' cannot be looked back at: ${(error as Error).message}`);
-        await new Promise<void>((resolve) => void (this.retry = setTimeout(resolve, RETRY_MS)));
+        await new Promise<void>((resolve) => this.soon(resolve));
       }
   }
 }

@@ -52,15 +52,17 @@ export class WaitRouter {
 
   constructor(options: WaitRouterOptions) {
     this.options = options;
-    const { store, loader, onProblem } = options;
+    const { store, clock, loader, onProblem } = options;
     this.events = new EventWaits({
       store,
+      clock,
       onMet: (id, hits) => void this.met(id, hits),
       onImpossible: (id, message) => this.answer(id, impossible(message)),
       onProblem,
     });
     this.runs = new RunWaits({
       store,
+      clock,
       loader,
       onAnswer: (id, answer, position) =>
         this.answer(id, answer.kind === 'met' ? { ...answer, consumed: position } : answer),

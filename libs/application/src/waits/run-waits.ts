@@ -1,10 +1,11 @@
 import type { RunWait, WaitAnswer } from '@rondo/domain';
-import type { EventStore, Position } from '@rondo/ports';
+import type { Clock, EventStore, Position } from '@rondo/ports';
 import type { ActorLoader } from '../scheduler/actors.ts';
 import { AwaitedDag } from './awaited-dag.ts';
 
 export interface RunWaitsOptions {
   readonly store: EventStore;
+  readonly clock: Clock;
   readonly loader: ActorLoader;
   readonly onAnswer: (id: string, answer: WaitAnswer, position: Position) => void;
   readonly onProblem: (message: string) => void;
