@@ -36,6 +36,8 @@ export interface AgentHello {
   readonly journalIntact: boolean;
   /** Takes nothing new. */
   readonly draining: boolean;
+  /** It was made for this one attempt, and the token proves it: nothing else is handed to it. */
+  readonly attempt?: { readonly id: string; readonly token: string };
 }
 
 /** What a worker says to a gateway. */

@@ -1,4 +1,4 @@
-import { findInstance } from '../index.ts';
+import { findInstance, grantedTo } from '../index.ts';
 import { dagDefinition, HARNESS_START, RunHarness, type Outcome, type TaskSpec } from '@rondo/testing';
 
 const task = (change: Partial<TaskSpec> = {}) =>
@@ -71,7 +71,9 @@ describe('a retry policy', () => {
     const expected = { pool: 'large', resources: { memory: '16g' } };
     expect(run.instance('a').overrides).toEqual(expected);
     expect(findInstance(run.replay(), 'a', [])).toMatchObject({ overrides: expected, ruleUses: new Map([[0, 2]]) });
+    expect(grantedTo(run.replay(), run.instance('a'))).toMatchObject({ resources: { memory: '16g' } });
     run.clear('a');
+    expect(grantedTo(run.replay(), run.instance('a'))).toMatchObject({ resources: { memory: '4g' } });
     expect(run.instance('a').overrides).toBeUndefined();
   });
 

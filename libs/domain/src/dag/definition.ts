@@ -143,6 +143,8 @@ export interface TaskDefinition {
   readonly weightRule: WeightRule;
   readonly queue: string;
   readonly executor?: string;
+  /** For the executor alone to read. */
+  readonly executorConfig?: JsonObject;
   readonly params?: Readonly<Record<string, ParamDefinition>>;
   readonly docMd?: string;
   readonly callbacks: readonly TaskCallback[];

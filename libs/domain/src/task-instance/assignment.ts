@@ -1,4 +1,4 @@
-import type { Json } from '@rondo/kernel';
+import type { Json, JsonObject } from '@rondo/kernel';
 import type { BundleRef } from '../dag/definition.ts';
 import type { Interval, RunType } from '../dag/events.ts';
 import type { AttemptOverrides } from '../retry/rules.ts';
@@ -31,6 +31,10 @@ export interface Assignment {
   readonly executionTimeoutMs?: number;
   /** What a rule of the retry policy gives this try instead of what the task has. */
   readonly overrides?: AttemptOverrides;
+  /** What its executor may give it: the task's resources, with those of the retry policy over them. Absent: the executor's own. */
+  readonly resources?: JsonObject;
+  /** The task's word to its executor. */
+  readonly executorConfig?: JsonObject;
   /** Tries that each rule of the retry policy has granted, by its index. */
   readonly ruleUses?: readonly (readonly [rule: number, uses: number])[];
   /**

@@ -68,6 +68,8 @@ export interface TaskAttributes {
   /** Which workers may take it. Default `default`. */
   readonly queue?: string;
   readonly executor?: string;
+  /** What the executor is told of the task beside `resources`; `kubernetes` takes `pod`, a part of a pod's template. */
+  readonly executorConfig?: Readonly<Record<string, Json>>;
   /** Runs of earlier dates do not have the task, if the DAG catches up. Default: the DAG's. */
   readonly startDate?: DateInput;
   /** Runs of later dates do not have the task. Default: none. */
@@ -193,6 +195,7 @@ const shape = {
   weightRule: oneOf(WEIGHT_RULES),
   queue: text(),
   executor: text(),
+  executorConfig: z.record(z.string(), z.json()).describe('an object of JSON values'),
   startDate: date(),
   endDate: date(),
   triggerRule: oneOf(TRIGGER_RULES),

@@ -101,6 +101,7 @@ function serialiseTask(task: Task, dag: Dag): TaskDefinition {
     weightRule: a.weightRule ?? 'downstream',
     queue: a.queue ?? TASK_DEFAULTS.queue,
     ...optional('executor', a.executor),
+    ...optional('executorConfig', a.executorConfig as JsonObject | undefined),
     ...(Object.keys(task.params).length === 0 ? {} : { params: task.params }),
     ...optional('docMd', a.doc),
     callbacks: CALLBACKS.filter((name) => task.callbacksOf(name).length > 0),
