@@ -34,14 +34,18 @@ export function grantOf(inst: InstanceState, verdict: RetryVerdict | undefined):
 export function grantedTo(
   run: DagRunState,
   inst: InstanceState,
-): Pick<Assignment, 'executionTimeoutMs' | 'executorConfig' | 'overrides' | 'resources' | 'ruleUses' | 'standIns'> {
+): Pick<
+  Assignment,
+  'executionTimeoutMs' | 'executorConfig' | 'onLostContact' | 'overrides' | 'resources' | 'ruleUses' | 'standIns'
+> {
   const { task, overrides, ruleUses } = inst;
   const executionTimeoutMs = overrides?.executionTimeoutMs ?? task.def.executionTimeoutMs;
-  const { executorConfig, resources } = task.def;
+  const { executorConfig, onLostContact, resources } = task.def;
   const standIns = standInsOf(run, inst);
   return {
     ...(executionTimeoutMs === undefined ? {} : { executionTimeoutMs }),
     ...(executorConfig === undefined ? {} : { executorConfig }),
+    ...(onLostContact === undefined ? {} : { onLostContact }),
     ...(overrides === undefined ? {} : { overrides }),
     ...(resources === undefined && overrides?.resources === undefined
       ? {}

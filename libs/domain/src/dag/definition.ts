@@ -118,6 +118,8 @@ export interface TaskDefinition {
   /** What the task's work may take, for it to read; a rule of the retry policy may give more. */
   readonly resources?: JsonObject;
   readonly executionTimeoutMs?: number;
+  /** I3: an attempt goes on when its worker hears of no gateway for the lease. Absent: it is ended before another begins. */
+  readonly onLostContact?: 'continue';
   /** I19: how many lost attempts before the task fails. */
   readonly maxLostAttempts: number;
   readonly dependsOnPast: boolean;

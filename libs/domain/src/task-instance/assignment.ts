@@ -29,6 +29,8 @@ export interface Assignment {
   /** Tries that the task may have in all: `retries + 1`, more after a clear. */
   readonly maxTries: number;
   readonly executionTimeoutMs?: number;
+  /** I3: it goes on when its worker hears of no gateway for the lease. Absent: it is ended. */
+  readonly onLostContact?: 'continue';
   /** What a rule of the retry policy gives this try instead of what the task has. */
   readonly overrides?: AttemptOverrides;
   /** What its executor may give it: the task's resources, with those of the retry policy over them. Absent: the executor's own. */

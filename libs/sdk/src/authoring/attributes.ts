@@ -35,6 +35,11 @@ export interface TaskAttributes {
   readonly resources?: Readonly<Record<string, Json>>;
   /** A try that runs longer fails. Default: no limit. */
   readonly executionTimeout?: Duration;
+  /**
+   * What becomes of an attempt whose worker hears of no gateway for the lease (2 minutes). `end` (default): it is ended before
+   * another begins elsewhere. `continue`: it goes on while another begins, so its work must bear being done twice at once.
+   */
+  readonly onLostContact?: 'end' | 'continue';
   /** How many attempts may be lost (machine or worker gone) before the task fails. Default 3. */
   readonly maxLostAttempts?: number;
   /** Wait for this task in the previous run. Default false. */
@@ -176,6 +181,7 @@ const shape = {
   retryPolicy: retryPolicySchema(problems),
   resources: z.record(z.string(), z.json()).describe('an object of JSON values'),
   executionTimeout: duration(),
+  onLostContact: oneOf(['end', 'continue']),
   maxLostAttempts: wholeNumber(0),
   dependsOnPast: z
     .union([z.boolean(), z.custom<PastCondition>(isFunction)])

@@ -82,6 +82,7 @@ function serialiseTask(task: Task, dag: Dag): TaskDefinition {
     ),
     ...optional('resources', a.resources as JsonObject | undefined),
     ...optional('executionTimeoutMs', a.executionTimeout),
+    ...(a.onLostContact === 'continue' ? { onLostContact: 'continue' as const } : {}),
     maxLostAttempts: a.maxLostAttempts ?? TASK_DEFAULTS.maxLostAttempts,
     // Waiting for the downstream of the previous run is waiting for the previous run.
     dependsOnPast: (a.dependsOnPast ?? false) !== false || (a.waitForDownstream ?? false),
