@@ -191,6 +191,18 @@ describe('ending an attempt', () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  it('makes it lost where that is asked for, begun or not', async () => {
+    project.bundle('b', `task('a', async () => new Promise(() => {}));\ntask('waits', async () => 1)`);
+    await start();
+    driver.session.assign([assignment('a'), assignment('waits')]);
+    await driver.started(assignment('a').id);
+    driver.session.cancel([assignment('a').id, assignment('waits').id], 'nobody is there', 'lost');
+    for (const id of [assignment('a').id, assignment('waits').id])
+      expect(await driver.report((report) => report.kind === 'lost' && report.id === id)).toMatchObject({
+        reason: 'nobody is there',
+      });
+  });
+
   it('by stopping the worker makes it lost', async () => {
     project.bundle('b', `task('a', async () => new Promise(() => {}))`);
     await start();

@@ -1,8 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type {
-  AssetEventQuery,
   Assignment,
-  AttemptServices,
   CallbackAssignment,
   ParseRequest,
   ParseResult,
@@ -11,6 +9,7 @@ import type {
   WorkerSession,
   WatchAssignment,
 } from '@rondo/ports';
+import { serveAttemptCall } from '@rondo/application';
 import { THREAD_LIMITS } from '@rondo/kernel';
 import type { AnswerFrame, CallFrame } from './child/frames.ts';
 import { threadOptions, type WorkerOptions } from './options.ts';
@@ -85,8 +84,8 @@ class ThreadSession implements WorkerSession {
     if (callbacks.length > 0) this.#post({ kind: 'callbacks', works: linesOf(callbacks) });
   }
 
-  cancel(ids: readonly string[], reason: string): void {
-    if (ids.length > 0) this.#post({ kind: 'cancel', ids, reason });
+  cancel(ids: readonly string[], reason: string, as: 'cancelled' | 'lost' = 'cancelled'): void {
+    if (ids.length > 0) this.#post({ kind: 'cancel', ids, reason, as });
   }
 
   acknowledge(ids: readonly string[]): void {
@@ -136,7 +135,7 @@ class ThreadSession implements WorkerSession {
   async #serve(attemptId: string, child: number, { n, method, args }: CallFrame): Promise<void> {
     let frame: AnswerFrame;
     try {
-      const value = await callService(this.#options.services, attemptId, method, args);
+      const value = await serveAttemptCall(this.#options.services, attemptId, method, args);
       frame = value === undefined ? { n } : { n, value };
     } catch (error) {
       frame = { n, error: error instanceof Error ? error.message : String(error) };
@@ -154,44 +153,6 @@ class ThreadSession implements WorkerSession {
     if (onFailure === undefined) throw error;
     onFailure(error);
   }
-}
-
-/** Arguments come from a child: they are what its client sends, or the service refuses them. */
-async function callService(
-  services: AttemptServices,
-  attemptId: string,
-  method: CallFrame['method'],
-  args: readonly unknown[],
-): Promise<unknown> {
-  const [first] = args;
-  switch (method) {
-    case 'variable':
-      return services.variable(attemptId, textOf(first));
-    case 'connection':
-      return services.connection(attemptId, textOf(first));
-    case 'xcom':
-      return services.xcom(attemptId, first as Parameters<AttemptServices['xcom']>[1]);
-    case 'xcomList':
-      return services.xcomList(attemptId, first as Parameters<AttemptServices['xcomList']>[1]);
-    case 'previousSuccess':
-      return services.previousSuccess?.(attemptId);
-    case 'assetEvents':
-      return services.assetEvents?.(attemptId, first as AssetEventQuery);
-    case 'putBlob':
-      return services.putBlob(
-        attemptId,
-        Buffer.from(textOf((first as { readonly base64?: unknown }).base64), 'base64'),
-      );
-    case 'getBlob': {
-      const bytes = await services.getBlob(attemptId, textOf(first));
-      return bytes === undefined ? undefined : { base64: Buffer.from(bytes).toString('base64') };
-    }
-  }
-}
-
-function textOf(value: unknown): string {
-  if (typeof value !== 'string') throw new TypeError(`a text is expected, not ${JSON.stringify(value)}`);
-  return value;
 }
 
 /** One text crosses to a thread in a fraction of the time that as many objects take. */

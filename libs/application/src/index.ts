@@ -1,4 +1,6 @@
 export * from './admin/admin-service.ts';
+export * from './agent/index.ts';
+export * from './attempt-calls.ts';
 export * from './attempt-services.ts';
 export * from './commands/command-bus.ts';
 export * from './dag-source/dag-source.ts';

@@ -23,6 +23,8 @@ export interface ParseRequest {
   /** Absolute path of the DAG folder; and the file, relative to it. */
   readonly root: string;
   readonly file: string;
+  /** Hash of a bundle that holds the folder's files: `root` is where the worker has unpacked it, whatever was asked. */
+  readonly bundle?: string;
   /** The file is loaded to ask the timetable of a DAG, which is code of its own, for its next runs. */
   readonly timetable?: { readonly dagId: string; readonly query: RunsQuery };
 }
@@ -154,20 +156,35 @@ export interface WorkerEvents {
   onReports(reports: readonly WorkerReport[]): void;
 }
 
+/** How long attempts may run without word from the gateway that handed them (I3). */
+export interface LeaseTerm {
+  readonly lease: string;
+  /** `monotonicMs` of the machine. */
+  readonly until: number;
+}
+
 /**
  * A session with one worker. Embedded: a thread of the same process; distributed: one gRPC stream. Assignments beyond the
  * free slots wait inside the worker in order, and can be taken back.
  */
 export interface WorkerSession {
   start(events: WorkerEvents): Promise<void>;
-  assign(assignments: readonly Assignment[]): void;
+  /** `lease`: under which they run, renewed before. Absent: none, as where worker and gateway are one process. */
+  assign(assignments: readonly Assignment[], lease?: string): void;
+  /** I3: when it is over nothing begins under a lease, and what runs under it is killed if it has not been ended before. */
+  renew?(leases: readonly LeaseTerm[]): void;
+  /** These attempts run under another lease from here on. */
+  relet?(ids: readonly string[], lease: string): void;
   /** Waits that the worker's triggerer answers, beside its slots. One that it knows is dropped (I1). */
   watch(watches: readonly WatchAssignment[]): void;
   /** Ends watches without an answer. */
   unwatch(ids: readonly string[]): void;
   runCallbacks(callbacks: readonly CallbackAssignment[]): void;
-  /** Ends attempts: the body's AbortSignal, then SIGTERM, then SIGKILL to its process group. One that has not begun is dropped. */
-  cancel(ids: readonly string[], reason: string): void;
+  /**
+   * Ends attempts: the body's AbortSignal, then SIGTERM, then SIGKILL to its process group. One that has not begun is dropped.
+   * Reported as cancelled unless they are to be lost: then a retry follows (I19).
+   */
+  cancel(ids: readonly string[], reason: string, as?: 'cancelled' | 'lost'): void;
   /** The results of these attempts are durable in the history: the outbox may forget them. */
   acknowledge(ids: readonly string[]): void;
   parse(request: ParseRequest): Promise<ParseResult>;

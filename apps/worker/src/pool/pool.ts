@@ -1,6 +1,6 @@
 import type { Connection } from '@rondo/domain';
 import { failPoint } from '@rondo/kernel';
-import type { LogStore } from '@rondo/ports';
+import type { LogStore, WorkerReport } from '@rondo/ports';
 import {
   SERVICE_METHODS,
   type AnswerFrame,
@@ -125,12 +125,13 @@ export class ChildPool implements ChildEvents {
     this.#pump();
   }
 
-  cancel(ids: readonly string[], reason: string): void {
+  cancel(ids: readonly string[], reason: string, as: 'cancelled' | 'lost'): void {
     const now = performance.now();
+    const kind = as === 'lost' ? 'stopped' : as;
     for (const id of ids) {
       const child = this.#running.get(id);
-      if (child !== undefined) this.#alarm.by(beginEnding(child, 'cancelled', reason, this.#limits, now), now);
-      else if (this.#queue.remove(id) !== undefined || this.#binding.delete(id)) this.#reportCancelled(id, reason);
+      if (child !== undefined) this.#alarm.by(beginEnding(child, kind, reason, this.#limits, now), now);
+      else if (this.#queue.remove(id) !== undefined || this.#binding.delete(id)) this.#reportNotBegun(id, reason, as);
     }
     this.#pump();
   }
@@ -343,8 +344,11 @@ export class ChildPool implements ChildEvents {
   }
 
   /** Never begun: nothing that a restart would have to know. */
-  #reportCancelled(id: string, reason: string): void {
-    const report = failure({ id, kind: 'attempt' }, { kind: 'cancelled', message: reason }, false);
+  #reportNotBegun(id: string, reason: string, as: 'cancelled' | 'lost'): void {
+    const report: WorkerReport =
+      as === 'lost'
+        ? { kind: as, id, at: Date.now(), reason }
+        : failure({ id, kind: 'attempt' }, { kind: as, message: reason }, false);
     this.#events.onReport(id, JSON.stringify(report));
   }
 

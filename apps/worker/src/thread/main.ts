@@ -101,7 +101,7 @@ function receive(message: ToThread): void {
     case 'acknowledge':
       return outbox.acknowledge(message.ids);
     case 'cancel':
-      return pool.cancel(message.ids, message.reason);
+      return pool.cancel(message.ids, message.reason, message.as);
     case 'answer':
       return answer(message);
     case 'parse':

@@ -28,7 +28,13 @@ export interface ThreadOptions {
 export type ToThread =
   /** Assignments as JSON, one a line. */
   | { readonly kind: 'assign' | 'callbacks' | 'watch'; readonly works: string }
-  | { readonly kind: 'cancel' | 'unwatch'; readonly ids: readonly string[]; readonly reason: string }
+  | {
+      readonly kind: 'cancel';
+      readonly ids: readonly string[];
+      readonly reason: string;
+      readonly as: 'cancelled' | 'lost';
+    }
+  | { readonly kind: 'unwatch'; readonly ids: readonly string[]; readonly reason: string }
   | { readonly kind: 'acknowledge'; readonly ids: readonly string[] }
   | {
       readonly kind: 'answer';

@@ -1,0 +1,2 @@
+export { WorkerAgent, type WorkerAgentOptions } from './agent.ts';
+export { AttemptCalls } from './calls.ts';
