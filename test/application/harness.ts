@@ -1,6 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { embeddedBus } from '@rondo/adapter-embedded';
-import { BusCommands, Gateway, Scheduler, type GatewayOptions, type SchedulerProblem } from '@rondo/application';
+import {
+  BusCommands,
+  Gateway,
+  Scheduler,
+  sessionHost,
+  type SchedulerProblem,
+  type SessionHostOptions,
+} from '@rondo/application';
 import type { DagCommand } from '@rondo/contracts';
 import type { AttemptOutcome, DagDefinition, DagVersion, PastAnswers, TaskError, WaitAnswer } from '@rondo/domain';
 import type {
@@ -142,12 +149,13 @@ export class Node {
   constructor(
     store: EventStore = memoryEventStore(),
     blobs: BlobStore = memoryBlobs(),
-    change: Partial<GatewayOptions> = {},
+    change: Partial<SessionHostOptions> = {},
   ) {
     this.store = store;
     this.blobs = blobs;
     this.commands = new BusCommands(this.bus, clock, ids);
-    this.gateway = new Gateway({ bus: this.bus, store, clock, session: this.worker, executor: 'local', ...change });
+    const host = sessionHost(this.worker, { executor: 'local', ...change });
+    this.gateway = new Gateway({ bus: this.bus, store, clock, host });
     this.scheduler = new Scheduler({
       store,
       bus: this.bus,

@@ -10,7 +10,15 @@ import {
   type EmbeddedEventStore,
   type EmbeddedReadModels,
 } from '@rondo/adapter-embedded';
-import { BusCommands, DagSource, SensorEvents, TimetableAsker, type Gateway, type Scheduler } from '@rondo/application';
+import {
+  BusCommands,
+  DagSource,
+  SensorEvents,
+  sessionHost,
+  TimetableAsker,
+  type Gateway,
+  type Scheduler,
+} from '@rondo/application';
 import type { DagDefinition, DagVersion, ImportFailure } from '@rondo/domain';
 import { onFailPoint, type FailPoint } from '@rondo/kernel';
 import type { WorkerSession } from '@rondo/ports';
@@ -168,9 +176,7 @@ class StandalonePlatform implements Platform {
         bus,
         store,
         clock,
-        session,
-        executor: options.executor,
-        parallelism: options.workers,
+        host: sessionHost(session, { executor: options.executor, parallelism: options.workers }),
         onPid: (pid) => this.pids.add(pid),
       }),
       scheduler: (gateway) => ({

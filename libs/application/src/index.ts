@@ -7,6 +7,7 @@ export * from './dag-source/dag-source.ts';
 export * from './dag-source/timetables.ts';
 export { isDagFile, listFolder } from './dag-source/folder.ts';
 export * from './gateway/gateway.ts';
+export * from './gateway/session-host.ts';
 export * from './scheduler/envelope.ts';
 export * from './scheduler/scheduler.ts';
 export * from './waits/ingest.ts';

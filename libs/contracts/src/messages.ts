@@ -153,7 +153,13 @@ export type AttemptReport = RunReport;
 
 export type SchedulerMessage =
   | CommandMessage
-  | { readonly kind: 'reports'; readonly dagId: string; readonly reports: readonly AttemptReport[] }
+  | {
+      readonly kind: 'reports';
+      readonly dagId: string;
+      readonly reports: readonly AttemptReport[];
+      /** The partition of `rondo.tasks.ready` where it is to be said that they are durable. Absent: by a direct call. */
+      readonly replyTo?: number;
+    }
   /** What became of the run that a task of this DAG asked for. */
   | {
       readonly kind: 'triggerAnswered';

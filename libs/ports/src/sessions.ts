@@ -45,7 +45,10 @@ export type AgentFrame =
   | { readonly kind: 'hello'; readonly hello: AgentHello }
   /** The answer to `generations`: from here on it refuses what a lower one of these partitions hands it. */
   | { readonly kind: 'claims'; readonly claims: readonly WorkerClaim[] }
-  /** Attempts that this gateway may have with the worker at once; over all gateways never more than its slots. */
+  /**
+   * Attempts that this gateway may have with the worker at once; over all gateways never more than its slots. Where all of them
+   * are for one gateway, and attempts are very short, it may hand out more: those wait inside the worker.
+   */
   | { readonly kind: 'offer'; readonly slots: number }
   | { readonly kind: 'reports'; readonly reports: readonly WorkerReport[] }
   /** Of a generation that has been followed by a higher one: not taken. */
@@ -66,7 +69,9 @@ export type AgentFrame =
       readonly method: string;
       readonly args: readonly Json[];
     }
-  | { readonly kind: 'draining' };
+  | { readonly kind: 'draining' }
+  /** It has nothing of any gateway any more, and does not come back under this boot: nobody need wait for its claims. */
+  | { readonly kind: 'leaving' };
 
 /** What a gateway says to a worker. */
 export type GatewayFrame =
@@ -113,8 +118,8 @@ export type GatewayChannel = Channel<GatewayFrame, AgentFrame>;
 export interface SessionHost {
   /** Resolves when workers can connect. */
   start(onSession: (channel: WorkerChannel) => void): Promise<void>;
-  /** Takes no new sessions, and closes those there are. */
-  stop(): Promise<void>;
+  /** Takes no new sessions, and closes those there are. A worker that ends with it lets attempts end for `graceMs` (default 0). */
+  stop(graceMs?: number): Promise<void>;
 }
 
 /** How a worker reaches one gateway. */

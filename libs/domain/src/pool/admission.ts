@@ -44,6 +44,8 @@ export interface PoolLoad {
 export interface Service {
   queue(name: string): boolean;
   executor(name: string): boolean;
+  /** One worker that has room takes both. Absent: whatever is served is taken. */
+  takes?(queue: string, executor: string | undefined): boolean;
 }
 
 interface Waiting<Order> extends Placed {
@@ -182,6 +184,19 @@ export class Admission<Order extends Demand> {
       this.stepBack(batch);
       this.refresh(lane);
     }
+  }
+
+  /** An order that was admitted before, elsewhere: it has its slots and places, whatever there is. */
+  adopt(order: Order): void {
+    const account = this.accountOf(order.pool);
+    account.occupied += order.poolSlots;
+    for (const limit of order.limits ?? NO_LIMITS) {
+      this.adjust(limit);
+      const counter = this.counterOf(limit);
+      counter.active++;
+      counter.users++;
+    }
+    this.settle(account);
   }
 
   /** The slots and places of an admitted order are free again. `deferred`: its slots are held on, where its pool counts that. */
@@ -363,6 +378,7 @@ export class Admission<Order extends Demand> {
   }
 
   private isServed({ queue, executor }: Lane<Order>): boolean {
+    if (this.service.takes !== undefined) return this.service.takes(queue, executor);
     return this.service.queue(queue) && (executor === undefined || this.service.executor(executor));
   }
 }
