@@ -2,3 +2,4 @@ export * from './messages.ts';
 export * from './topics.ts';
 export * from './partition.ts';
 export * from './event-hash.ts';
+export * from './path-part.ts';

@@ -22,7 +22,7 @@ import {
 import { fileBlobStore } from './blob-store.ts';
 import { fileBundleStore } from './bundle-store.ts';
 import { fileLogStore } from './log-store.ts';
-import { pathPart } from './path-part.ts';
+import { pathPart } from '@rondo/contracts';
 
 const makeFolder = (): string => mkdtempSync(join(tmpdir(), 'rondo-files-'));
 const remove = (folder: string): void => {

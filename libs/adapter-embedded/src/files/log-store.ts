@@ -4,7 +4,7 @@ import type { AttemptRef } from '@rondo/domain';
 import type { LogLine, LogStore } from '@rondo/ports';
 import { isMissing } from '../faults.ts';
 import { LogFile } from './log-file.ts';
-import { pathPart } from './path-part.ts';
+import { pathPart } from '@rondo/contracts';
 
 const DEFAULT_LIMIT = 1_000;
 const MAX_KNOWN_FILES = 1_000;

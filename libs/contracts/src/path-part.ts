@@ -1,4 +1,4 @@
-import { sha256 } from './blob-store.ts';
+import { createHash } from 'node:crypto';
 
 const MAX_LENGTH = 180;
 
@@ -7,5 +7,6 @@ export function pathPart(name: string): string {
   const escaped = encodeURIComponent(name.toWellFormed()).replace(/^\./, '%2E').replaceAll('*', '%2A');
   if (escaped === '') return '%';
   if (escaped.length <= MAX_LENGTH) return escaped;
-  return `${escaped.slice(0, MAX_LENGTH - 33)}~~${sha256(name).slice(0, 31)}`;
+  const hash = createHash('sha256').update(name).digest('hex');
+  return `${escaped.slice(0, MAX_LENGTH - 33)}~~${hash.slice(0, 31)}`;
 }
