@@ -6,8 +6,10 @@ import { writeDurable, writeFileAtomic } from './atomic.ts';
 import { checkHash, sha256 } from './blob-store.ts';
 
 export interface FileBundleStoreOptions {
-  /** Manifests (`{hash}.json`) and materialised bundles (`{hash}/`). */
+  /** Manifests (`{hash}.json`). */
   readonly folder: string;
+  /** Materialised bundles (`{hash}/`): one of this machine's own, where `folder` is shared with others. Default: `folder`. */
+  readonly materialised?: string;
   readonly blobs: BlobStore;
   /** A `node_modules` folder that the bundles' bare imports are to find. Default none. */
   readonly nodeModules?: string;
@@ -22,12 +24,14 @@ const LINK = 'node_modules';
 
 class FileBundleStore implements BundleStore {
   readonly #folder: string;
+  readonly #targets: string;
   readonly #blobs: BlobStore;
   readonly #nodeModules: string | undefined;
   readonly #materialised = new Map<string, Promise<string>>();
 
   constructor(options: FileBundleStoreOptions) {
     this.#folder = options.folder;
+    this.#targets = options.materialised ?? options.folder;
     this.#blobs = options.blobs;
     this.#nodeModules = options.nodeModules;
   }
@@ -78,12 +82,13 @@ class FileBundleStore implements BundleStore {
   async #materialise(hash: string): Promise<string> {
     const manifest = await this.getManifest(hash);
     if (manifest === undefined) throw new Error(`there is no bundle ${hash} in ${this.#folder}`);
-    const target = join(this.#folder, hash);
+    const target = join(this.#targets, hash);
     if (await isFolder(target)) {
       await this.#relink(target);
       return target;
     }
-    const building = await mkdtemp(join(this.#folder, '.new-'));
+    await mkdir(this.#targets, { recursive: true, mode: 0o700 });
+    const building = await mkdtemp(join(this.#targets, '.new-'));
     try {
       await this.#write(building, manifest);
       await rename(building, target);
@@ -107,14 +112,18 @@ class FileBundleStore implements BundleStore {
     await setFolderModes(folder, 0o555);
   }
 
-  /** The checkout may have moved since the folder was made. */
+  /** The checkout may have moved since the folder was made. Another process may do the same at this moment. */
   async #relink(folder: string): Promise<void> {
     const link = join(folder, LINK);
-    if ((await linkTarget(link)) === this.#nodeModules) return;
-    await chmod(folder, 0o755);
-    await rm(link, { force: true });
-    if (this.#nodeModules !== undefined) await symlink(this.#nodeModules, link, 'dir');
-    await chmod(folder, 0o555);
+    for (let tries = 1; (await linkTarget(link)) !== this.#nodeModules; tries++)
+      try {
+        await chmod(folder, 0o755);
+        await rm(link, { force: true });
+        if (this.#nodeModules !== undefined) await symlink(this.#nodeModules, link, 'dir');
+        await chmod(folder, 0o555);
+      } catch (error) {
+        if (tries >= 10) throw error;
+      }
   }
 
   #manifestOf(hash: string): string {

@@ -53,13 +53,15 @@ export class LogFile {
       let start = 0;
       for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, start)) {
         if (lines.length >= limit || bytes >= MAX_PAGE_BYTES) break;
-        if (line >= fromLine) {
+        // An empty line is none: two processes may both have ended a line that seemed cut short.
+        const isLine = end > start;
+        if (isLine && line >= fromLine) {
           lines.push(parseLine(chunk.subarray(start, end)));
           bytes += end - start;
         }
         offset += end + 1 - start;
         start = end + 1;
-        line += 1;
+        if (isLine) line += 1;
         if (line === this.#offsets.length * STRIDE) this.#offsets.push(offset);
       }
       rest = chunk.subarray(start);

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, open } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { AttemptRef } from '@rondo/domain';
 import type { LogLine, LogStore } from '@rondo/ports';
@@ -9,11 +9,17 @@ import { pathPart } from '@rondo/contracts';
 const DEFAULT_LIMIT = 1_000;
 const MAX_KNOWN_FILES = 1_000;
 
+export interface FileLogStoreOptions {
+  /** Milliseconds between two looks of a follower for lines of other processes: the first, and the most it grows to. Default 250 and 2,000. */
+  readonly followPauseMs?: { readonly first: number; readonly most: number };
+}
+
 /**
  * Logs as files of JSON lines, `{dag}/{run}/{task}/{map index or -}/{try}.jsonl`. A try that says nothing has no file.
+ * Several processes may write and follow one log, where the file system appends whole writes (all but NFS do).
  */
-export function fileLogStore(folder: string): LogStore {
-  return new FileLogStore(folder);
+export function fileLogStore(folder: string, options: FileLogStoreOptions = {}): LogStore {
+  return new FileLogStore(folder, options.followPauseMs ?? { first: 250, most: 2_000 });
 }
 
 interface Pending {
@@ -29,7 +35,7 @@ interface Known {
   readonly followers: Set<() => void>;
   pending: Pending[];
   writing: Promise<void> | undefined;
-  /** The folder is there, and the file's last line is whole. */
+  /** The folder is there, and the file's last line is whole: this store has written it. */
   ready: boolean;
 }
 
@@ -37,9 +43,11 @@ class FileLogStore implements LogStore {
   readonly #folder: string;
   readonly #known = new Map<string, Known>();
   readonly #stops = new Set<() => void>();
+  readonly #pauses: { readonly first: number; readonly most: number };
 
-  constructor(folder: string) {
+  constructor(folder: string, pauses: { readonly first: number; readonly most: number }) {
     this.#folder = folder;
+    this.#pauses = pauses;
   }
 
   append(attempt: AttemptRef, lines: readonly LogLine[]): Promise<void> {
@@ -60,9 +68,9 @@ class FileLogStore implements LogStore {
       const batch = known.pending;
       known.pending = [];
       try {
-        if (!known.ready) await prepare(known.path);
+        const start = known.ready ? '' : await prepare(known.path);
+        await appendWhole(known.path, Buffer.from(start + batch.map((each) => each.text).join('')));
         known.ready = true;
-        await appendFile(known.path, batch.map((each) => each.text).join(''), { mode: 0o600 });
         for (const each of batch) each.resolve();
         for (const follower of known.followers) follower();
       } catch (error) {
@@ -91,12 +99,15 @@ class FileLogStore implements LogStore {
     let stopped = false;
     let running = false;
     let again = false;
+    let pause = this.#pauses.first;
+    let timer: NodeJS.Timeout | undefined;
     const pump = async (): Promise<void> => {
       do {
         again = false;
         const page = await known.file.read(next, DEFAULT_LIMIT);
         if (stopped || page.lines.length === 0) continue;
         next = page.next;
+        pause = this.#pauses.first;
         onLines(page.lines, next);
         again = true;
       } while (again && !stopped);
@@ -105,15 +116,20 @@ class FileLogStore implements LogStore {
       again = true;
       if (running || stopped) return;
       running = true;
+      clearTimeout(timer);
       void pump()
         .catch((error: unknown) => process.emitWarning(`the log ${known.path} cannot be followed: ${String(error)}`))
         .finally(() => {
           running = false;
-          if (again) wake();
+          if (again) return wake();
+          // Other processes do not say that they have written.
+          if (!stopped) timer = setTimeout(wake, pause);
+          pause = Math.min(pause * 1.5, this.#pauses.most);
         });
     };
     const stop = (): void => {
       stopped = true;
+      clearTimeout(timer);
       known.followers.delete(wake);
       this.#stops.delete(stop);
     };
@@ -156,20 +172,32 @@ class FileLogStore implements LogStore {
   }
 }
 
-/** Makes the folder, and ends a line that a crash cut short. */
-async function prepare(path: string): Promise<void> {
+/** Makes the folder; answers what ends a line that a crash cut short. */
+async function prepare(path: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    const handle = await open(path, 'r+');
+    const handle = await open(path, 'r');
     try {
       const { size } = await handle.stat();
-      if (size === 0) return;
+      if (size === 0) return '';
       const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
-      if (buffer[0] !== 0x0a) await handle.write('\n', size);
+      return buffer[0] === 0x0a ? '' : '\n';
     } finally {
       await handle.close();
     }
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (isMissing(error)) return '';
+    throw error;
+  }
+}
+
+/** One write, which the system puts at the end whole: lines of several processes do not mix. */
+async function appendWhole(path: string, bytes: Buffer): Promise<void> {
+  const handle = await open(path, 'a', 0o600);
+  try {
+    const { bytesWritten } = await handle.write(bytes);
+    if (bytesWritten < bytes.length) throw new Error(`${path}: only ${bytesWritten} of ${bytes.length} bytes written`);
+  } finally {
+    await handle.close();
   }
 }
