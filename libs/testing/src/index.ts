@@ -1,4 +1,5 @@
 export * from './builders/index.ts';
+export * from './certificates.ts';
 export * from './contract/blob-store.ts';
 export * from './contract/bundle-store.ts';
 export * from './contract/event-store.ts';
