@@ -11,6 +11,7 @@ export const AGENT_KINDS: Readonly<Record<AgentFrame['kind'], true>> = {
   parsed: true,
   call: true,
   draining: true,
+  leaving: true,
 };
 
 export const GATEWAY_KINDS: Readonly<Record<GatewayFrame['kind'], true>> = {
