@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { aDefinition, aTask, memoryEventStore } from '@rondo/testing';
+import { StoreUnavailableError, type ReadOptions } from '@rondo/ports';
 import { Node } from './harness.ts';
 
 const nodes: Node[] = [];
@@ -218,6 +219,30 @@ describe('an attempt to decide that fails', () => {
     node.worker.finish('d:good:a:1.1', { kind: 'success' });
     await node.until(runOf(good), 'TaskSucceeded');
     expect([...node.scheduler.quarantine().keys()]).toEqual(['d:bad']);
+  });
+
+  it('is no fault of a DAG whose history cannot be read for now: it is waited for', async () => {
+    const store = memoryEventStore();
+    const first = await start(new Node(store));
+    await first.publish(chain());
+    await first.crash();
+    let failures = 0;
+    const isAway = (): boolean => ++failures <= 4;
+    const away = new StoreUnavailableError('not the leader', { retryable: true });
+    const list = store.listStreams.bind(store);
+    const read = store.readStream.bind(store);
+    Object.assign(store, {
+      listStreams: (prefix: string) => (prefix === 'dag-' && isAway() ? Promise.reject(away) : list(prefix)),
+      readStream: (stream: string, options?: ReadOptions) => {
+        if (stream === 'dag-d' && isAway()) throw away;
+        return read(stream, options);
+      },
+    });
+    const second = await start(new Node(store, first.blobs));
+    expect(await second.send('d', { type: 'pauseDag' })).toMatchObject({ ok: true });
+    expect(failures).toBeGreaterThan(4);
+    expect([...second.scheduler.quarantine()]).toEqual([]);
+    expect(new Set(second.problems.map(({ kind }) => kind))).toEqual(new Set(['store-unavailable']));
   });
 
   it('leaves nothing behind for a DAG that does not exist', async () => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { eventHash, sealedMeta } from '@rondo/contracts';
 import { failPoint } from '@rondo/kernel';
 import {
   AppendTooLargeError,
@@ -32,10 +32,7 @@ export interface MemoryEventStore extends EventStore {
 
 const MAX_REQUEST_BYTES = 1024 * 1024;
 
-const hashOf = (e: RecordedEvent): string =>
-  createHash('sha256')
-    .update(`${e.stream}\n${e.revision}\n${e.id}\n${e.type}\n${e.data.length}\n${e.data}${e.meta}`)
-    .digest('base64url');
+const hashOf = (e: RecordedEvent): string => eventHash(e.stream, e.revision, e.id, e.type, e.data, e.meta);
 
 const matches = (filter: StreamFilter | undefined, e: RecordedEvent): boolean =>
   (filter?.streamPrefixes?.some((prefix) => e.stream.startsWith(prefix)) ?? true) &&
@@ -119,7 +116,7 @@ class Store implements MemoryEventStore {
   #record(stream: string, history: RecordedEvent[], e: NewEvent): void {
     const last = history.at(-1);
     const prev = last === undefined ? '' : hashOf(last);
-    const meta = `{"prev":"${prev}"${e.meta === '{}' ? '}' : `,${e.meta.slice(1)}`}`;
+    const meta = sealedMeta(prev, e.meta);
     const recorded = {
       position: this.events.length + 1,
       stream,

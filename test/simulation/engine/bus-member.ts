@@ -23,7 +23,6 @@ export class BusMember {
   private readonly bus: SimBus;
   private readonly machine: Machine;
   private readonly options: ConsumeOptions<unknown>;
-  private readonly group: GroupCoordinator;
   private id = '';
   private generation = 0;
   private owned = new Set<number>();
@@ -40,15 +39,18 @@ export class BusMember {
     this.bus = bus;
     this.machine = machine;
     this.options = options;
-    this.group = bus.group(options.topic, options.group);
+  }
+
+  private get group(): GroupCoordinator {
+    return this.bus.group(this.options.topic, this.options.group);
   }
 
   async start(): Promise<void> {
-    const { bus, machine, options, group } = this;
+    const { bus, machine, options } = this;
+    const { committed } = this.group;
     if (options.from === 'now') {
       await machine.sleep(bus.delay());
-      for (const [partition, log] of bus.logs(options.topic).entries())
-        group.committed[partition] = log.messages.length;
+      for (const [partition, log] of bus.logs(options.topic).entries()) committed[partition] = log.messages.length;
     }
     await this.join();
     if (options.from !== 'now') this.beat();
@@ -122,14 +124,14 @@ export class BusMember {
 
   private beat(): void {
     const { bus, machine } = this;
-    const { time, timing, weather } = bus;
+    const { time, timing } = bus;
     machine.after(timing.sessionMs / 4, () => {
       if (this.closed !== undefined) return;
       this.beat();
       if (this.isJoining) return;
       const sentAt = time.now;
       const { id, generation } = this;
-      const isDelayed = weather.strikes('heartbeat delayed', this.options.group, machine.name);
+      const isDelayed = bus.strikes('heartbeat delayed', this.options.group, machine.name);
       const extra = isDelayed ? bus.dice.between(0, timing.sessionMs * 2) : 0;
       time.after(bus.delay() + extra, () => {
         if (machine.isDead) return;
@@ -169,7 +171,7 @@ export class BusMember {
     if (this.done.size === 0) return;
     const offsets = new Map(this.done);
     this.done.clear();
-    if (bus.weather.strikes('commit lost', this.options.topic, machine.name)) return;
+    if (bus.strikes('commit lost', this.options.topic, machine.name)) return;
     await new Promise<void>((resolve) => {
       bus.time.after(bus.delay(), () => {
         this.group.commit(id, generation, offsets);
@@ -191,7 +193,7 @@ export class BusMember {
       return;
     }
     const kind = kindOfMessage(options.topic, log.messages[lane.position]!.value);
-    const isDelayed = bus.weather.strikes('delivery delayed', kind, machine.name);
+    const isDelayed = bus.strikes('delivery delayed', kind, machine.name);
     bus.time.after(bus.delay() + (isDelayed ? bus.dice.between(200, 8_000) : 0), () => {
       const messages = this.read(lane, kind);
       machine.enter(() => this.handle(lane, messages));
@@ -201,7 +203,7 @@ export class BusMember {
   /** What a fetch takes along: from the last committed offset now and then, as after a rebalance. */
   private read(lane: Lane, kind: string): readonly DeliveredMessage<unknown>[] {
     const { bus, options, machine } = this;
-    const again = bus.weather.strikes('delivery repeated', kind, machine.name);
+    const again = bus.strikes('delivery repeated', kind, machine.name);
     const from = again ? Math.max(this.group.committed[lane.partition]!, lane.position - 20) : lane.position;
     const most = Math.min(options.maxBatch ?? Infinity, bus.dice.chance(0.2) ? bus.dice.between(1, 5) : Infinity);
     const log = bus.logs(options.topic)[lane.partition]!;

@@ -1,4 +1,4 @@
-import { DEFAULT_PARTITIONS, partitionOfKey } from '@rondo/contracts';
+import { DEFAULT_PARTITIONS, partitionOfKey, TOPICS } from '@rondo/contracts';
 import type { BusMessage, ConsumeOptions, Consumer, MessageBus } from '@rondo/ports';
 import { BusMember } from './bus-member.ts';
 import { GroupCoordinator } from './bus-group.ts';
@@ -6,7 +6,7 @@ import type { Dice } from './dice.ts';
 import type { Machine } from './machine.ts';
 import { kindOfMessage } from './message-kind.ts';
 import type { VirtualTime } from './virtual-time.ts';
-import type { Weather } from './weather.ts';
+import type { MessageFault, Weather } from './weather.ts';
 
 export interface BusTiming {
   /** A member that says nothing for so long has lost its partitions. */
@@ -33,6 +33,8 @@ export class SimBus {
   readonly weather: Weather;
   readonly timing: BusTiming;
   readonly partitions: number;
+  /** In the memory of the one process: it delivers once and at once, and ends with the process. */
+  readonly isEmbedded: boolean;
   /** No answer to anybody until then. */
   awayUntil = 0;
   /** Sessions of members so far. */
@@ -40,16 +42,28 @@ export class SimBus {
   private readonly topics = new Map<string, readonly Log[]>();
   private readonly groups = new Map<string, GroupCoordinator>();
 
-  constructor(time: VirtualTime, dice: Dice, weather: Weather, timing: BusTiming, partitions = DEFAULT_PARTITIONS) {
+  constructor(time: VirtualTime, dice: Dice, weather: Weather, timing: BusTiming, isEmbedded = false) {
     this.time = time;
     this.dice = dice.fork('bus');
     this.weather = weather;
     this.timing = timing;
-    this.partitions = partitions;
+    this.partitions = DEFAULT_PARTITIONS;
+    this.isEmbedded = isEmbedded;
+  }
+
+  strikes(fault: MessageFault, kind: string, who: string): boolean {
+    return !this.isEmbedded && this.weather.strikes(fault, kind, who);
+  }
+
+  /** Of an embedded one: its process has ended. Those outside still wait for answers. */
+  forget(): void {
+    for (const topic of this.topics.keys()) if (topic !== TOPICS.commandAnswers) this.topics.delete(topic);
+    for (const name of this.groups.keys()) if (!name.endsWith(TOPICS.commandAnswers)) this.groups.delete(name);
   }
 
   /** Until a request that is sent now arrives: a broker that is away is waited for. */
   delay(): number {
+    if (this.isEmbedded) return 0;
     return Math.max(0, this.awayUntil - this.time.now) + this.dice.delay(3, 40);
   }
 
@@ -121,7 +135,7 @@ class Client implements MessageBus {
     const { time, weather, dice } = bus;
     const kind = kindOfMessage(topic, messages[0]!.value);
     const place = `${topic}:${partition}`;
-    const isDelayed = weather.strikes('publish delayed', kind, machine.name);
+    const isDelayed = bus.strikes('publish delayed', kind, machine.name);
     const extra = isDelayed ? dice.between(200, 8_000) : 0;
     const arrival = Math.max(time.now + bus.delay() + extra, this.lastArrival.get(place) ?? 0);
     this.lastArrival.set(place, arrival);
@@ -135,9 +149,9 @@ class Client implements MessageBus {
             machine.name,
             `publish ${place} ${value.length > 300 ? `${value.slice(0, 300)}…` : value}`,
           );
-        if (weather.strikes('publish repeated', kind, machine.name))
+        if (bus.strikes('publish repeated', kind, machine.name))
           time.after(dice.between(0, 20_000), () => bus.write(topic, partition, messages));
-        time.after(dice.delay(3, 40), () => machine.enter(resolve));
+        time.after(bus.delay(), () => machine.enter(resolve));
       });
     });
   }

@@ -1,5 +1,15 @@
 import { TOPICS, type AttemptReport, type SchedulerMessage } from '@rondo/contracts';
-import type { BlobStore, Clock, Consumer, DeliveredMessage, EventStore, Ids, MessageBus } from '@rondo/ports';
+import {
+  StoreUnavailableError,
+  type BlobStore,
+  type Clock,
+  type Consumer,
+  type DeliveredMessage,
+  type EventStore,
+  type Ids,
+  type MessageBus,
+  type StreamHead,
+} from '@rondo/ports';
 import { AssetWatch } from './asset-watch.ts';
 import { appendChain, OwnershipLostError } from './append.ts';
 import { noEffects, type Effects } from './effects.ts';
@@ -43,6 +53,9 @@ export interface SchedulerMeter {
 
 /** Failures of one decision, in a row, after which it is left alone (I12). */
 const POISON_LIMIT = 3;
+const RETRY_MS = 50;
+/** Before a store that could not be read is asked again. */
+const STORE_RETRY_MS = 1_000;
 
 /** Owns the DAGs of its shards: the only writer of their `dag-*` and `dagRun-*` streams. */
 export class Scheduler {
@@ -95,12 +108,24 @@ export class Scheduler {
   }
 
   private async takeOver(partitions: ReadonlySet<number>): Promise<void> {
-    const { store, bus } = this.options;
-    const streams = await store.listStreams('dag-');
+    const { bus } = this.options;
+    const streams = await this.listDags();
     const dagIds = streams
       .map((s) => s.stream.slice('dag-'.length))
       .filter((id) => partitions.has(bus.partitionOf(TOPICS.schedulerInbox, id)));
     for (const dagId of dagIds) await this.process(dagId, []);
+  }
+
+  /** A store that is away is waited for: nobody else has these shards. */
+  private async listDags(): Promise<readonly StreamHead[]> {
+    for (;;)
+      try {
+        return await this.options.store.listStreams('dag-');
+      } catch (error) {
+        if (!isAway(error) || this.stopped) throw error;
+        this.problem({ kind: 'store-unavailable', dagId: '', message: (error as Error).message });
+        await this.pause(STORE_RETRY_MS);
+      }
   }
 
   private letGo(partitions: ReadonlySet<number>): void {
@@ -227,7 +252,10 @@ export class Scheduler {
       message: error instanceof Error ? error.message : String(error),
       ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
     };
+    const isUnread = isAway(error);
     if (error instanceof OwnershipLostError) this.problem({ kind: 'ownership-lost', ...problem });
+    // No fault of what was to be decided about.
+    else if (isUnread) this.problem({ kind: 'store-unavailable', dagId, message: problem.message });
     else {
       this.problem({ kind: 'decision-failed', ...problem });
       const key = runId === undefined ? dagId : `${dagId}:${runId}`;
@@ -239,7 +267,7 @@ export class Scheduler {
         if (runId === undefined) return this.refuseAll(messages, problem.message);
       }
     }
-    await new Promise<void>((resolve) => void this.options.clock.at(this.options.clock.now() + 50, resolve));
+    await this.pause(isUnread ? STORE_RETRY_MS : RETRY_MS);
     await this.publishInbox(messages.length > 0 ? messages : [{ kind: 'tick', dagId, runIds: [] }]);
   }
 
@@ -255,7 +283,16 @@ export class Scheduler {
     await this.release(effects);
   }
 
+  private pause(ms: number): Promise<void> {
+    const { clock } = this.options;
+    return new Promise((resolve) => void clock.at(clock.now() + ms, resolve));
+  }
+
   private problem(problem: SchedulerProblem): void {
     this.options.onProblem?.(problem);
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof StoreUnavailableError && error.retryable;
 }

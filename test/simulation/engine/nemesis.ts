@@ -1,0 +1,55 @@
+import type { Dice } from './dice.ts';
+import type { Recorder } from './recorder.ts';
+import type { SimBus } from './sim-bus.ts';
+import type { SimStore } from './sim-store.ts';
+import type { Supervisor } from './supervisor.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export interface Victims {
+  readonly time: VirtualTime;
+  readonly recorder: Recorder;
+  readonly store: SimStore;
+  readonly bus: SimBus;
+  readonly supervisors: readonly Supervisor[];
+}
+
+type Blow = (victims: Victims, dice: Dice) => void;
+
+/** What happens to whole processes and services, by name. */
+const BLOWS: Readonly<Record<string, Blow>> = {
+  crash: ({ supervisors, recorder }, dice) => {
+    const victim = dice.pick(supervisors);
+    recorder.fault('process killed', victim.name.replace(/\d+$/, ''), victim.name);
+    victim.crash(dice.pick([dice.between(50, 500), dice.between(500, 5_000), dice.between(5_000, 30_000)]));
+  },
+  stop: ({ supervisors, recorder }, dice) => {
+    const victim = dice.pick(supervisors);
+    const ms = dice.pick([dice.between(100, 2_000), dice.between(2_000, 15_000), dice.between(15_000, 60_000)]);
+    recorder.fault('process stopped', victim.name.replace(/\d+$/, ''), victim.name, `for ${ms} ms`);
+    victim.stop(ms);
+  },
+  storeAway: ({ store, time, recorder }, dice) => {
+    const ms = dice.between(500, 20_000);
+    recorder.fault('service away', 'store', 'store', `for ${ms} ms`);
+    store.awayUntil = Math.max(store.awayUntil, time.now + ms);
+  },
+  busAway: ({ bus, time, recorder }, dice) => {
+    const ms = dice.between(500, 20_000);
+    recorder.fault('service away', 'bus', 'bus', `for ${ms} ms`);
+    bus.awayUntil = Math.max(bus.awayUntil, time.now + ms);
+  },
+};
+
+/** Strikes now and then until it is calm, with some of the blows: which and how often is the seed's. */
+export function unleash(victims: Victims, dice: Dice, calmAt: number): void {
+  const throws = dice.fork('nemesis');
+  const names = Object.keys(BLOWS).filter(() => throws.chance(0.6));
+  if (names.length === 0) return;
+  const pauseMs = throws.pick([3_000, 8_000, 20_000]);
+  const strike = (): void => {
+    if (victims.time.now >= calmAt) return;
+    BLOWS[throws.pick(names)]!(victims, throws);
+    victims.time.after(throws.between(pauseMs / 4, pauseMs * 2), strike);
+  };
+  victims.time.after(throws.between(1_000, 10_000), strike);
+}
