@@ -1,10 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventStoreDb } from '@rondo/adapter-eventstoredb';
+import { eventStoreDb, eventStoreDbSubscriptions } from '@rondo/adapter-eventstoredb';
 import type { NewEvent, RecordedEvent } from '@rondo/ports';
-import { describeEventStoreContract } from '@rondo/testing';
+import { describeEventStoreContract, describePersistentSubscriptionsContract } from '@rondo/testing';
 import { startEventStoreDb, type EventStoreDbServer } from '../../tools/services/eventstoredb/server.ts';
 
 /** A real node, where one is named; else a server that speaks its protocol. */
@@ -32,6 +34,35 @@ describeEventStoreContract(real === undefined ? 'EventStoreDB protocol' : 'Event
     dispose: () => store.close(),
   };
 });
+
+describePersistentSubscriptionsContract(real === undefined ? 'EventStoreDB protocol' : 'EventStoreDB', async () => {
+  const store = eventStoreDb({ connectionString: connectionString() });
+  const open = () => eventStoreDbSubscriptions({ connectionString: connectionString() });
+  let subscriptions = open();
+  return {
+    store,
+    get subscriptions() {
+      return subscriptions;
+    },
+    reopen: async () => {
+      await subscriptions.close();
+      return (subscriptions = open());
+    },
+    dispose: async () => {
+      await subscriptions.close();
+      await store.close();
+    },
+  };
+});
+
+/** A key, and a certificate for this machine's own name that it signed itself. */
+function aCertificate(own: string): { readonly key: string; readonly certificate: string; readonly file: string } {
+  const [key, file] = [join(own, 'key.pem'), join(own, 'certificate.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-keyout', key, '-out', file];
+  execFileSync('openssl', ['req', '-x509', '-nodes', '-days', '2', ...made, ...subject], { stdio: 'ignore' });
+  return { key: readFileSync(key, 'utf8'), certificate: readFileSync(file, 'utf8'), file };
+}
 
 const ofProtocol = real === undefined ? describe : describe.skip;
 const newEvent = (): NewEvent => ({ id: randomUUID(), type: 'Happened', data: '{"n":1}', meta: '{}' });
@@ -78,6 +109,43 @@ ofProtocol(
       expect(seen).toEqual([0, 1]);
       await subscription.stop();
       await store.close();
+      await node.stop();
+      await rm(own, { recursive: true, force: true });
+    });
+
+    it('ends a filtered read where the server says neither how far it is nor that it is through', async () => {
+      const store = eventStoreDb({ connectionString: connectionString() });
+      const prefix = `silent-${randomUUID()}-`;
+      for (const n of [1, 2]) await store.append([{ stream: prefix + n, expected: 'noStream', events: [newEvent()] }]);
+      await store.append([{ stream: `other-${randomUUID()}`, expected: 'noStream', events: [newEvent()] }]);
+      server!.history.isSilent = true;
+      expect(await store.listStreams(prefix)).toEqual([1, 2].map((n) => ({ stream: prefix + n, revision: 0 })));
+      server!.history.isSilent = false;
+      await store.close();
+    });
+
+    it('is spoken to over TLS, by a user with a password, as the connection string says', async () => {
+      const own = await mkdtemp(join(tmpdir(), 'rondo-esdb-'));
+      const { key, certificate, file } = aCertificate(own);
+      const user = { name: 'rondo', password: 'p@ss:word' };
+      const node = await startEventStoreDb({ folder: own, tls: { key, certificate }, user });
+      const login = (password: string): string => `rondo:${encodeURIComponent(password)}`;
+      const urlOf = (who: string): string =>
+        `esdb://${who}@localhost:${node.port}?tls=true&tlsCAFile=${encodeURIComponent(file)}`;
+      const append = async (connectionString: string): Promise<unknown> => {
+        const store = eventStoreDb({ connectionString });
+        try {
+          return await store.append([{ stream: randomUUID(), expected: 'noStream', events: [newEvent()] }]);
+        } finally {
+          await store.close();
+        }
+      };
+      expect(await append(urlOf(login('p@ss:word')))).toMatchObject([{ ok: true }]);
+      await expect(append(urlOf(login('wrong')))).rejects.toThrow(/[Aa]uthentic/);
+      // A server that is not known is not spoken to.
+      await expect(append(`esdb://${login('p@ss:word')}@localhost:${node.port}?tls=true`)).rejects.toThrow(
+        /does not answer|certificate/,
+      );
       await node.stop();
       await rm(own, { recursive: true, force: true });
     });

@@ -13,3 +13,5 @@ export { dataPaths, type DataPaths } from './folder/paths.ts';
 export { verifyHistory } from './history/verify.ts';
 export { loadSecretKey, secretBox, SecretError } from './secrets/secret-box.ts';
 export * from './read-models/index.ts';
+export { embeddedSubscriptions, type EmbeddedSubscriptions } from './subscriptions/subscriptions.ts';
+export type { Consumer, SubscriptionGroup } from './subscriptions/group.ts';

@@ -6,6 +6,8 @@ import { reading } from './reading.ts';
 import { fromWire, placeOf } from './wire.ts';
 
 const PAGE = 1_000;
+/** A catch-up that says nothing for so long is not waited for. */
+const QUIET_MS = 3_000;
 
 /** The position of the last event of the server, whoever wrote it; 0: none. */
 export async function headOf(client: EventStoreDBClient): Promise<Position> {
@@ -73,7 +75,10 @@ async function* everything(client: EventStoreDBClient, after: Position, upTo: Po
   }
 }
 
-/** A filtered catch-up that is left at the end of the range: told by an event, a checkpoint, or having caught up. */
+/**
+ * A filtered catch-up that is left at the end of the range: told by an event, a checkpoint, or having caught up. From a server
+ * that tells none of them the rest is read unfiltered.
+ */
 async function* filtered(
   client: EventStoreDBClient,
   after: Position,
@@ -82,6 +87,7 @@ async function* filtered(
 ): AsyncGenerator<RecordedEvent> {
   const found: RecordedEvent[] = [];
   let [isOver, failure, wake]: [boolean, unknown, () => void] = [false, undefined, () => undefined];
+  let reached = after;
   const over = (error?: unknown): void => {
     isOver = true;
     failure ??= error;
@@ -90,7 +96,7 @@ async function* filtered(
   const filter = streamNameFilter({
     prefixes,
     checkpointInterval: 1,
-    checkpointReached: (_subscription, { commit }) => void (Number(commit) >= upTo && over()),
+    checkpointReached: (_subscription, { commit }) => (Number(commit) >= upTo ? over() : wake()),
   });
   const subscription = client.subscribeToAll({ filter, fromPosition: after === 0 ? START : placeOf(after) });
   subscription.on('data', ({ event }) => {
@@ -106,17 +112,24 @@ async function* filtered(
   subscription.on('error', (error) => over(asPortError(error)));
   subscription.on('end', () => over());
   try {
-    for (;;) {
-      while (found.length > 0) yield found.shift()!;
+    for (let isQuiet = false; !isQuiet;) {
+      for (let event = found.shift(); event !== undefined; event = found.shift()) {
+        reached = event.position;
+        yield event;
+      }
       if (isOver) break;
       subscription.resume();
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        if (isOver || found.length > 0) resolve();
+      isQuiet = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(true), QUIET_MS);
+        wake = () => (clearTimeout(timer), resolve(false));
+        if (isOver || found.length > 0) wake();
       });
     }
     if (failure !== undefined) throw failure as Error;
   } finally {
     await subscription.unsubscribe().catch(() => undefined);
   }
+  if (isOver) return;
+  for await (const event of everything(client, reached, upTo))
+    if (prefixes.some((prefix) => event.stream.startsWith(prefix))) yield event;
 }

@@ -4,6 +4,7 @@ export * from './clock.ts';
 export * from './event-store.ts';
 export * from './log-store.ts';
 export * from './message-bus.ts';
+export * from './persistent-subscriptions.ts';
 export * from './projection.ts';
 export * from './read-models.ts';
 export * from './secrets.ts';

@@ -5,6 +5,7 @@ export * from './contract/bundle-store.ts';
 export * from './contract/event-store.ts';
 export * from './contract/log-store.ts';
 export * from './contract/message-bus.ts';
+export * from './contract/persistent-subscriptions.ts';
 export * from './contract/read-models.ts';
 export * from './contract/secret-box.ts';
 export * from './contract/sessions.ts';

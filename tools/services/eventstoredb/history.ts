@@ -21,6 +21,8 @@ export class History {
   private readonly times: { readonly position: Position; readonly at: number }[] = [];
   /** Set: this node is a follower, and says who leads. */
   leader: { readonly host: string; readonly port: number } | undefined;
+  /** Set: subscriptions say neither how far they are nor that they have caught up, as servers before 23.10 may. */
+  isSilent = false;
 
   constructor(store: EventStore) {
     this.store = store;

@@ -5,7 +5,7 @@ import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_
 import type { Position, RecordedEvent, StreamFilter } from '@rondo/ports';
 import { refusal } from './append.ts';
 import type { History } from './history.ts';
-import { pb, shared } from './pb.ts';
+import { pb, shared, type persistent } from './pb.ts';
 
 type Call = ServerWritableStream<ReadReq, ReadResp>;
 const PAGE = 1_000;
@@ -24,7 +24,13 @@ export async function read(history: History, call: Call): Promise<void> {
 }
 
 async function send(call: Call, response: ReadResp): Promise<void> {
-  if (!call.cancelled && !call.write(response)) await Promise.race([once(call, 'drain'), once(call, 'cancelled')]);
+  if (call.cancelled || call.write(response)) return;
+  const done = new AbortController();
+  const { signal } = done;
+  const either = [once(call, 'drain', { signal }), once(call, 'cancelled', { signal })];
+  await Promise.race(either);
+  done.abort();
+  await Promise.allSettled(either);
 }
 
 async function readStream(history: History, call: Call, options: ReadReq.Options): Promise<void> {
@@ -92,7 +98,7 @@ async function subscribe(history: History, call: Call, options: ReadReq.Options)
   const filter = filterOf(options.getFilter());
   let isLive = false;
   const live = async (): Promise<void> => {
-    if (isLive) return;
+    if (isLive || history.isSilent) return;
     isLive = true;
     const caughtUp = new pb.ReadResp();
     caughtUp.setCaughtUp(new pb.ReadResp.CaughtUp());
@@ -104,7 +110,7 @@ async function subscribe(history: History, call: Call, options: ReadReq.Options)
     ...(filter === undefined ? {} : { filter }),
     onBatch: async (events, through) => {
       for (const event of events) await send(call, responseOf(history, event));
-      if (filter !== undefined) await send(call, checkpointOf(through));
+      if (filter !== undefined && !history.isSilent) await send(call, checkpointOf(through));
       if (through >= head) await live();
     },
     onDrop: (error) => call.emit('error', refusal(status.INTERNAL, 'internal', error.message)),
@@ -131,6 +137,20 @@ function checkpointOf(position: Position): ReadResp {
 
 function responseOf(history: History, event: RecordedEvent): ReadResp {
   const recorded = new pb.ReadResp.ReadEvent.RecordedEvent();
+  describe(recorded, history, event);
+  const [response, wrapped] = [new pb.ReadResp(), new pb.ReadResp.ReadEvent()];
+  wrapped.setEvent(recorded);
+  wrapped.setCommitPosition(String(event.position));
+  response.setEvent(wrapped);
+  return response;
+}
+
+/** Reads and persistent subscriptions have a message each for the same thing. */
+type Recorded = InstanceType<
+  typeof pb.ReadResp.ReadEvent.RecordedEvent | typeof persistent.ReadResp.ReadEvent.RecordedEvent
+>;
+
+export function describe(recorded: Recorded, history: History, event: RecordedEvent): void {
   const id = new shared.UUID();
   id.setString(event.id);
   recorded.setId(id);
@@ -146,11 +166,6 @@ function responseOf(history: History, event: RecordedEvent): ReadResp {
   facts.set('type', event.type);
   facts.set('content-type', isPlainJson(event.data) ? 'application/json' : 'application/octet-stream');
   facts.set('created', String(BigInt(history.timeOf(event)) * 10_000n));
-  const [response, wrapped] = [new pb.ReadResp(), new pb.ReadResp.ReadEvent()];
-  wrapped.setEvent(recorded);
-  wrapped.setCommitPosition(String(event.position));
-  response.setEvent(wrapped);
-  return response;
 }
 
 /** The client sends as JSON what it would write the same way again. */

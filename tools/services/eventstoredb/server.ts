@@ -2,17 +2,21 @@ import { once } from 'node:events';
 import {
   Server,
   ServerCredentials,
+  ServerInterceptingCall,
   status,
+  type ServerInterceptor,
   type sendUnaryData,
   type ServerUnaryCall,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import type { IStreamsServer } from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import type { DeleteReq, DeleteResp, TombstoneReq, TombstoneResp } from '@eventstore/db-client/generated/streams_pb.js';
-import { openEmbeddedEventStore } from '@rondo/adapter-embedded';
+import { embeddedSubscriptions, openEmbeddedEventStore } from '@rondo/adapter-embedded';
 import { append, refusal } from './append.ts';
 import { History } from './history.ts';
-import { pb, StreamsService } from './pb.ts';
+import { serverFeatures } from './features.ts';
+import { pb, PersistentSubscriptionsService, ServerFeaturesService, StreamsService } from './pb.ts';
+import { persistentSubscriptions } from './persistent.ts';
 import { read } from './read.ts';
 
 export interface EventStoreDbServer {
@@ -28,17 +32,28 @@ export interface ServerOptions {
   readonly folder: string;
   /** Default: any free one. */
   readonly port?: number;
+  /** PEM texts. Default: no TLS. */
+  readonly tls?: { readonly key: string; readonly certificate: string };
+  /** Who may call. Default: anybody. */
+  readonly user?: { readonly name: string; readonly password: string };
 }
 
 /**
- * A server that speaks EventStoreDB's protocol for the calls that Rondo makes, on an embedded store: one node, no security.
+ * A server that speaks EventStoreDB's protocol for the calls that Rondo makes, on an embedded store: one node.
  * For tests and for a cluster on one machine where no EventStoreDB can be had.
  */
-export async function startEventStoreDb({ folder, port = 0 }: ServerOptions): Promise<EventStoreDbServer> {
+export async function startEventStoreDb({ folder, port = 0, tls, user }: ServerOptions): Promise<EventStoreDbServer> {
   const store = await openEmbeddedEventStore({ folder });
   const history = new History(store);
   await history.load();
-  const server = new Server({ 'grpc.max_receive_message_length': -1 });
+  const interceptors = user === undefined ? [] : [only(user)];
+  const server = new Server({ 'grpc.max_receive_message_length': -1, interceptors });
+  const credentials =
+    tls === undefined
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(null, [
+          { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) },
+        ]);
   const service: IStreamsServer = {
     append: (call, answer) => append(history, call, answer),
     read: (call) => void read(history, call),
@@ -48,25 +63,46 @@ export async function startEventStoreDb({ folder, port = 0 }: ServerOptions): Pr
       void call.emit('error', refusal(status.UNIMPLEMENTED, 'unimplemented', 'appends come one by one here')),
   };
   server.addService(StreamsService as ServiceDefinition, { ...service });
+  const subscriptions = embeddedSubscriptions({ folder, events: store });
+  server.addService(PersistentSubscriptionsService as ServiceDefinition, {
+    ...persistentSubscriptions(history, subscriptions),
+  });
+  server.addService(ServerFeaturesService as ServiceDefinition, { ...serverFeatures });
   const bound = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, at) =>
-      error === null ? resolve(at) : reject(error),
-    ),
+    server.bindAsync(`127.0.0.1:${port}`, credentials, (error, at) => (error === null ? resolve(at) : reject(error))),
   );
   return {
-    connectionString: `esdb://127.0.0.1:${bound}?tls=false`,
+    connectionString: `esdb://127.0.0.1:${bound}?tls=${tls !== undefined}`,
     port: bound,
     history,
     stop: async (how) => {
       if (how === 'abrupt') server.forceShutdown();
       else await Promise.race([new Promise<void>((resolve) => server.tryShutdown(() => resolve())), sleep(1_000)]);
       server.forceShutdown();
+      await subscriptions.close();
       await store.close();
     },
   };
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());
+
+/** Refuses calls without the user's name and password, but for that about features, which a real server answers to all. */
+function only({ name, password }: { readonly name: string; readonly password: string }): ServerInterceptor {
+  const wanted = `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
+  return (method, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, go) => {
+            if (metadata.get('authorization')[0] === wanted || method.path === FEATURES) return go(metadata);
+            call.sendStatus({ code: status.UNAUTHENTICATED, details: 'Authentication failed.' });
+          },
+        }),
+    });
+}
+
+const FEATURES = ServerFeaturesService.getSupportedMethods.path;
 
 type Ending = ServerUnaryCall<DeleteReq, DeleteResp> | ServerUnaryCall<TombstoneReq, TombstoneResp>;
 

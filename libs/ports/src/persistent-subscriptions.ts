@@ -1,0 +1,47 @@
+import type { Position, RecordedEvent, Subscription } from './event-store.ts';
+
+/** What a consumer says of an event: done, to be given again, laid aside for people to look at, or passed over. */
+export type Verdict = 'ack' | 'retry' | 'park' | 'skip';
+
+export interface PersistentSubscription {
+  readonly name: string;
+  /** Streams whose name begins with one of these. Default: all. */
+  readonly streamPrefixes?: readonly string[];
+  /** Where it begins when it is made: events after this position. Default `end`. */
+  readonly after?: Position | 'end';
+  /** An event that has been retried so often is parked. Default 10. */
+  readonly maxRetries?: number;
+}
+
+export interface ConnectOptions {
+  readonly name: string;
+  /** Types that are wanted, of every consumer the same: others are acknowledged unseen. Default: all. */
+  readonly eventTypes?: readonly string[];
+  /** Events that the consumer has in hand at once. Default 10. */
+  readonly atOnce?: number;
+  /** `retries`: how often this event was given before. A throw is a `retry`. Events of one stream may come out of order after a retry. */
+  readonly onEvent: (event: RecordedEvent, retries: number) => Verdict | Promise<Verdict>;
+  /** The subscription is gone, or cannot be used. A store that is away is waited for. */
+  readonly onDrop?: (error: Error) => void;
+}
+
+/**
+ * Subscriptions whose place the store remembers, for work that is done once for each event by whichever consumer is free:
+ * at least once, each event to one consumer at a time.
+ */
+export interface PersistentSubscriptions {
+  /** Makes it where it is not there; one that is there stays as it is, with its place. */
+  create(subscription: PersistentSubscription): Promise<void>;
+  connect(options: ConnectOptions): Subscription;
+  /** Undefined: there is none. `parked`: how many events are laid aside. */
+  info(name: string): Promise<{ readonly parked: number } | undefined>;
+  /** Gives all parked events again, with their retries forgotten. */
+  replayParked(name: string): Promise<void>;
+  /** Forgets its place and what is parked; consumers are dropped. Nothing where there is none. */
+  delete(name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export class NoSubscriptionError extends Error {
+  override readonly name = 'NoSubscriptionError';
+}
