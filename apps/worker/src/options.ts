@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { MessagePort } from 'node:worker_threads';
 import type { AttemptServices } from '@rondo/ports';
 import type { AttemptSettings } from '@rondo/sdk';
 import { childEnvironment } from './pool/environment.ts';
@@ -27,7 +28,12 @@ export interface WorkerOptions {
   /** Folders from where the npm packages of DAG files are found when the bundle's place has none. Default: `cwd`. */
   readonly moduleRoots?: readonly string[];
   /** What the thread stores to: see `OpenWorkerStores`. `options` has to be plain data. */
-  readonly stores: { readonly module: URL; readonly options: unknown };
+  readonly stores: {
+    readonly module: URL;
+    readonly options: unknown;
+    /** Ports in `options`, which go over to the thread. */
+    readonly transfer?: readonly MessagePort[];
+  };
   /** What attempts may ask for. */
   readonly services: AttemptServices;
   /** Default: `slots` is the number of cores, `maxChildren` by `defaultMaxChildren`; see `DEFAULT_LIMITS`. */
@@ -50,6 +56,8 @@ export interface WorkerOptions {
   readonly settings?: AttemptSettings;
   /** Default 30 s, 512 MiB of heap, as many at once as there are cores. */
   readonly parse?: Partial<ThreadOptions['parse']>;
+  /** A process beside the worker kills what runs beyond its lease, and everything when the worker is gone. Default false. */
+  readonly warden?: boolean;
   /** What whoever runs the platform should know. Default: lines on stderr. */
   readonly onNotice?: (text: string) => void;
   /** The thread failed, and with it the worker. Default: thrown, which ends the process. */
@@ -81,6 +89,7 @@ export function threadOptions(options: WorkerOptions): ThreadOptions {
     },
     folder: resolve(options.folder ?? join(data, 'worker')),
     isFreshDataFolder: options.isFreshDataFolder,
+    warden: options.warden ?? false,
     secrets: options.secrets ?? [],
     prestart: options.prestart ?? slots,
     parse: { timeoutMs: 30_000, heapMiB: 512, concurrency: availableParallelism(), ...options.parse },

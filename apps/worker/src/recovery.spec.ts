@@ -1,63 +1,10 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { FAIL_POINTS } from '@rondo/kernel';
-import type { Assignment, WorkerHello, WorkerReport } from '@rondo/ports';
+import type { Assignment } from '@rondo/ports';
 import { assignment, eventually, isAlive, processesOf, Project } from '../test/fixtures/harness.ts';
+import { Host } from '../test/fixtures/hosted.ts';
 import type { WorkerOptions } from './options.ts';
-
-const HOST = fileURLToPath(new URL('../test/fixtures/host.ts', import.meta.url));
-
-/** A process that hosts a worker. */
-class Host {
-  readonly reports: WorkerReport[] = [];
-  readonly exited: Promise<NodeJS.Signals | null>;
-  hello: WorkerHello | undefined;
-  readonly #process: ChildProcessByStdio<Writable, Readable, null>;
-
-  constructor(project: Project, options: Partial<WorkerOptions> = {}) {
-    const { services: _services, stores, ...rest } = project.workerOptions({ isFreshDataFolder: false, ...options });
-    const argument = JSON.stringify({ ...rest, stores: { module: stores.module.href, options: stores.options } });
-    this.#process = spawn(process.execPath, [HOST, argument], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#process.stdin.on('error', () => undefined);
-    this.exited = new Promise((resolve) => this.#process.once('exit', (_code, signal) => resolve(signal)));
-    createInterface(this.#process.stdout).on('line', (line) => {
-      const { hello, report } = JSON.parse(line) as { readonly hello?: WorkerHello; readonly report?: WorkerReport };
-      if (hello !== undefined) this.hello = hello;
-      if (report !== undefined) this.reports.push(report);
-    });
-  }
-
-  async ready(): Promise<this> {
-    await eventually(() => this.hello !== undefined);
-    return this;
-  }
-
-  tell(message: {
-    readonly assign?: readonly Assignment[];
-    readonly acknowledge?: readonly string[];
-    readonly stop?: true;
-  }): void {
-    this.#process.stdin.write(`${JSON.stringify(message)}\n`);
-  }
-
-  finished(): string[] {
-    return this.reports.filter(({ kind }) => kind === 'finished').map(({ id }) => id);
-  }
-
-  async kill(): Promise<void> {
-    this.#process.kill('SIGKILL');
-    await this.exited;
-  }
-
-  async stop(): Promise<void> {
-    this.tell({ stop: true });
-    await this.exited;
-  }
-}
 
 let project: Project;
 let host: Host | undefined;

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type {
   Assignment,
   CallbackAssignment,
+  LeaseTerm,
   ParseRequest,
   ParseResult,
   WorkerEvents,
@@ -46,6 +47,7 @@ class ThreadSession implements WorkerSession {
     // No flags of this process: the thread's own code needs neither loaders nor source maps.
     const thread = new Worker(ENTRY, {
       workerData: this.#threadOptions,
+      transferList: [...(this.#options.stores.transfer ?? [])],
       execArgv: [],
       name: 'rondo-worker',
       resourceLimits: THREAD_LIMITS,
@@ -68,8 +70,17 @@ class ThreadSession implements WorkerSession {
     await greeted;
   }
 
-  assign(assignments: readonly Assignment[]): void {
-    if (assignments.length > 0) this.#post({ kind: 'assign', works: linesOf(assignments) });
+  assign(assignments: readonly Assignment[], lease?: string): void {
+    if (assignments.length === 0) return;
+    this.#post({ kind: 'assign', works: linesOf(assignments), ...(lease === undefined ? {} : { lease }) });
+  }
+
+  renew(terms: readonly LeaseTerm[]): void {
+    this.#post({ kind: 'renew', terms });
+  }
+
+  relet(ids: readonly string[], lease: string): void {
+    this.#post({ kind: 'relet', ids, lease });
   }
 
   watch(watches: readonly WatchAssignment[]): void {

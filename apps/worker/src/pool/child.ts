@@ -96,6 +96,11 @@ export class Child {
     this.#process.once('exit', (code, signal) => this.#onExit(code, signal));
   }
 
+  /** Stands in the environment of all that it starts. */
+  get mark(): string {
+    return this.#launched.mark;
+  }
+
   /** 0: it could not be started. */
   get pid(): number {
     return this.#process.pid ?? 0;

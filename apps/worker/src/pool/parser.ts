@@ -65,7 +65,7 @@ export class Parser {
   }
 
   async #run(request: ParseRequest): Promise<ParseResult> {
-    if (this.#isStopping) return failed(request, { message: 'the worker is stopping' });
+    if (this.#isStopping) return parseFailure(request, { message: 'the worker is stopping' });
     const { launcher, heapMiB, timeoutMs, onStarted, onEnded } = this.#options;
     const launched = launcher.launch({ heapMiB });
     const { process: child, mark } = launched;
@@ -120,7 +120,7 @@ export class Parser {
       isStopping: this.#isStopping,
       text: output.errorText(),
     };
-    return { ...failed(request, failureOf(request, how)), output: lines };
+    return { ...parseFailure(request, failureOf(request, how)), output: lines };
   }
 }
 
@@ -156,7 +156,7 @@ function failureOf({ file, root }: ParseRequest, how: HowEnded): Omit<ImportFail
   };
 }
 
-function failed({ id, file }: ParseRequest, failure: Omit<ImportFailure, 'file'>): ParseResult {
+export function parseFailure({ id, file }: ParseRequest, failure: Omit<ImportFailure, 'file'>): ParseResult {
   return { id, file, dags: [], bundleFiles: [file], errors: [{ file, ...failure }], output: [] };
 }
 

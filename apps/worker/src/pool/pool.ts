@@ -1,6 +1,6 @@
 import type { Connection } from '@rondo/domain';
 import { failPoint } from '@rondo/kernel';
-import type { LogStore, WorkerReport } from '@rondo/ports';
+import type { LeaseTerm, LogStore, WorkerReport } from '@rondo/ports';
 import {
   SERVICE_METHODS,
   type AnswerFrame,
@@ -10,11 +10,14 @@ import {
 } from '../child/frames.ts';
 import { secretsOfConnection, secretsOfVariable } from '../child/masker.ts';
 import type { Outbox } from '../outbox/outbox.ts';
+import type { Guard } from '../warden/warden.ts';
 import { Alarm } from './alarm.ts';
+import type { BundleFolders } from './bundle-folders.ts';
 import type { Child, ChildEvents } from './child.ts';
 import { Delivery } from './delivery.ts';
 import { JournalGuard } from './journal-guard.ts';
 import type { Launcher } from './launcher.ts';
+import { LEASE_OVER, LeaseBook } from './lease-book.ts';
 import type { PoolLimits } from './limits.ts';
 import { failure, type ChildEnd } from './outcomes.ts';
 import { recordOf } from './processes.ts';
@@ -28,10 +31,10 @@ export interface PoolOptions {
   readonly launcher: Launcher;
   readonly outbox: Outbox;
   readonly logs: LogStore;
-  /** The local folder of a bundle. */
-  readonly materialise: (hash: string) => Promise<string>;
+  readonly bundles: BundleFolders;
   /** Texts that are masked in every log. */
   readonly secrets: readonly string[];
+  readonly guard: Guard;
 }
 
 export interface PoolEvents {
@@ -62,7 +65,7 @@ export class ChildPool implements ChildEvents {
   readonly #running = new Map<string, Child>();
   /** Work whose bundle is being unpacked, by id, with the child that is kept for it. */
   readonly #binding = new Map<string, Child>();
-  readonly #folders = new Map<string, string>();
+  readonly #leases = new LeaseBook();
   readonly #alarm = new Alarm(() => this.#sweep());
   #isStopping = false;
 
@@ -86,8 +89,12 @@ export class ChildPool implements ChildEvents {
       alarm: this.#alarm,
       events: this,
       maxChildren: limits.maxChildren,
-      onStarted: ({ pid }) => {
-        if (pid !== 0) outbox.childStarted(recordOf(pid));
+      onStarted: ({ pid, mark }) => {
+        if (pid !== 0) {
+          const group = recordOf(pid);
+          outbox.childStarted(group);
+          options.guard.child(group, mark);
+        }
         this.#journal.commit();
       },
     });
@@ -113,16 +120,33 @@ export class ChildPool implements ChildEvents {
   }
 
   /** Drops what it has seen (I1); a result that is still in the outbox is reported again. */
-  submit(works: readonly Work[]): void {
+  submit(works: readonly Work[], lease?: string): void {
     if (this.#isStopping) return;
     const now = performance.now();
     for (const work of works) {
       if (this.#running.has(work.id) || this.#binding.has(work.id) || this.#queue.has(work.id)) continue;
       const report = this.#options.outbox.reportOf(work.id);
-      if (report === undefined) this.#queue.push(work, now);
-      else this.#events.onReport(work.id, report);
+      if (report === undefined) {
+        this.#leases.take(work.id, lease);
+        this.#queue.push(work, now);
+      } else this.#events.onReport(work.id, report);
     }
     this.#pump();
+  }
+
+  renew(terms: readonly LeaseTerm[]): void {
+    this.#leases.renew(terms);
+    this.#options.guard.renew(terms);
+  }
+
+  /** What is known of these attempts goes on under another lease. */
+  relet(ids: readonly string[], lease: string): void {
+    for (const id of ids) {
+      if (this.#leases.leaseOf(id) === undefined) continue;
+      this.#leases.take(id, lease);
+      const child = this.#running.get(id);
+      if (child !== undefined) this.#options.guard.busy(child.pid, lease);
+    }
   }
 
   cancel(ids: readonly string[], reason: string, as: 'cancelled' | 'lost'): void {
@@ -174,7 +198,7 @@ export class ChildPool implements ChildEvents {
   }
 
   onFinished(child: Child, running: Running, flags: string, json: string): void {
-    this.#running.delete(running.work.id);
+    this.#leave(running, child.pid);
     this.#delivery.finished(running, child.masker, json, flags[1] === 'm');
     const now = performance.now();
     child.lastUsed = now;
@@ -187,7 +211,7 @@ export class ChildPool implements ChildEvents {
       this.#alarm.by(child.settleBy, now);
     } else {
       child.state = 'idle';
-      const next = this.#isStopping || !this.#goesOn(child, now) ? undefined : this.#queue.takeOldest(child.key!);
+      const next = this.#isStopping || !this.#goesOn(child, now) ? undefined : this.#takeNext(child.key!);
       // Its begin and this end go to the journal in one write.
       if (next !== undefined) return this.#hand(child, next, now);
     }
@@ -236,11 +260,16 @@ export class ChildPool implements ChildEvents {
   onEnd(child: Child, end: ChildEnd): void {
     const whyNone = this.#staff.onEnd(child, end, (text) => this.#events.onNotice(text));
     if (whyNone !== undefined) this.#refuseAll(whyNone);
+    if (child.bundle !== undefined) this.#options.bundles.free(child.bundle.hash);
     this.#options.outbox.childEnded(child.pid);
+    this.#options.guard.gone(child.pid);
     const running = child.current;
     if (running !== undefined) {
       child.current = undefined;
-      this.#running.delete(running.work.id);
+      // Its warden has killed it, whatever the worker came to do.
+      if (this.#leases.isOver(running.work.id))
+        running.ending ??= { kind: 'stopped', reason: LEASE_OVER, stage: 'killed', nextAt: Infinity };
+      this.#leave(running, child.pid);
       this.#delivery.ended(running, child.masker, end);
     }
     this.#journal.commit();
@@ -282,7 +311,7 @@ export class ChildPool implements ChildEvents {
     const kept = new Set(this.#binding.values());
     const idle = [...this.#staff].filter((child) => child.state === 'idle' && !kept.has(child));
     const child = idle.find((one) => one.key === key) ?? idle.find((one) => one.key === undefined);
-    const work = child === undefined ? undefined : this.#queue.takeOldest(key);
+    const work = child === undefined ? undefined : this.#takeNext(key);
     if (child === undefined || work === undefined) return false;
     child.busySince = now;
     if (child.key === key) this.#hand(child, work, now);
@@ -292,7 +321,8 @@ export class ChildPool implements ChildEvents {
 
   #bind(child: Child, work: Work, now: number): void {
     const { hash } = work.bundle;
-    const folder = this.#folders.get(hash);
+    const { bundles } = this.#options;
+    const folder = bundles.hold(hash);
     if (folder !== undefined) {
       child.bind(work.bundle, folder);
       return this.#hand(child, work, now);
@@ -304,14 +334,15 @@ export class ChildPool implements ChildEvents {
       this.#journal.commit();
       this.#pump();
     };
-    this.#options.materialise(hash).then(
-      (path) => {
-        this.#folders.set(hash, path);
+    bundles.open(hash).then(
+      () => {
         settle(() =>
-          child.state === 'idle'
+          child.state === 'idle' && !this.#leases.isOver(work.id)
             ? this.#bind(child, work, performance.now())
             : this.#queue.push(work, performance.now()),
         );
+        // The child holds it by now.
+        bundles.free(hash);
       },
       (error: unknown) =>
         settle(() =>
@@ -338,13 +369,30 @@ export class ChildPool implements ChildEvents {
       work.kind === 'callback' ? this.#limits.callbackTimeoutMs : work.timeoutMs,
     );
     this.#running.set(work.id, child);
+    this.#options.guard.busy(child.pid, this.#leases.leaseOf(work.id));
     child.hand(running);
     failPoint('dispatch:after');
     this.#alarm.by(now + this.#limits.startedAfterMs, now);
   }
 
+  /** The oldest of a bundle that may still begin. */
+  #takeNext(key: string): Work | undefined {
+    for (;;) {
+      const work = this.#queue.takeOldest(key);
+      if (work === undefined || !this.#leases.isOver(work.id)) return work;
+      this.#reportNotBegun(work.id, LEASE_OVER, 'lost');
+    }
+  }
+
+  #leave({ work }: Running, pid: number): void {
+    this.#running.delete(work.id);
+    this.#leases.release(work.id);
+    this.#options.guard.busy(pid, undefined);
+  }
+
   /** Never begun: nothing that a restart would have to know. */
   #reportNotBegun(id: string, reason: string, as: 'cancelled' | 'lost'): void {
+    this.#leases.release(id);
     const report: WorkerReport =
       as === 'lost'
         ? { kind: as, id, at: Date.now(), reason }

@@ -60,8 +60,8 @@ export function residentMiB(pid: number): number | undefined {
   }
 }
 
-/** A leader that is gone leaves its number to its group, which no other process can get meanwhile. */
-function isStillThere({ pid, start }: RecordedGroup): boolean {
+/** Whether a recorded group is alive. A leader that is gone leaves its number to its group, which no other process can get meanwhile. */
+export function isStillThere({ pid, start }: RecordedGroup): boolean {
   if (start === '') return false;
   const now = startOf(pid);
   return now === undefined ? signalGroup(pid, 0) : now === start;

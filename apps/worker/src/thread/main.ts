@@ -2,13 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { failPoint, onFailPoint } from '@rondo/kernel';
+import type { ParseRequest, ParseResult } from '@rondo/ports';
 import { Outbox } from '../outbox/outbox.ts';
+import { BundleFolders } from '../pool/bundle-folders.ts';
 import { Launcher, markOf } from '../pool/launcher.ts';
-import { Parser } from '../pool/parser.ts';
+import { parseFailure, Parser } from '../pool/parser.ts';
 import { ChildPool } from '../pool/pool.ts';
-import { endRecorded, recordOf } from '../pool/processes.ts';
+import { endRecorded, recordOf, type RecordedGroup } from '../pool/processes.ts';
 import { attemptWork, callbackWork } from '../pool/work.ts';
 import { Triggerer } from '../triggerer/triggerer.ts';
+import { NO_GUARD, Warden } from '../warden/warden.ts';
 import type { FromThread, ThreadOptions, ToThread } from './messages.ts';
 import type { OpenWorkerStores } from './stores.ts';
 
@@ -29,8 +32,13 @@ await endRecorded(groups, formerToken === undefined ? undefined : markOf(formerT
 
 const { openWorkerStores } = (await import(options.stores.module)) as { readonly openWorkerStores: OpenWorkerStores };
 const stores = await openWorkerStores(options.stores.options);
-const launcher = new Launcher({ ...options.launch, token });
 const notice = (text: string): void => post({ kind: 'notice', text });
+const warden = options.warden
+  ? new Warden({ folder: options.folder, token: markOf(token), onNotice: notice })
+  : undefined;
+const guard = warden ?? NO_GUARD;
+const launcher = new Launcher({ ...options.launch, token });
+const bundles = new BundleFolders(stores.bundles);
 const pool = new ChildPool(
   {
     limits: options.limits,
@@ -38,7 +46,8 @@ const pool = new ChildPool(
     outbox,
     logs: stores.logs,
     secrets: options.secrets,
-    materialise: (hash) => stores.bundles.materialise(hash),
+    guard,
+    bundles,
   },
   {
     onReport: (_id, report) => {
@@ -53,9 +62,9 @@ const triggerer = new Triggerer({
   launcher,
   logs: stores.logs,
   secrets: options.secrets,
-  materialise: (hash) => stores.bundles.materialise(hash),
-  onStarted: (pid) => pool.record(() => outbox.childStarted(recordOf(pid))),
-  onEnded: (pid) => pool.record(() => outbox.childEnded(pid)),
+  bundles,
+  onStarted: (pid) => onStarted(recordOf(pid)),
+  onEnded,
   onReport: (_id, report) => {
     if (reports.push(report) === 1) schedule();
   },
@@ -65,8 +74,8 @@ const triggerer = new Triggerer({
 const parser = new Parser({
   launcher,
   ...options.parse,
-  onStarted: (group) => pool.record(() => outbox.childStarted(group)),
-  onEnded: (pid) => pool.record(() => outbox.childEnded(pid)),
+  onStarted,
+  onEnded,
 });
 
 port.on('message', (messages: readonly ToThread[]) => {
@@ -91,7 +100,11 @@ if (!outbox.isIntact) setTimeout(() => pool.record(() => outbox.settle()), SETTL
 function receive(message: ToThread): void {
   switch (message.kind) {
     case 'assign':
-      return pool.submit(message.works.split('\n').map(attemptWork));
+      return pool.submit(message.works.split('\n').map(attemptWork), message.lease);
+    case 'renew':
+      return pool.renew(message.terms);
+    case 'relet':
+      return pool.relet(message.ids, message.lease);
     case 'callbacks':
       return pool.submit(message.works.split('\n').map(callbackWork));
     case 'watch':
@@ -105,10 +118,36 @@ function receive(message: ToThread): void {
     case 'answer':
       return answer(message);
     case 'parse':
-      return void parser.parse(message.request).then((result) => post({ kind: 'parsed', result }));
+      return void parse(message.request).then((result) => post({ kind: 'parsed', result }));
     case 'stop':
       return void stop(message.graceMs);
   }
+}
+
+async function parse(request: ParseRequest): Promise<ParseResult> {
+  if (request.bundle === undefined) return parser.parse(request);
+  let root: string;
+  try {
+    root = await bundles.open(request.bundle);
+  } catch (error) {
+    return parseFailure(request, { message: `the bundle ${request.bundle} could not be unpacked: ${String(error)}` });
+  }
+  try {
+    return await parser.parse({ ...request, root });
+  } finally {
+    bundles.free(request.bundle);
+  }
+}
+
+/** A child that is none of the pool's: it has no lease of its own. */
+function onStarted(group: RecordedGroup): void {
+  guard.child(group, '');
+  pool.record(() => outbox.childStarted(group));
+}
+
+function onEnded(pid: number): void {
+  guard.gone(pid);
+  pool.record(() => outbox.childEnded(pid));
 }
 
 function answer({ child, attemptId, method, frame }: Extract<ToThread, { kind: 'answer' }>): void {
@@ -120,6 +159,7 @@ async function stop(graceMs: number): Promise<void> {
   outbox.close();
   await stores.logs.close();
   await stores.close?.();
+  warden?.stop();
   post({ kind: 'stopped' });
   flush();
   port.close();

@@ -1,5 +1,5 @@
 import type { FailPoint } from '@rondo/kernel';
-import type { ParseRequest, ParseResult, WorkerHello } from '@rondo/ports';
+import type { LeaseTerm, ParseRequest, ParseResult, WorkerHello } from '@rondo/ports';
 import type { AnswerFrame, CallFrame, ServiceMethod } from '../child/frames.ts';
 import type { LaunchOptions } from '../pool/launcher.ts';
 import type { PoolLimits } from '../pool/limits.ts';
@@ -15,6 +15,8 @@ export interface ThreadOptions {
   /** The worker's own folder: its journal. */
   readonly folder: string;
   readonly isFreshDataFolder: boolean;
+  /** A process beside the worker sees to it that nothing runs beyond its lease. */
+  readonly warden: boolean;
   readonly secrets: readonly string[];
   readonly prestart: number;
   readonly parse: { readonly timeoutMs: number; readonly heapMiB: number; readonly concurrency: number };
@@ -27,7 +29,10 @@ export interface ThreadOptions {
 /** What passes between the session and its thread, gathered into one array for each turn of the sender's loop. */
 export type ToThread =
   /** Assignments as JSON, one a line. */
-  | { readonly kind: 'assign' | 'callbacks' | 'watch'; readonly works: string }
+  | { readonly kind: 'assign'; readonly works: string; readonly lease?: string }
+  | { readonly kind: 'callbacks' | 'watch'; readonly works: string }
+  | { readonly kind: 'renew'; readonly terms: readonly LeaseTerm[] }
+  | { readonly kind: 'relet'; readonly ids: readonly string[]; readonly lease: string }
   | {
       readonly kind: 'cancel';
       readonly ids: readonly string[];

@@ -3,7 +3,10 @@ import type { BundleStore, LogStore } from '@rondo/ports';
 /** What a worker's thread stores to and loads from. */
 export interface WorkerStores {
   readonly logs: LogStore;
-  readonly bundles: Pick<BundleStore, 'materialise'>;
+  readonly bundles: Pick<BundleStore, 'materialise'> & {
+    /** No process uses its folder any more: it may go, until it is asked for again. */
+    release?(hash: string): void;
+  };
   close?(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 import { assertNever } from '@rondo/kernel';
-import type { Connection, TaskError, WaitAnswer } from '@rondo/domain';
+import type { BundleRef, Connection, TaskError, WaitAnswer } from '@rondo/domain';
 import type { LogStore } from '@rondo/ports';
 import {
   SERVICE_METHODS,
@@ -14,6 +14,7 @@ import {
 } from '../child/frames.ts';
 import { Masker, secretsOfConnection, secretsOfVariable } from '../child/masker.ts';
 import type { LogBacklog } from '../pool/attempt-log.ts';
+import type { BundleFolders } from '../pool/bundle-folders.ts';
 import type { Launcher } from '../pool/launcher.ts';
 import { errorOfEnd, type ChildEnd } from '../pool/outcomes.ts';
 import type { TriggererLimits } from './limits.ts';
@@ -25,7 +26,7 @@ export interface BundleWatchesOptions {
   readonly launcher: Launcher;
   readonly logs: LogStore;
   readonly backlog: LogBacklog;
-  readonly materialise: (hash: string) => Promise<string>;
+  readonly bundles: BundleFolders;
   readonly secrets: readonly string[];
   readonly onStarted: (pid: number) => void;
   readonly onEnded: (pid: number) => void;
@@ -62,6 +63,8 @@ export class BundleWatches implements WatchChildEvents {
   #isExplained = false;
   #isBlocked = false;
   #onStopped: (() => void) | undefined;
+  /** Of the bundle that the process has. */
+  #hash = '';
 
   constructor(options: BundleWatchesOptions) {
     this.#options = options;
@@ -182,6 +185,7 @@ export class BundleWatches implements WatchChildEvents {
   onEnd(end: ChildEnd): void {
     const { pid } = this;
     this.#child = undefined;
+    this.#options.bundles.free(this.#hash);
     if (pid !== 0) this.#options.onEnded(pid);
     if (this.#state === 'stopped') return this.#onStopped?.();
     const now = performance.now();
@@ -210,8 +214,11 @@ export class BundleWatches implements WatchChildEvents {
     this.#state = 'starting';
     this.#startedAt = now;
     const { hash, file } = first.bundle;
-    this.#options.materialise(hash).then(
-      (root) => this.#launch(root, file),
+    this.#options.bundles.open(hash).then(
+      (root) => {
+        if (this.#state === 'starting') this.#launch(root, { hash, file });
+        else this.#options.bundles.free(hash);
+      },
       (error: unknown) => {
         if (this.#state === 'stopped') return;
         this.#state = 'none';
@@ -221,8 +228,8 @@ export class BundleWatches implements WatchChildEvents {
     );
   }
 
-  #launch(root: string, file: string): void {
-    if (this.#state !== 'starting') return;
+  #launch(root: string, { hash, file }: BundleRef): void {
+    this.#hash = hash;
     const { launcher, backlog, secrets, limits, onStarted } = this.#options;
     this.#isExplained = false;
     this.#isBlocked = false;

@@ -107,13 +107,17 @@ export class WorkerAgent {
 
   status(): {
     readonly gateways: readonly string[];
+    /** Of the lines to them. */
+    readonly addresses: readonly string[];
     readonly running: number;
     readonly undelivered: number;
     readonly isDraining: boolean;
   } {
     const { held, ended } = this.#holdings;
-    const gateways = this.#open().map(({ gateway }) => gateway);
-    return { gateways, running: held.size, undelivered: ended.size, isDraining: this.#isDraining };
+    const open = this.#open();
+    const gateways = open.map(({ gateway }) => gateway);
+    const addresses = open.map(({ address }) => address);
+    return { gateways, addresses, running: held.size, undelivered: ended.size, isDraining: this.#isDraining };
   }
 
   /** Takes nothing new from here on. */
@@ -126,7 +130,7 @@ export class WorkerAgent {
 
   /**
    * Drains, lets attempts end within the grace, gives up the rest, delivers results and leaves. What is not delivered stays in
-   * the worker's journal. `hurry`: cuts all waiting short.
+   * the worker's journal. `hurry`: cuts all waiting short. The lines stay open: they are their owner's to close.
    */
   async leave(graceMs: number, hurry: AbortSignal = new AbortController().signal): Promise<void> {
     this.drain();
@@ -138,7 +142,6 @@ export class WorkerAgent {
     await this.#options.session.stop(0);
     for (const link of this.#links) link.stop('the worker leaves');
     this.#leases.stop();
-    await Promise.all(this.#options.lines.map((line) => line.close()));
   }
 
   #greet(contact: Contact): void {
