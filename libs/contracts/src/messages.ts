@@ -149,7 +149,16 @@ export interface CommandMessage {
 }
 
 /** A report of an attempt, as the gateway passes it on. Each is complete in itself: `finished` brings what `queued` and `started` would have said. */
-export type AttemptReport = RunReport;
+export type AttemptReport = RunReport & {
+  /** Of a lost attempt, where there are several gateways: who lost it. One that has been followed by another is not believed (I2). */
+  readonly owner?: PartitionOwner;
+};
+
+/** A partition of `rondo.tasks.ready`, and the generation of its owner (I2). */
+export interface PartitionOwner {
+  readonly partition: number;
+  readonly generation: number;
+}
 
 export type SchedulerMessage =
   | CommandMessage
@@ -175,8 +184,16 @@ export type SchedulerMessage =
       readonly at: number;
       readonly answer: WaitAnswer;
     }
+  /** A gateway has taken partitions over: the open attempts of the shard are to be stated again to it. Has no DAG. */
+  | { readonly kind: 'restate'; readonly dagId: ''; readonly owned: readonly PartitionOwner[] }
   /** The scheduler's own timer: something of this DAG is due. */
-  | { readonly kind: 'tick'; readonly dagId: string; readonly runIds: readonly string[] }
+  | {
+      readonly kind: 'tick';
+      readonly dagId: string;
+      readonly runIds: readonly string[];
+      /** Another scheduler has written the DAG's streams since: what is in memory of it is worth nothing. */
+      readonly isAfresh?: true;
+    }
   | {
       readonly kind: 'callbackDone';
       readonly dagId: string;
@@ -191,7 +208,18 @@ export type SchedulerMessage =
     };
 
 /** What the schedulers tell the gateway that owns a pool. */
-export type ReadyMessage =
+export type ReadyMessage = ReadyBody & {
+  /** Where there are several schedulers: a gateway drops what comes from one that it knows a successor of (I2). */
+  readonly from?: ShardOwner;
+};
+
+/** A shard and the epoch of its owner, which grows with each. */
+export interface ShardOwner {
+  readonly shard: number;
+  readonly epoch: number;
+}
+
+export type ReadyBody =
   | ReadyOrder
   /** Attempts whose instance was cleared, marked or cancelled: to be ended, or dropped when they have not begun. */
   | { readonly kind: 'cancel'; readonly ids: readonly string[]; readonly reason: string }
@@ -207,7 +235,25 @@ export type ReadyMessage =
   /** A wait for a worker's triggerer: it takes no slot, and so waits for none. Stated again after a restart. */
   | { readonly kind: 'watch'; readonly watch: WatchAssignment }
   /** Waits that are over by other means. */
-  | { readonly kind: 'unwatch'; readonly ids: readonly string[] };
+  | { readonly kind: 'unwatch'; readonly ids: readonly string[] }
+  /** The results of these attempts are in the history. */
+  | { readonly kind: 'durable'; readonly ids: readonly string[] }
+  /** Everything of the shard that is open in the partition has been stated to the owner of this generation. */
+  | ({ readonly kind: 'restated'; readonly shard: number } & PartitionOwner)
+  | { readonly kind: 'ask'; readonly question: AdmissionQuestion };
+
+/** Asked of the owner of a pool; the answer bears the same id. */
+export type AdmissionQuestion = { readonly id: string } & (
+  | { readonly about: 'attempt'; readonly attempt: string; readonly demand: Demand }
+  | { readonly about: 'pools'; readonly names: readonly string[] }
+);
+
+/** On the topic of answers. */
+export interface AdmissionReply {
+  readonly questionId: string;
+  readonly attempt?: AdmissionAnswer;
+  readonly pools?: readonly PoolLoad[];
+}
 
 /** One attempt that may run, and what it asks for. */
 export interface ReadyOrder extends Demand {
@@ -217,7 +263,11 @@ export interface ReadyOrder extends Demand {
    * Set when a scheduler that took the DAG over states its open attempts again. `acknowledged`: the history says that the
    * attempt was queued or running, so a gateway that does not know it must report it lost.
    */
-  readonly restated?: { readonly acknowledged: boolean };
+  readonly restated?: {
+    readonly acknowledged: boolean;
+    /** Of the owner that has asked for it. Absent: nobody has asked. */
+    readonly generation?: number;
+  };
 }
 
 export interface ReadyRank {

@@ -4,3 +4,11 @@ export function partitionOfKey(key: string, partitions: number): number {
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
   return ((hash ^ (hash >>> 16)) >>> 0) % partitions;
 }
+
+/** A key of the partition, for what is sent to a partition and has no key of its own. `partitionOf`: of the topic. */
+export function keyOfPartition(partition: number, partitionOf: (key: string) => number): string {
+  for (let n = 0; n < MOST_TRIES; n++) if (partitionOf(`partition ${n}`) === partition) return `partition ${n}`;
+  throw new Error(`no key of partition ${partition} was found in ${MOST_TRIES}`);
+}
+
+const MOST_TRIES = 100_000;

@@ -1,6 +1,7 @@
 export * from './admin/index.ts';
 export * from './asset/index.ts';
 export * from './backfill/index.ts';
+export * from './cluster/index.ts';
 export * from './dag/index.ts';
 export * from './dag-run/index.ts';
 export * from './graph/index.ts';

@@ -32,4 +32,9 @@ export class DeferredSlots {
     this.held.delete(instance);
     this.admission.defer(hold.pool, -hold.poolSlots);
   }
+
+  /** Those of these pools: their gateway is another, or they are stated anew. */
+  drop(isOf: (pool: string) => boolean): void {
+    for (const { instance, pool } of this.held.values()) if (isOf(pool)) this.forget(instance);
+  }
 }

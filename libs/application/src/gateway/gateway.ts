@@ -1,27 +1,35 @@
-import {
-  attemptId,
-  DEFAULT_POOL,
-  Admission,
-  instanceId,
-  parseAttemptId,
-  type Demand,
-  type PoolLoad,
-} from '@rondo/domain';
+import { attemptId, type Demand, type PoolLoad } from '@rondo/domain';
 import { assertNever } from '@rondo/kernel';
 import {
   TOPICS,
   type AdmissionAnswer,
   type AdmissionQueries,
+  type AdmissionQuestion,
+  type AdmissionReply,
   type AttemptReport,
   type ReadyMessage,
   type ReadyOrder,
   type SchedulerMessage,
 } from '@rondo/contracts';
-import type { Assignment, Clock, Consumer, EventStore, MessageBus, SessionHost, WorkerReport } from '@rondo/ports';
-import { DeferredSlots } from './deferred-slots.ts';
-import { explainAdmission } from './explain.ts';
-import { Links, type Link } from './links.ts';
+import type {
+  AttemptServices,
+  Clock,
+  Consumer,
+  DeliveredMessage,
+  EventStore,
+  Ids,
+  MessageBus,
+  ParseRequest,
+  ParseResult,
+  SessionHost,
+  WorkerReport,
+} from '@rondo/ports';
+import { Attempts } from './attempts.ts';
+import { Crew } from './crew.ts';
+import { Links, type Link, type OtherFrame } from './links.ts';
 import { Outbox } from './outbox.ts';
+import { Ownership } from './ownership.ts';
+import { Parses } from './parses.ts';
 import { Callbacks, Places } from './places.ts';
 import { PoolWatch } from './pool-watch.ts';
 import { Watches } from './watches.ts';
@@ -33,15 +41,39 @@ export interface GatewayOptions {
   readonly clock: Clock;
   /** Where its workers come from. */
   readonly host: SessionHost;
+  /** Undefined: it is the only gateway, and its workers end with it. */
+  readonly cluster?: GatewayCluster;
   /** Told of the processes that attempts ran in. */
   readonly onPid?: (pid: number) => void;
 }
+
+/** One of several gateways, whose workers live on when it is gone. */
+export interface GatewayCluster {
+  /** Unique to the process. */
+  readonly gateway: string;
+  readonly release: string;
+  readonly ids: Ids;
+  /** Milliseconds that only grow, also while the process stands still (I3). */
+  readonly monotonic: () => number;
+  /** Default 120,000; the same for all gateways. */
+  readonly leaseMs?: number;
+  /** Partitions of the schedulers' inbox. Default 64. */
+  readonly shards?: number;
+  /** What attempts may ask for while they run. */
+  readonly services?: AttemptServices;
+  readonly onProblem?: (message: string) => void;
+}
+
+export const DEFAULT_LEASE_MS = 120_000;
 
 export interface GatewayStatus {
   readonly workers: readonly WorkerStatus[];
   readonly slots: number;
   readonly waiting: number;
   readonly assigned: number;
+  /** Of pools, where there are several gateways; and those whose attempts may not be handed out yet. */
+  readonly partitions: number;
+  readonly recovering: number;
 }
 
 export interface WorkerStatus {
@@ -52,178 +84,252 @@ export interface WorkerStatus {
   readonly assigned: number;
 }
 
-interface Assigned {
-  readonly order: ReadyOrder;
-  readonly queuedAt: number;
-  readonly link: Link;
-}
-
 /** Workers with more attempts than this for each slot will not idle while reports are gathered. */
 const BUSY_FACTOR = 4;
 
-/**
- * Hands attempts that may run to workers, by priority, and passes their reports on. An attempt takes the slots of its pool and
- * a place at a worker in one step, and gives both back when it ends. Its state is soft (I2).
- */
+/** Hands attempts that may run to workers, by priority, and passes their reports on. */
 export class Gateway implements AdmissionQueries {
-  /** Milliseconds that attempts ran, all together. */
-  executedMs = 0;
   private readonly options: GatewayOptions;
-  private readonly waiting: Admission<ReadyOrder>;
-  private readonly deferred: DeferredSlots;
   private readonly pools: PoolWatch;
   private readonly links: Links;
   private readonly outbox: Outbox;
+  private readonly attempts: Attempts;
   private readonly places: Places;
   private readonly watches: Watches;
   private readonly callbacks: Callbacks;
-  private readonly assigned = new Map<string, Assigned>();
-  /** Attempts whose end was passed on and is not durable yet, with who reported it: a restated order of one is dropped. */
-  private readonly ended = new Map<string, Link | undefined>();
+  private readonly parses: Parses;
+  /** Undefined in the only gateway. */
+  private readonly ownership: Ownership | undefined;
+  private readonly crew: Crew | undefined;
   private consumer: Consumer | undefined;
 
   constructor(options: GatewayOptions) {
     this.options = options;
-    this.waiting = new Admission([DEFAULT_POOL], { queue: () => false, executor: () => false });
-    this.deferred = new DeferredSlots(this.waiting);
-    this.pools = new PoolWatch(options.store, options.clock, (name, pool) => {
-      this.waiting.setPool(name, pool);
-      this.assign();
-    });
+    const { bus, store, clock, onPid, cluster } = options;
     this.links = new Links({
-      onHello: (link) => this.onHello(link),
+      onHello: (link, before) => this.onHello(link, before),
       onReports: (link, reports) => this.onReports(link, reports),
       onRoom: () => this.onRoom(),
-      onClose: () => this.serve(),
-      onFrame: () => undefined,
+      onClose: (link) => this.onClose(link),
+      onFrame: (link, frame) => this.onFrame(link, frame),
     });
-    this.outbox = new Outbox({
-      bus: options.bus,
-      isBusy: () => this.assigned.size > this.links.slots * BUSY_FACTOR,
-    });
-    this.places = new Places(this.links);
+    const { links } = this;
+    this.outbox = new Outbox({ bus, clock, isBusy: () => this.attempts.assigned.size > links.slots * BUSY_FACTOR });
+    this.places = new Places(links);
     this.watches = new Watches(this.places);
     this.callbacks = new Callbacks(this.places);
+    this.parses = new Parses(links);
+    const owners = cluster === undefined ? undefined : (): Ownership => this.ownership!;
+    this.attempts = new Attempts({ clock, links, outbox: this.outbox, onPid, owners });
+    this.pools = new PoolWatch(store, clock, (name, pool) => {
+      this.attempts.setPool(name, pool);
+      this.assign();
+    });
+    if (cluster === undefined) return;
+    this.crew = this.crewOf(cluster);
+    this.ownership = this.ownershipOf(cluster, this.crew);
   }
 
-  /** Begins the worker's session first: what its last process left unfinished is known before any order is restated. */
+  /** Milliseconds that attempts ran, all together. */
+  get executedMs(): number {
+    return this.attempts.executedMs;
+  }
+
+  /** Begins the sessions first: what the worker of this process left unfinished is known before any order is restated. */
   async start(): Promise<void> {
     const { host, bus } = this.options;
     await this.pools.start();
+    await this.crew?.start();
     await host.start((channel) => this.links.accept(channel));
     this.consumer = await bus.consume<ReadyMessage>({
       topic: TOPICS.tasksReady,
       group: 'rondo-gateway',
       maxBatch: 2_000,
-      onBatch: (messages) => {
-        for (const { value } of messages) this.onReady(value);
-        this.watches.flush();
-        this.assign();
-      },
+      onBatch: (messages) => this.onMessages(messages),
+      ...(this.ownership === undefined
+        ? {}
+        : {
+            onAssigned: (partitions) => this.ownership?.take(partitions),
+            onRevoked: (partitions) => this.release(partitions),
+          }),
     });
   }
 
+  /** Gives its partitions back, then ends the sessions. */
   async stop(graceMs: number): Promise<void> {
     await this.pools.stop();
     await this.consumer?.close();
+    this.ownership?.stop();
     await this.options.host.stop(graceMs);
+    await this.crew?.stop();
+    this.outbox.close();
   }
 
   /** The history has these results: worker and gateway may forget them. */
   durable(reports: readonly AttemptReport[]): void {
-    this.onDurable(reports.map((r) => attemptId(r.attempt)));
+    this.attempts.durable(reports.map((r) => attemptId(r.attempt)));
+  }
+
+  /** Lets a worker load a DAG file; waits while there is none. */
+  parse(request: ParseRequest): Promise<ParseResult> {
+    return this.parses.parse(request);
   }
 
   status(): GatewayStatus {
-    const workers = Array.from(this.links, (link) => ({
+    const { links, attempts, ownership } = this;
+    const workers = Array.from(links, (link) => ({
       worker: link.name,
       isConnected: link.isOpen,
       isDraining: link.isDraining,
       slots: link.offered,
       assigned: link.attempts.size,
     }));
-    return { workers, slots: this.links.slots, waiting: this.waiting.size, assigned: this.assigned.size };
+    return {
+      ...{ workers, slots: links.slots, waiting: attempts.size, assigned: attempts.assigned.size },
+      ...{ partitions: ownership?.size ?? 0, recovering: ownership?.recovering ?? 0 },
+    };
   }
 
   admissionOf(id: string, demand: Demand): Promise<AdmissionAnswer> {
-    const known = this.assigned.get(id);
-    if (known !== undefined) {
-      const reason = `admitted: it is with worker '${known.link.name}'`;
-      return Promise.resolve({ stand: 'admitted', reasons: [{ rule: 'admission', passed: true, reason }] });
-    }
-    const taking = this.links.taking();
-    const place = {
-      executor: [...new Set(taking.map(({ hello }) => hello.executor))].join(', '),
-      queues: [...new Set(taking.flatMap(({ hello }) => hello.queues))],
-      slots: this.links.slots,
-      assigned: this.assigned.size,
-    };
-    const reasons = explainAdmission(this.waiting.standOf(this.waiting.orderOf(id) ?? demand), place);
-    return Promise.resolve({ stand: this.waiting.has(id) ? 'waiting' : 'unknown', reasons });
+    return Promise.resolve(this.attempts.admissionOf(id, demand));
   }
 
   poolLoads(names: readonly string[]): Promise<readonly PoolLoad[]> {
-    return Promise.resolve(names.map((name) => this.waiting.load(name)));
+    return Promise.resolve(this.attempts.loads(names));
   }
 
-  private onHello(link: Link): void {
-    for (const id of link.hello.interrupted) this.lose(id, 'the worker process that ran it ended');
-    this.outbox.flush();
-    link.isReady = true;
-    this.watches.onReady(link);
-    this.callbacks.onReady(link);
-  }
-
-  private onRoom(): void {
-    this.serve();
-    this.assign();
-  }
-
-  /** Says to the admission what the workers take; `open`, where workers differ: those that have room. */
-  private serve(open?: ReadonlyMap<Link, number>): void {
-    const taking = this.links.taking();
-    const queues = new Map<string, boolean>();
-    this.waiting.setService({
-      queue: (name) => {
-        const known = queues.get(name) ?? taking.some((link) => link.serves(name));
-        queues.set(name, known);
-        return known;
-      },
-      executor: (name) => taking.some((link) => link.hasExecutor(name)),
-      ...(open === undefined
-        ? {}
-        : { takes: (queue, executor) => [...open.keys()].some((link) => link.takes({ queue, executor })) }),
+  private crewOf(cluster: GatewayCluster): Crew {
+    const { store, clock } = this.options;
+    const { gateway, release, monotonic, leaseMs = DEFAULT_LEASE_MS, services } = cluster;
+    return new Crew({
+      ...{ store, clock, gateway, release, monotonic, leaseMs, services },
+      links: this.links,
+      attempts: this.attempts,
+      ownership: () => this.ownership!,
+      onReady: (link) => this.onLinkReady(link),
+      onGone: (link) => this.onGone(link),
     });
   }
 
-  private onReady(message: ReadyMessage): void {
+  private ownershipOf(cluster: GatewayCluster, crew: Crew): Ownership {
+    const { bus, store, clock } = this.options;
+    const { gateway, ids, monotonic, leaseMs = DEFAULT_LEASE_MS, shards, onProblem } = cluster;
+    return new Ownership(
+      {
+        ...{ bus, store, clock, ids, gateway, monotonic, leaseMs, onProblem },
+        ...(shards === undefined ? {} : { shards }),
+        // It is told of its first partitions before it is told that it consumes.
+        isOwner: (partition) => this.consumer?.isOwner(partition) ?? true,
+        toBeHeard: () => crew.toBeHeard(),
+        onGenerations: (owned) => crew.tell(owned),
+        onMessage: (message, partition) => this.onReady(message, partition),
+        onReady: () => {
+          this.outbox.flush();
+          this.assign();
+        },
+      },
+      this.attempts,
+    );
+  }
+
+  private release(partitions: readonly number[]): void {
+    this.ownership?.release(partitions);
+    for (const partition of partitions) {
+      this.watches.drop(partition);
+      this.callbacks.drop(partition);
+    }
+    this.assign();
+  }
+
+  private onHello(link: Link, before: Link['hello'] | undefined): void {
+    for (const id of link.hello.interrupted) this.attempts.onLost(link, id, 'the worker process that ran it ended');
+    this.outbox.flush();
+    if (this.crew !== undefined) return this.crew.onHello(link, before);
+    link.isReady = true;
+    this.onLinkReady(link);
+  }
+
+  private onLinkReady(link: Link): void {
+    this.watches.onReady(link);
+    this.callbacks.onReady(link);
+    this.parses.onReady();
+    this.onRoom();
+  }
+
+  private onRoom(): void {
+    this.attempts.serve();
+    this.assign();
+  }
+
+  private onClose(link: Link): void {
+    this.attempts.serve();
+    this.parses.onClose(link);
+  }
+
+  private onGone(link: Link): void {
+    this.places.leave(link);
+    this.watches.onGone(link);
+    this.callbacks.onGone(link);
+    this.outbox.flush();
+    this.onRoom();
+  }
+
+  private onFrame(link: Link, frame: OtherFrame): void {
+    if (frame.kind === 'parsed') this.parses.onParsed(frame.result);
+    else this.crew?.onFrame(link, frame);
+    this.outbox.flush();
+  }
+
+  private onMessages(messages: readonly DeliveredMessage<ReadyMessage>[]): void {
+    if (this.ownership === undefined) for (const { value } of messages) this.onReady(value, 0);
+    else this.ownership.onMessages(messages);
+    this.watches.flush();
+    this.outbox.flush();
+    this.assign();
+  }
+
+  private assign(): void {
+    this.attempts.assign();
+    this.crew?.tellDemand();
+  }
+
+  private onReady(message: ReadyMessage, partition: number): void {
     switch (message.kind) {
       case 'order':
         this.onOrder(message);
         return;
       case 'cancel':
-        this.onCancel(message.ids, message.reason);
+        this.attempts.cancel(message.ids, message.reason);
         return;
       case 'withdraw':
-        this.onWithdraw(message.ids, message.reason);
+        this.attempts.withdraw(message.ids, message.reason);
         return;
       case 'reorder':
-        for (const { id, ...rank } of message.ranks) this.waiting.replace(id, rank);
+        this.attempts.reorder(message.ranks);
         return;
       case 'deferred':
-        for (const hold of message.holds) this.deferred.state(hold);
+        this.attempts.holdSlots(message.holds);
         return;
       case 'undeferred':
-        for (const instance of message.instances) this.deferred.forget(instance);
+        this.attempts.freeSlots(message.instances);
         return;
       case 'callback':
-        this.callbacks.onCallback(message.callback);
+        this.callbacks.onCallback(message.callback, partition);
         return;
       case 'watch':
-        this.watches.onWatch(message.watch);
+        this.watches.onWatch(message.watch, partition);
         return;
       case 'unwatch':
         this.watches.onUnwatch(message.ids);
+        return;
+      case 'durable':
+        this.attempts.durable(message.ids);
+        return;
+      case 'ask':
+        this.answer(message.question);
+        return;
+      // Of a take-over, and done with there.
+      case 'restated':
         return;
       default:
         assertNever(message, 'message of a scheduler');
@@ -232,64 +338,27 @@ export class Gateway implements AdmissionQueries {
 
   /** I1: an order that is known is dropped. A restated one that was begun elsewhere, or may have been, is lost. */
   private onOrder(order: ReadyOrder): void {
+    const { attempts, ownership } = this;
     const { id } = order.assignment;
-    if (this.waiting.has(id) || this.assigned.has(id) || this.ended.has(id)) return;
+    if (attempts.isKnown(id)) return;
     const { restated } = order;
-    if (restated === undefined) this.waiting.push(id, order);
-    else if (restated.acknowledged) this.lose(id, 'no worker has it any more');
-    else if (Array.from(this.links).some(({ hello }) => !hello.journalIntact))
-      this.lose(id, 'the machine failed, so it may have been begun');
-    else this.waiting.push(id, order);
-    this.outbox.flush();
+    if (restated === undefined) return attempts.push(order);
+    const owner = ownership?.ownerOf(ownership.partitionOf(order.pool));
+    if (restated.acknowledged) attempts.lose(id, 'no worker has it any more', undefined, owner);
+    // Where there are several gateways a worker whose machine failed is a new one, and what it had is lost.
+    else if (ownership === undefined && Array.from(this.links).some(({ hello }) => !hello.journalIntact))
+      attempts.lose(id, 'the machine failed, so it may have been begun');
+    else attempts.push(order);
   }
 
-  private onCancel(ids: readonly string[], reason: string): void {
-    for (const id of ids)
-      if (this.waiting.remove(id)) this.lose(id, `${reason} before it began`);
-      else this.assigned.get(id)?.link.send({ kind: 'cancel', ids: [id], reason });
-    this.outbox.flush();
-  }
-
-  /** One that has been admitted goes on: a hold is no cancellation. */
-  private onWithdraw(ids: readonly string[], reason: string): void {
-    for (const id of ids) {
-      const attempt = this.waiting.orderOf(id)?.assignment.attempt;
-      if (attempt === undefined) continue;
-      this.waiting.remove(id);
-      this.ended.set(id, undefined);
-      this.outbox.push({ kind: 'withdrawn', attempt, at: this.options.clock.now(), reason });
-    }
-    this.outbox.flush();
-  }
-
-  /** Fills the workers' slots. Among workers that take an order the one with most room gets it. */
-  private assign(): void {
-    if (this.waiting.size === 0) return;
-    const rooms = new Map<Link, number>();
-    for (const link of this.links) {
-      const { room } = link;
-      if (room > 0) rooms.set(link, room);
-    }
-    if (rooms.size === 0) return;
-    const { isMixed } = this.links;
-    if (isMixed) this.serve(rooms);
-    const now = this.options.clock.now();
-    const batches = new Map<Link, Assignment[]>();
-    while (rooms.size > 0) {
-      const order = this.waiting.admit();
-      if (order === undefined) break;
-      const link = roomiest(rooms, order)!;
-      const room = rooms.get(link)! - 1;
-      if (room > 0) rooms.set(link, room);
-      else if (rooms.delete(link) && isMixed) this.serve(rooms);
-      const { assignment } = order;
-      this.assigned.set(assignment.id, { order, queuedAt: now, link });
-      link.attempts.add(assignment.id);
-      const batch = batches.get(link);
-      if (batch === undefined) batches.set(link, [assignment]);
-      else batch.push(assignment);
-    }
-    for (const [link, assignments] of batches) link.send({ kind: 'assign', partition: 0, generation: 0, assignments });
+  private answer(question: AdmissionQuestion): void {
+    const { attempts } = this;
+    const reply: AdmissionReply =
+      question.about === 'attempt'
+        ? { questionId: question.id, attempt: attempts.admissionOf(question.attempt, question.demand) }
+        : { questionId: question.id, pools: attempts.loads(question.names) };
+    // Whoever asks waits no longer than it likes.
+    void this.options.bus.publish(TOPICS.commandAnswers, [{ key: question.id, value: reply }]).catch(() => undefined);
   }
 
   private onReports(link: Link, reports: readonly WorkerReport[]): void {
@@ -309,48 +378,17 @@ export class Gateway implements AdmissionQueries {
         return;
       }
       case 'lost':
-        this.lose(report.id, report.reason, link);
+        this.attempts.onLost(link, report.id, report.reason);
         return;
       case 'started':
+        this.attempts.onStarted(link, report);
+        return;
       case 'finished':
-        this.onAttempt(link, report);
+        this.attempts.onFinished(link, report);
         return;
       default:
         assertNever(report, 'report of a worker');
     }
-  }
-
-  private onAttempt(link: Link, report: Extract<WorkerReport, { kind: 'started' | 'finished' }>): void {
-    const known = this.assigned.get(report.id);
-    const attempt = known?.order.assignment.attempt ?? parseAttemptId(report.id);
-    if (attempt === undefined) return;
-    const base = {
-      attempt,
-      queuedAt: known?.queuedAt ?? (report.kind === 'finished' ? report.startedAt : report.at),
-      executor: link.hello.executor,
-      worker: link.name,
-    };
-    if (report.kind === 'started') {
-      link.pace.lasts();
-      this.outbox.push({ kind: 'started', ...base, at: report.at, pid: report.pid });
-      return;
-    }
-    const { startedAt, at, pid, outcome, rendered, mapIndexName } = report;
-    this.release(report.id, outcome.kind === 'defer' || outcome.kind === 'trigger');
-    this.ended.set(report.id, link);
-    link.pace.finished(at - startedAt);
-    this.executedMs += at - startedAt;
-    this.options.onPid?.(pid);
-    this.outbox.push({
-      kind: 'finished',
-      ...base,
-      startedAt,
-      at,
-      pid,
-      outcome,
-      ...(rendered === undefined ? {} : { rendered }),
-      ...(mapIndexName === undefined ? {} : { mapIndexName }),
-    });
   }
 
   private onCallback(report: Extract<WorkerReport, { kind: 'callback' }>): void {
@@ -369,44 +407,4 @@ export class Gateway implements AdmissionQueries {
     };
     this.outbox.send(message);
   }
-
-  /** What an attempt held is free, once; but for the slots of one that is deferred. */
-  private release(id: string, isDeferred = false): void {
-    const known = this.assigned.get(id);
-    if (known === undefined) return;
-    this.assigned.delete(id);
-    known.link.attempts.delete(id);
-    if (isDeferred) this.deferred.keep(instanceId(known.order.assignment.attempt), known.order);
-    else this.waiting.release(known.order);
-  }
-
-  private lose(id: string, reason: string, link?: Link): void {
-    const attempt = this.assigned.get(id)?.order.assignment.attempt ?? parseAttemptId(id);
-    this.release(id);
-    if (attempt === undefined || this.ended.has(id)) return;
-    this.ended.set(id, link);
-    this.outbox.push({ kind: 'lost', attempt, at: this.options.clock.now(), reason });
-  }
-
-  private onDurable(ids: readonly string[]): void {
-    const told = new Map<Link, string[]>();
-    for (const id of ids) {
-      const link = this.ended.get(id);
-      this.ended.delete(id);
-      for (const each of link === undefined ? this.links : [link]) {
-        const list = told.get(each);
-        if (list === undefined) told.set(each, [id]);
-        else list.push(id);
-      }
-    }
-    for (const [link, list] of told) link.send({ kind: 'acknowledge', ids: list });
-  }
-}
-
-/** Of the workers that take the order. */
-function roomiest(rooms: ReadonlyMap<Link, number>, order: ReadyOrder): Link | undefined {
-  let best: Link | undefined;
-  for (const [link, room] of rooms)
-    if ((best === undefined || room > rooms.get(best)!) && link.takes(order)) best = link;
-  return best;
 }

@@ -22,6 +22,16 @@ export class Link {
   isDraining = false;
   /** False: what it has is not known yet, so it is handed nothing. */
   isReady = false;
+  /** Another process of the worker: what was handed to the one before and is not claimed now is lost. */
+  isAnew = false;
+  /** Its first frame was answered. */
+  isWelcome = false;
+  /** The last beat that has no answer. */
+  beat: number | undefined;
+  /** Partitions of which it has not said what it has. */
+  readonly unclaimed = new Set<number>();
+  /** Orders that wait for it, as it was told last. */
+  demand = 0;
 
   constructor(hello: AgentHello, channel: WorkerChannel) {
     this.hello = hello;
@@ -109,13 +119,6 @@ export class Links {
     return this.kinds > 1;
   }
 
-  /** All attempts that are with workers. */
-  get assigned(): number {
-    let sum = 0;
-    for (const { attempts } of this.byName.values()) sum += attempts.size;
-    return sum;
-  }
-
   get slots(): number {
     let sum = 0;
     for (const link of this.byName.values()) if (link.isTaking) sum += link.offered;
@@ -161,6 +164,10 @@ export class Links {
     link.channel = channel;
     link.offered = 0;
     link.isReady = false;
+    link.isWelcome = false;
+    link.beat = undefined;
+    link.demand = 0;
+    link.unclaimed.clear();
     link.isDraining = hello.draining;
     this.byName.set(hello.worker, link);
     if (old !== channel) old?.close('the worker has begun another session');

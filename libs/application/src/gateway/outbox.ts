@@ -1,35 +1,47 @@
 import { TOPICS, type AttemptReport, type SchedulerMessage } from '@rondo/contracts';
-import type { MessageBus } from '@rondo/ports';
+import type { BusMessage, Clock, MessageBus } from '@rondo/ports';
 
 const GATHER_REPORTS = 64;
 const GATHER_MS = 1;
+const RETRY_MS = 500;
 
 export interface OutboxOptions {
   readonly bus: MessageBus;
+  readonly clock: Clock;
   /** The workers have plenty to go on with: reports may be gathered. */
   readonly isBusy: () => boolean;
-  /** Where a scheduler says that results are durable. Undefined: by a direct call. */
-  readonly replyTo?: (report: AttemptReport) => number;
+}
+
+interface Outgoing {
+  readonly report: AttemptReport;
+  readonly replyTo: number | undefined;
 }
 
 /** Reports on their way to the schedulers. */
 export class Outbox {
   private readonly options: OutboxOptions;
-  private reports: AttemptReport[] = [];
+  private reports: Outgoing[] = [];
   private flushing = false;
-  private gathering: NodeJS.Timeout | undefined;
+  private cancelGathering: (() => void) | undefined;
+  private closed = false;
 
   constructor(options: OutboxOptions) {
     this.options = options;
   }
 
-  push(report: AttemptReport): void {
-    this.reports.push(report);
+  /** `replyTo`: the partition where the scheduler says that it is durable. */
+  push(report: AttemptReport, replyTo?: number): void {
+    this.reports.push({ report, replyTo });
   }
 
   /** To one DAG's scheduler. */
   send(message: SchedulerMessage): void {
-    void this.options.bus.publish(TOPICS.schedulerInbox, [{ key: message.dagId, value: message }]);
+    this.publish([{ key: message.dagId, value: message }]);
+  }
+
+  /** What cannot be published from here on is dropped. */
+  close(): void {
+    this.closed = true;
   }
 
   /**
@@ -39,7 +51,8 @@ export class Outbox {
   flush(): void {
     if (this.reports.length === 0) return;
     if (this.reports.length < GATHER_REPORTS && this.options.isBusy()) {
-      this.gathering ??= setTimeout(() => this.passOn(), GATHER_MS);
+      const { clock } = this.options;
+      this.cancelGathering ??= clock.at(clock.now() + GATHER_MS, () => this.passOn());
       return;
     }
     if (this.flushing) return;
@@ -48,30 +61,33 @@ export class Outbox {
   }
 
   private passOn(): void {
-    clearTimeout(this.gathering);
-    this.gathering = undefined;
+    this.cancelGathering?.();
+    this.cancelGathering = undefined;
     this.flushing = false;
-    const { bus, replyTo } = this.options;
     const { reports } = this;
     this.reports = [];
-    const byDag = new Map<string, AttemptReport[]>();
-    for (const report of reports) {
+    const groups = new Map<string, { readonly replyTo: number | undefined; readonly list: AttemptReport[] }>();
+    for (const { report, replyTo } of reports) {
       const { dagId } = report.attempt;
-      const key = replyTo === undefined ? dagId : `${replyTo(report)} ${dagId}`;
-      const list = byDag.get(key);
-      if (list === undefined) byDag.set(key, [report]);
-      else list.push(report);
+      const key = replyTo === undefined ? dagId : `${dagId} ${replyTo}`;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { replyTo, list: [report] });
+      else group.list.push(report);
     }
-    const messages = Array.from(byDag.values(), (list) => {
-      const { dagId } = list[0]!.attempt;
-      const value: SchedulerMessage = {
-        kind: 'reports',
-        dagId,
-        reports: list,
-        ...(replyTo === undefined ? {} : { replyTo: replyTo(list[0]!) }),
-      };
-      return { key: dagId, value };
+    this.publish(
+      Array.from(groups.values(), ({ replyTo, list }) => {
+        const { dagId } = list[0]!.attempt;
+        const answered = replyTo === undefined ? {} : { replyTo };
+        return { key: dagId, value: { kind: 'reports', dagId, reports: list, ...answered } satisfies SchedulerMessage };
+      }),
+    );
+  }
+
+  /** A broker that is away is tried again: nobody else knows of what was lost or withdrawn. */
+  private publish(messages: readonly BusMessage<SchedulerMessage>[]): void {
+    const { bus, clock } = this.options;
+    bus.publish(TOPICS.schedulerInbox, messages).catch(() => {
+      if (!this.closed) clock.at(clock.now() + RETRY_MS, () => this.publish(messages));
     });
-    void bus.publish(TOPICS.schedulerInbox, messages);
   }
 }

@@ -32,20 +32,26 @@ export class Places {
   }
 }
 
+interface OpenCallback {
+  readonly callback: CallbackAssignment;
+  readonly partition: number;
+  link: Link | undefined;
+}
+
 /** Callbacks that have no child of an attempt to run in. At least once: a worker that says hello again is told them again. */
 export class Callbacks {
   private readonly places: Places;
-  private readonly open = new Map<string, { readonly callback: CallbackAssignment; link: Link | undefined }>();
+  private readonly open = new Map<string, OpenCallback>();
 
   constructor(places: Places) {
     this.places = places;
   }
 
   /** I1: one that is known is dropped. */
-  onCallback(callback: CallbackAssignment): void {
+  onCallback(callback: CallbackAssignment, partition: number): void {
     if (this.open.has(callback.id)) return;
     const link = this.places.of(callback);
-    this.open.set(callback.id, { callback, link });
+    this.open.set(callback.id, { callback, partition, link });
     link?.send({ kind: 'callbacks', callbacks: [callback] });
   }
 
@@ -53,6 +59,11 @@ export class Callbacks {
     const known = this.open.get(id);
     this.open.delete(id);
     return known?.callback;
+  }
+
+  /** They are another gateway's. */
+  drop(partition: number): void {
+    for (const [id, each] of this.open) if (each.partition === partition) this.open.delete(id);
   }
 
   /** A worker takes orders, anew or for the first time. */

@@ -8,6 +8,7 @@ type Waited = Extract<WorkerReport, { kind: 'waited' }>;
 
 interface OpenWatch {
   readonly watch: WatchAssignment;
+  readonly partition: number;
   /** Undefined: no worker has it yet. */
   link: Link | undefined;
 }
@@ -26,9 +27,9 @@ export class Watches {
   }
 
   /** I1: one that is known is dropped. */
-  onWatch(watch: WatchAssignment): void {
+  onWatch(watch: WatchAssignment, partition: number): void {
     if (this.open.has(watch.id)) return;
-    this.open.set(watch.id, { watch, link: undefined });
+    this.open.set(watch.id, { watch, partition, link: undefined });
     this.fresh.push(watch.id);
   }
 
@@ -53,6 +54,11 @@ export class Watches {
   /** A worker takes orders, anew or for the first time. */
   onReady(ready: Link): void {
     this.place([...this.open.values()].filter(({ link }) => link === undefined || link === ready));
+  }
+
+  /** They are another gateway's, which may have them with the same worker: it is told nothing. */
+  drop(partition: number): void {
+    for (const [id, each] of this.open) if (each.partition === partition) this.open.delete(id);
   }
 
   onGone(gone: Link): void {

@@ -33,6 +33,10 @@ export class ShardMemory {
     return this.dags.has(dagId);
   }
 
+  peek(dagId: string): DagActor | undefined {
+    return this.dags.get(dagId);
+  }
+
   dagIds(): readonly string[] {
     return [...this.dags.keys()];
   }

@@ -1,4 +1,4 @@
-import { TOPICS, type AttemptReport, type SchedulerMessage } from '@rondo/contracts';
+import { TOPICS, type AttemptReport, type PartitionOwner, type SchedulerMessage } from '@rondo/contracts';
 import {
   StoreUnavailableError,
   type BlobStore,
@@ -13,9 +13,11 @@ import {
 import { AssetWatch } from './asset-watch.ts';
 import { appendChain, OwnershipLostError } from './append.ts';
 import { noEffects, type Effects } from './effects.ts';
+import { restate } from './consequences.ts';
 import type { Blame } from './actors.ts';
 import { ShardMemory } from './memory.ts';
 import { WaitRouter } from '../waits/router.ts';
+import { Shards, type SchedulerCluster } from './shards.ts';
 import { Timers } from './timers.ts';
 import { Turn } from './turn.ts';
 
@@ -27,6 +29,8 @@ export interface SchedulerOptions {
   readonly ids: Ids;
   /** Most instances that one mapping makes. Default 100,000. */
   readonly maxMapLength?: number;
+  /** Undefined: it is the only scheduler, and its gateway is of the same process. */
+  readonly cluster?: SchedulerCluster;
   /** The results of these attempts are durable, or of no use any more: their worker may forget them. */
   readonly onDurable?: (attempts: readonly AttemptReport[]) => void;
   readonly onProblem?: (problem: SchedulerProblem) => void;
@@ -65,6 +69,10 @@ export class Scheduler {
   private readonly assets: AssetWatch;
   private readonly router: WaitRouter;
   private readonly timers: Timers;
+  /** Undefined in the only scheduler. */
+  private readonly shards: Shards | undefined;
+  /** DAGs whose last turn failed: they are not in memory, and another turn of them is on its way. */
+  private readonly failing = new Set<string>();
   private readonly failures = new Map<string, number>();
   private consumer: Consumer | undefined;
   private stopped = false;
@@ -77,6 +85,14 @@ export class Scheduler {
     const onProblem = (message: string): void => this.problem({ kind: 'wait', dagId: '', message });
     this.router = new WaitRouter({ ...options, loader, onProblem });
     this.timers = new Timers(options.clock, (dagId) => this.look([dagId]));
+    if (options.cluster === undefined) return;
+    this.shards = new Shards({
+      ...options,
+      ...options.cluster,
+      // It is told of its first shards before it is told that it consumes.
+      isOwner: (shard) => this.consumer?.isOwner(shard) ?? true,
+      onReturn: (shards) => void this.takeBack(shards),
+    });
   }
 
   /** Takes its shards: loads their DAGs with open runs (I10), completes what was left undone, then works its inbox. */
@@ -97,6 +113,7 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.stopped = true;
     this.timers.clear();
+    this.shards?.stop();
     await this.router.stop();
     await this.assets.stop();
     await this.consumer?.close();
@@ -107,13 +124,21 @@ export class Scheduler {
     return this.memory.quarantined;
   }
 
-  private async takeOver(partitions: ReadonlySet<number>): Promise<void> {
-    const { bus } = this.options;
+  private async takeOver(shards: ReadonlySet<number>): Promise<void> {
+    await this.shards?.take([...shards]);
+    for (const dagId of await this.dagsOf(shards)) await this.process(dagId, []);
+  }
+
+  /** They may have been another's, and are this scheduler's again: everything is read anew, in turns like any other. */
+  private async takeBack(shards: readonly number[]): Promise<void> {
+    this.letGo(new Set(shards));
+    await this.shards?.take(shards);
+    this.look(await this.dagsOf(new Set(shards)).catch(() => []));
+  }
+
+  private async dagsOf(shards: ReadonlySet<number>): Promise<readonly string[]> {
     const streams = await this.listDags();
-    const dagIds = streams
-      .map((s) => s.stream.slice('dag-'.length))
-      .filter((id) => partitions.has(bus.partitionOf(TOPICS.schedulerInbox, id)));
-    for (const dagId of dagIds) await this.process(dagId, []);
+    return streams.map((s) => s.stream.slice('dag-'.length)).filter((id) => shards.has(this.shardOf(id)));
   }
 
   /** A store that is away is waited for: nobody else has these shards. */
@@ -128,9 +153,18 @@ export class Scheduler {
       }
   }
 
-  private letGo(partitions: ReadonlySet<number>): void {
-    for (const dagId of this.memory.dagIds())
-      if (partitions.has(this.options.bus.partitionOf(TOPICS.schedulerInbox, dagId))) this.drop(dagId);
+  private letGo(shards: ReadonlySet<number>): void {
+    this.shards?.release(shards);
+    for (const dagId of this.memory.dagIds()) if (shards.has(this.shardOf(dagId))) this.drop(dagId);
+  }
+
+  private shardOf(dagId: string): number {
+    return this.options.bus.partitionOf(TOPICS.schedulerInbox, dagId);
+  }
+
+  /** True in the only scheduler. */
+  private owns(dagId: string): boolean {
+    return this.shards === undefined || this.shards.ownerOf(this.shardOf(dagId)) !== undefined;
   }
 
   private drop(dagId: string): void {
@@ -142,14 +176,42 @@ export class Scheduler {
   private async onBatch(messages: readonly DeliveredMessage<SchedulerMessage>[]): Promise<void> {
     this.meter.batches++;
     const byDag = new Map<string, SchedulerMessage[]>();
-    for (const { value } of messages) {
+    const asked = new Map<number, PartitionOwner[]>();
+    for (const { value, partition } of messages) {
+      if (value.kind === 'restate') {
+        for (const owner of value.owned) this.shards?.hear(owner);
+        asked.set(partition, [...(asked.get(partition) ?? []), ...value.owned]);
+        continue;
+      }
       const list = byDag.get(value.dagId);
       if (list === undefined) byDag.set(value.dagId, [value]);
       else list.push(value);
     }
     const effects = noEffects();
     await Promise.all(Array.from(byDag, ([dagId, list]) => this.process(dagId, list, effects)));
+    for (const [shard, owners] of asked) await this.restateShard(shard, owners, effects);
     await this.release(effects);
+    // What was not decided, or cannot be told, is for whoever has the shard: here it is not done.
+    if (this.shards === undefined) return;
+    const lost = messages.find(({ partition }) => this.shards?.ownerOf(partition) === undefined);
+    if (lost !== undefined && !this.stopped) throw new OwnershipLostError(`shard ${lost.partition} is not owned`);
+  }
+
+  /** After everything else of the batch, so that what was said before it is either said again, or open no more. */
+  private async restateShard(shard: number, owners: readonly PartitionOwner[], effects: Effects): Promise<void> {
+    const { shards, memory } = this;
+    if (shards === undefined) return;
+    for (const dagId of this.failing) if (this.shardOf(dagId) === shard) await this.process(dagId, [], effects);
+    const position = await this.options.store.head();
+    const from = shards.ownerOf(shard);
+    if (from === undefined) return;
+    const stated = noEffects();
+    for (const dagId of memory.dagIds()) {
+      const actor = memory.peek(dagId);
+      if (actor !== undefined && this.shardOf(dagId) === shard) restate(actor, position, stated);
+    }
+    const current = owners.filter((owner) => !shards.isSuperseded(owner));
+    shards.answer(stated.ready, current, from, effects.ready);
   }
 
   /** Decides about one DAG and appends. What fails is tried again with fresh memory; what keeps failing is quarantined. */
@@ -158,9 +220,11 @@ export class Scheduler {
     const blame: Blame = {};
     try {
       await this.takeTurn(dagId, messages, effects, blame);
+      this.failing.delete(dagId);
     } catch (error) {
       this.drop(dagId);
       if (this.stopped) return;
+      this.failing.add(dagId);
       await this.onFailure(dagId, blame.runId, messages, error);
     }
     if (shared === undefined) await this.release(effects);
@@ -174,13 +238,17 @@ export class Scheduler {
   ): Promise<void> {
     const { clock, ids, store, maxMapLength } = this.options;
     const { memory, meter } = this;
+    if (messages.some((message) => message.kind === 'tick' && message.isAfresh === true)) this.drop(dagId);
     const fresh = !memory.has(dagId);
     const { actor, newer, news } = await memory.prepare(dagId, messages, blame);
     const begin = performance.now();
-    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, newer, news, maxMapLength });
+    const { shards } = this;
+    const isStale = shards === undefined ? undefined : (report: AttemptReport): boolean => shards.isStale(report);
+    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, newer, news, maxMapLength, isStale });
     turn.decide(messages);
     const { chain } = turn.batch;
     const decided = performance.now();
+    if (!this.owns(dagId)) throw new OwnershipLostError(`the shard of DAG '${dagId}' is not owned`);
     const onWait = (message: string): void => this.problem({ kind: 'store-unavailable', dagId, message });
     let position = chain.length === 0 ? 0 : await appendChain(store, chain, clock, onWait, () => this.stopped);
     // What is stated again stands where it stood before.
@@ -190,13 +258,36 @@ export class Scheduler {
     meter.appendMs += appended - decided;
     meter.appends += chain.length;
     for (const request of chain) meter.events += request.events.length;
-    this.timers.set(dagId, turn.follow(position, effects));
+    const first = effects.ready.length;
+    const replies = turn.replies(shards);
+    const wake = turn.follow(position, effects);
+    for (const { replyTo, ids: durable } of replies)
+      effects.ready.push({ pool: replyTo, message: { kind: 'durable', ids: durable } });
+    if (!this.sign(dagId, effects, first)) return;
+    this.timers.set(dagId, wake);
     if (this.assets.listen(actor.state)) this.look([dagId]);
     if (turn.ended.length > 0) this.options.onDurable?.(turn.ended);
     // A command may name a DAG that does not exist: nothing of it is kept.
     if (actor.revision < 0) this.drop(dagId);
     if (this.failures.size > 0) this.forgive(dagId, turn.batch.runs.keys());
     meter.dispatchMs += performance.now() - appended;
+  }
+
+  /**
+   * What follows bears the epoch of the shard. False: the shard is another's meanwhile. It may have read the DAG before the append,
+   * so it is told to read it again, and to say what follows.
+   */
+  private sign(dagId: string, effects: Effects, first: number): boolean {
+    if (this.shards === undefined) return true;
+    const from = this.shards.ownerOf(this.shardOf(dagId));
+    if (from !== undefined) {
+      this.shards.stamp(effects.ready, first, from);
+      return true;
+    }
+    effects.ready.length = first;
+    effects.inbox.push({ kind: 'tick', dagId, runIds: [], isAfresh: true });
+    this.drop(dagId);
+    return false;
   }
 
   /** Something of these DAGs is to be looked at that their turn finds by itself. */
@@ -253,9 +344,12 @@ export class Scheduler {
       ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
     };
     const isUnread = isAway(error);
-    if (error instanceof OwnershipLostError) this.problem({ kind: 'ownership-lost', ...problem });
-    // No fault of what was to be decided about.
-    else if (isUnread) this.problem({ kind: 'store-unavailable', dagId, message: problem.message });
+    if (error instanceof OwnershipLostError) {
+      this.problem({ kind: 'ownership-lost', ...problem });
+      // Its messages come to whoever has the shard: they are not done with here.
+      if (!this.owns(dagId)) return;
+    } else if (isUnread) this.problem({ kind: 'store-unavailable', dagId, message: problem.message });
+    // The fault of what was to be decided about.
     else {
       this.problem({ kind: 'decision-failed', ...problem });
       const key = runId === undefined ? dagId : `${dagId}:${runId}`;

@@ -1,9 +1,11 @@
 import {
+  attemptId,
   decidePastAnswers,
   decideReport,
   decideTriggered,
   hearAssets,
   decideWaited,
+  findInstance,
   nextDagWake,
   nextWake,
   parseAttemptId,
@@ -27,6 +29,8 @@ import { consequencesOf, restate } from './consequences.ts';
 import { pastQuestionOf, type Effects } from './effects.ts';
 import type { ShardMemory } from './memory.ts';
 import type { VersionPlan } from './plans.ts';
+import { poolOf } from './demand.ts';
+import type { Shards } from './shards.ts';
 import { endRefused } from './deferrals.ts';
 
 export interface TurnOptions {
@@ -41,6 +45,8 @@ export interface TurnOptions {
   /** What the DAG has not heard of assets. */
   readonly news: AssetNews;
   readonly maxMapLength?: number | undefined;
+  /** Reports of gateways that have been followed by others (I2). */
+  readonly isStale?: ((report: AttemptReport) => boolean) | undefined;
 }
 
 /** One turn of one DAG: its messages, what they decide, and what follows once that is durable. */
@@ -48,6 +54,8 @@ export class Turn {
   readonly batch: DagBatch;
   /** Reports of attempts that have ended. */
   readonly ended: AttemptReport[] = [];
+  /** Where it is to be said that they are durable. */
+  private readonly endedFor = new Map<AttemptReport, number>();
   private readonly actor: DagActor;
   private readonly options: TurnOptions;
   /** Runs whose question about the past was lost with its worker. */
@@ -91,6 +99,25 @@ export class Turn {
     this.askTimetable(effects);
     for (const { message, draft } of this.answers) this.answer(message, draft, position, effects);
     return this.wind();
+  }
+
+  /**
+   * The results that are durable, for whoever passed them on, and for the gateway that holds slots for them, should that be
+   * another.
+   */
+  replies(shards: Shards | undefined): readonly { readonly replyTo: string; readonly ids: readonly string[] }[] {
+    if (shards === undefined || this.endedFor.size === 0) return [];
+    const byPartition = new Map<number, Set<string>>();
+    for (const [report, replyTo] of this.endedFor) {
+      const { attempt } = report;
+      const run = this.actor.runs.get(attempt.runId);
+      const inst = run && findInstance(run.state, attempt.taskId, attempt.mapIndex);
+      for (const partition of inst === undefined ? [replyTo] : [replyTo, shards.partitionOf(poolOf(inst))]) {
+        const ids = byPartition.get(partition) ?? new Set();
+        byPartition.set(partition, ids.add(attemptId(attempt)));
+      }
+    }
+    return Array.from(byPartition, ([partition, ids]) => ({ replyTo: shards.keyOf(partition), ids: [...ids] }));
   }
 
   /** The plan of a run that is to start: of its version, with the tasks that the run consists of. */
@@ -140,7 +167,7 @@ export class Turn {
         this.answers.push({ message, draft: this.command(message) });
         return;
       case 'reports':
-        for (const report of message.reports) this.report(report);
+        for (const report of message.reports) this.report(report, message.replyTo);
         return;
       case 'triggerAnswered': {
         const attempt = parseAttemptId(message.waiter.attempt);
@@ -159,6 +186,9 @@ export class Turn {
       case 'callbackDone':
         this.callbackDone(message);
         return;
+      // Of a shard.
+      case 'restate':
+        return;
       case 'tick':
         for (const [runId, wake] of this.actor.wakes) {
           const run = this.actor.runs.get(runId);
@@ -168,12 +198,15 @@ export class Turn {
     }
   }
 
-  private report(report: AttemptReport): void {
+  private report(report: AttemptReport, replyTo: number | undefined): void {
+    if (this.options.isStale?.(report) === true) return;
     const { runId, taskId, tryNumber, leg } = report.attempt;
     this.options.blame.runId = runId;
     const run = this.actor.runs.get(runId);
     if (run !== undefined) decideReport(this.work(run, `${taskId}:${tryNumber}.${leg}`, 'service:gateway'), report);
-    if (report.kind !== 'queued' && report.kind !== 'started') this.ended.push(report);
+    if (report.kind === 'queued' || report.kind === 'started') return;
+    this.ended.push(report);
+    if (replyTo !== undefined) this.endedFor.set(report, replyTo);
   }
 
   private callbackDone(message: Extract<SchedulerMessage, { kind: 'callbackDone' }>): void {

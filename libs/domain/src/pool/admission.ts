@@ -119,6 +119,11 @@ export class Admission<Order extends Demand> {
     return this.waiting.get(id)?.order;
   }
 
+  /** Those that wait, in no order; the caller may remove what it gets. */
+  *orders(): Generator<Order> {
+    for (const { order } of this.waiting.values()) yield order;
+  }
+
   /** Undefined: there is no such pool any more. What is admitted goes on; nothing is taken back. */
   setPool(name: string, pool: Pool | undefined): void {
     const account = this.accountOf(name);
