@@ -14,6 +14,7 @@ import {
   systemIds,
   type EmbeddedEventStore,
 } from '@rondo/adapter-embedded';
+import type { GrpcListenOptions } from '@rondo/adapter-grpc';
 import { AdminService, SensorEvents } from '@rondo/application';
 import type { AdmissionQueries, CommandAnswer, CommandBus } from '@rondo/contracts';
 import type { BlobStore, BundleStore, LogStore, ReadModels } from '@rondo/ports';
@@ -59,7 +60,7 @@ export class ApiUnderTest {
   logs!: LogStore;
   server!: ApiServer;
 
-  static async start(change: Partial<QueryOptions> = {}): Promise<ApiUnderTest> {
+  static async start(change: Partial<QueryOptions> = {}, grpc?: GrpcListenOptions): Promise<ApiUnderTest> {
     const api = new ApiUnderTest();
     const { folder } = api;
     api.store = await openEmbeddedEventStore({ folder });
@@ -93,7 +94,7 @@ export class ApiUnderTest {
       version: '9.9.9',
       ...change,
     };
-    api.server = await serveApi(options, '127.0.0.1', 0);
+    api.server = await serveApi(options, '127.0.0.1', 0, grpc);
     return api;
   }
 

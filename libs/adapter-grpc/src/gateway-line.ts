@@ -34,7 +34,7 @@ export function grpcGatewayLine(options: GrpcGatewayLineOptions): GatewayLine {
 class Line implements GatewayLine {
   readonly address: string;
   private readonly options: GrpcGatewayLineOptions;
-  private readonly service = serviceOf(loadProtos('rondo/v1/worker.proto'), 'rondo.v1.WorkerSessions');
+  private readonly service = serviceOf(loadProtos(['rondo/v1/worker.proto']), 'rondo.v1.WorkerSessions');
   /** A connection of its own: what is large never stands before a heartbeat. */
   private readonly bulk: Client;
   private readonly frames: Client;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
-import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { loadSync, type Options, type PackageDefinition } from '@grpc/proto-loader';
 
 /** The folder `proto`: above the sources as above what is built of them. */
 export function protoFolder(): string {
@@ -13,13 +13,14 @@ export function protoFolder(): string {
 }
 
 /** Reads files of `proto`. Fields are named in camel case, 64-bit numbers are numbers, absent messages are null. */
-export function loadProtos(...files: readonly string[]): PackageDefinition {
+export function loadProtos(files: readonly string[], options: Options = {}): PackageDefinition {
   return loadSync([...files], {
     includeDirs: [protoFolder()],
     longs: Number,
     enums: String,
     defaults: true,
     arrays: true,
+    ...options,
   });
 }
 

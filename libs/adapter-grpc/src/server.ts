@@ -47,7 +47,8 @@ export function keepaliveOptions(keepaliveMs = KEEPALIVE_MS): Record<string, num
 /** Rejects when it cannot listen there. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { listen, tls, keepaliveMs, protos, services } = options;
-  const definition = loadProtos(...protos, 'grpc/health/v1/health.proto');
+  const files = [...protos, 'grpc/health/v1/health.proto'];
+  const definition = loadProtos(files);
   const health = new Health(Object.keys(services));
   const server = new Server({
     ...keepaliveOptions(keepaliveMs),
@@ -57,7 +58,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   for (const [name, implementation] of Object.entries(services))
     server.addService(serviceOf(definition, name), implementation);
   server.addService(serviceOf(definition, 'grpc.health.v1.Health'), health.implementation);
-  new ReflectionService(definition).addToServer(server);
+  // Whoever asks gets the names as the files have them.
+  new ReflectionService(loadProtos(files, { keepCase: true })).addToServer(server);
   const port = await bind(server, listen, tls);
   return {
     address: `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`,

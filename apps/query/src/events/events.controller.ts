@@ -3,7 +3,7 @@ import type { EventStore, Position, RecordedEvent } from '@rondo/ports';
 import type { Request, Response } from 'express';
 import { Definitions } from '../history/definitions.ts';
 import { RunHistory } from '../history/run-history.ts';
-import { LiveAnswers, type LiveAnswer } from '../http/live.ts';
+import { LiveAnswers, serverEvent, type LiveAnswer } from '../http/live.ts';
 import { Input, Route, type InputOf } from '../http/operation.ts';
 import { invalid } from '../http/problem.ts';
 import { EVENT_STORE } from '../options.ts';
@@ -63,7 +63,7 @@ async function sendAll(feed: StateFeed, events: readonly RecordedEvent[], answer
   for (const event of events) {
     if (answer.closed.aborted) return;
     const told = await feed.tell(event);
-    if (told !== undefined) await answer.send(told);
+    if (told !== undefined) await answer.send(serverEvent(told.kind, told.data, event.position));
   }
 }
 

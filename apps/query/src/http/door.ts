@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Actor } from '@rondo/contracts';
 import type { NextFunction, Response } from 'express';
 import type { AdmittedRequest } from './operation.ts';
 import { POSITION_HEADER } from './position.ts';
@@ -29,12 +30,12 @@ const LOOPBACK_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '
 export function door(options: DoorOptions): (request: AdmittedRequest, response: Response, next: NextFunction) => void {
   const hosts = new Set([...LOOPBACK_NAMES, ...(options.hosts ?? []).map((host) => host.toLowerCase())]);
   const origins = new Set(options.origins);
-  const expected = options.token === undefined ? undefined : digest(options.token);
+  const admit = doorkeeper(options);
   return (request, response, next) => {
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Cache-Control', 'no-store');
     const host = request.headers.host ?? '';
-    const name = host.replace(/:\d+$/, '').toLowerCase();
+    const name = nameOf(host);
     if (!hosts.has(name))
       throw new HttpProblem(
         403,
@@ -57,17 +58,40 @@ export function door(options: DoorOptions): (request: AdmittedRequest, response:
         return;
       }
     }
-    const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (given !== undefined && expected !== undefined && timingSafeEqual(digest(given), expected))
-      request.rondoActor = { kind: 'user', name: 'token' };
-    else if (isLocal(request, name) && given === undefined) request.rondoActor = { kind: 'user', name: 'local' };
-    else
-      throw unauthorized(
-        given === undefined
-          ? 'a bearer token is needed from anywhere but this machine'
-          : 'the bearer token is not the right one',
-      );
+    request.rondoActor = admit({
+      authorization: request.headers.authorization,
+      address: request.socket.remoteAddress,
+      host,
+      forwarded: request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined,
+    });
     next();
+  };
+}
+
+/** Who knocks, by whatever protocol. */
+export interface Caller {
+  readonly authorization: string | undefined;
+  /** Where the connection comes from. */
+  readonly address: string | undefined;
+  /** The name by which the API was addressed, with its port. */
+  readonly host: string;
+  /** A proxy passes it on. */
+  readonly forwarded: boolean;
+}
+
+/** Tells who the caller is. Throws a problem when nobody may come in so. */
+export function doorkeeper({ token }: DoorOptions): (caller: Caller) => Actor {
+  const expected = token === undefined ? undefined : digest(token);
+  return (caller) => {
+    const given = /^Bearer (.+)$/i.exec(caller.authorization ?? '')?.[1];
+    if (given !== undefined && expected !== undefined && timingSafeEqual(digest(given), expected))
+      return { kind: 'user', name: 'token' };
+    if (given === undefined && isLocal(caller)) return { kind: 'user', name: 'local' };
+    throw unauthorized(
+      given === undefined
+        ? 'a bearer token is needed from anywhere but this machine'
+        : 'the bearer token is not the right one',
+    );
   };
 }
 
@@ -78,16 +102,13 @@ function isSameSite(origin: string, host: string): boolean {
 }
 
 /** Straight from this machine: what a proxy passes on comes from elsewhere. */
-function isLocal(request: AdmittedRequest, hostName: string): boolean {
-  const address = request.socket.remoteAddress ?? '';
+function isLocal({ address = '', host, forwarded }: Caller): boolean {
   const loopback = address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
-  return (
-    loopback &&
-    LOOPBACK_NAMES.has(hostName) &&
-    request.headers['x-forwarded-for'] === undefined &&
-    request.headers.forwarded === undefined
-  );
+  return loopback && LOOPBACK_NAMES.has(nameOf(host)) && !forwarded;
 }
+
+/** Without its port. */
+const nameOf = (host: string): string => host.replace(/:\d+$/, '').toLowerCase();
 
 function unauthorized(detail: string): HttpProblem {
   return new HttpProblem(401, 'Not authorised', detail, { headers: { 'WWW-Authenticate': 'Bearer' } });

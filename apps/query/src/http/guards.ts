@@ -27,7 +27,7 @@ export class AuthorizeGuard implements CanActivate {
     const operation = operationOf(context);
     if (operation === undefined) return true;
     const request = context.switchToHttp().getRequest<AdmittedRequest>();
-    const allowed = this.authorize(actorOf(request), operation.action, resourceOf(operation, request));
+    const allowed = this.authorize(actorOf(request), operation.action, resourceOf(operation, request.params));
     if (allowed.ok) return true;
     throw new HttpProblem(403, 'Forbidden', allowed.error);
   }

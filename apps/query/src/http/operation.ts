@@ -99,8 +99,8 @@ export function actorOf(request: AdmittedRequest): Actor {
 }
 
 /** What a request is about, for `authorize`. */
-export function resourceOf(operation: Operation, request: Request): Resource {
-  const { dagId, runId, taskId, key, connId } = request.params as Readonly<Record<string, string | undefined>>;
+export function resourceOf(operation: Operation, params: Readonly<Record<string, unknown>>): Resource {
+  const { dagId, runId, taskId, key, connId } = params as Readonly<Record<string, string | undefined>>;
   const named = { dagId, runId, taskId, key, connId };
   const known = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
   return { kind: operation.tag, ...known };
