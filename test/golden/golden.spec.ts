@@ -126,6 +126,8 @@ describe('golden histories of DAGs', () => {
       queued: [...dag.queued.keys()],
       keys: Object.fromEntries(dag.keys),
       held: [...dag.held],
+      sealed: [...dag.sealed],
+      erased: Object.fromEntries(dag.erased),
       priorities: Object.fromEntries(dag.priorities),
     };
     const backfills = Array.from(dag.backfills.all.values(), ({ spec, queued, active: started, ...backfill }) => ({

@@ -39,6 +39,8 @@ export const runRow = (runId: string, more: Partial<DagRunRow> = {}): DagRunRow 
   reason: null,
   backfillId: null,
   partitionKey: null,
+  sealed: false,
+  erasedAt: null,
   ...more,
 });
 

@@ -106,6 +106,8 @@ export type DagCommand =
   | { readonly type: 'holdRun'; readonly runId: string; readonly held: boolean }
   | { readonly type: 'prioritiseRun'; readonly runId: string; readonly priority: number | null }
   | { readonly type: 'noteRun'; readonly runId: string; readonly note: string }
+  /** Deletes the key of a sealed run that has ended, for good (I14). */
+  | { readonly type: 'eraseRun'; readonly runId: string }
   | {
       readonly type: 'markTasks';
       readonly runId: string;

@@ -14,6 +14,8 @@ export interface NewEvent {
   readonly data: string;
   /** At most 300 bytes; the stored metadata, with the hash, stays under 350 (I7). */
   readonly meta: string;
+  /** The id of the key that it is to be sealed with (I14). A store itself takes no notice: see `sealedEventStore`. */
+  readonly seal?: string;
 }
 
 export interface RecordedEvent {

@@ -7,6 +7,7 @@ export * from './message-bus.ts';
 export * from './persistent-subscriptions.ts';
 export * from './projection.ts';
 export * from './read-models.ts';
+export * from './run-keys.ts';
 export * from './secrets.ts';
 export * from './sessions.ts';
 export * from './worker.ts';

@@ -23,5 +23,7 @@ export interface LogStore {
     fromLine: number,
     onLines: (lines: readonly LogLine[], next: number) => void,
   ): { stop(): void };
+  /** Deletes the logs of all attempts of a run, for good. Idempotent. */
+  deleteRun(dagId: string, runId: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -44,7 +44,6 @@ export interface ApprovalChange {
   readonly response?: ApprovalResponse;
 }
 
-/** What a batch changed in one run. `forgotten` goes first: XComs that a new try starts without, or the one of that key. */
 /** What a batch changed in one run. `dropped` and `forgotten` go first. */
 export interface RunChanges {
   readonly runNo: Position;
@@ -58,6 +57,8 @@ export interface RunChanges {
   readonly xcoms: readonly XComRow[];
   readonly rendered: readonly RenderedFieldsRow[];
   readonly approvals: readonly ApprovalChange[];
+  /** The run is erased: no row of its XComs and rendered fields stays. */
+  readonly isErased: boolean;
 }
 
 /** Rows by key; null deletes. */

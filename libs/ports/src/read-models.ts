@@ -76,6 +76,10 @@ export interface DagRunRow {
   readonly backfillId: number | null;
   /** The part of its assets that it is about. */
   readonly partitionKey: string | null;
+  /** What people have put into it is sealed with a key of its own (I14). */
+  readonly sealed: boolean;
+  /** When that key was deleted. */
+  readonly erasedAt: number | null;
 }
 
 /** A backfill and how far it has come. */

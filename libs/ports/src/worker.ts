@@ -123,6 +123,9 @@ export interface AttemptServices {
   /** Stores a value too large for an event; answers its hash. */
   putBlob(attemptId: string, bytes: Uint8Array): Promise<string>;
   getBlob(attemptId: string, hash: string): Promise<Uint8Array | undefined>;
+  /** The same with bytes that are kept elsewhere: sealed with the key of the attempt's run, and opened again (I14). */
+  seal?(attemptId: string, bytes: Uint8Array): Promise<Uint8Array>;
+  unseal?(attemptId: string, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface PreviousSuccess {

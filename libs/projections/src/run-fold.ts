@@ -37,6 +37,8 @@ export function requestedRun(dagId: string, data: RunRequestedData, at: number, 
     runNo,
     backfillId: data.backfill?.backfillId ?? null,
     partitionKey: data.partitionKey ?? null,
+    sealed: data.sealed ?? false,
+    erasedAt: null,
     dagRevisions: [],
   };
 }
@@ -79,6 +81,10 @@ export function applyDagEvent(model: RunModel, event: DagRunsEvent, at: number, 
     case 'RunNoted':
       run.note = event.data.note === '' ? null : event.data.note;
       run.noteBy = event.data.note === '' ? null : event.data.by;
+      return;
+    case 'RunErased':
+      run.erasedAt = event.data.at;
+      sink.eraseRun();
       return;
     case 'RunVersionChanged':
       run.version = event.data.version;

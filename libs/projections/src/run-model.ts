@@ -15,6 +15,8 @@ export interface RunSink {
   deleteXCom(taskId: string, mapIndex: string, key: string): void;
   /** A new try starts without what the earlier ones left. */
   forgetXComs(taskId: string, mapIndex: string): void;
+  /** Its XComs and rendered fields go. */
+  eraseRun(): void;
   setApproval(change: ApprovalChange): void;
   setRendered(row: RenderedFieldsRow): void;
   touchRun(run: RunFoldRow): void;

@@ -11,6 +11,7 @@ export class RunPending implements RunSink {
   private readonly xcoms = new Map<string, Map<string, XComRow>>();
   private readonly approvals: ApprovalChange[] = [];
   private readonly rendered: RenderedFieldsRow[] = [];
+  private isErased = false;
 
   touchRun(run: RunFoldRow): void {
     this.run = run;
@@ -49,6 +50,12 @@ export class RunPending implements RunSink {
     this.forgotten.set(key, { taskId, mapIndex });
   }
 
+  eraseRun(): void {
+    this.isErased = true;
+    this.xcoms.clear();
+    this.rendered.length = 0;
+  }
+
   setApproval(change: ApprovalChange): void {
     this.approvals.push(change);
   }
@@ -72,6 +79,7 @@ export class RunPending implements RunSink {
       xcoms: [...this.xcoms.values()].flatMap((ofInstance) => [...ofInstance.values()]),
       rendered: this.rendered,
       approvals: this.approvals,
+      isErased: this.isErased,
     };
   }
 }

@@ -117,6 +117,11 @@ export class RunFold implements RunSink {
     this.xcoms.delete(keyOf(taskId, mapIndex));
   }
 
+  eraseRun(): void {
+    this.xcoms.clear();
+    this.rendered.clear();
+  }
+
   /** A view of a run does not show them. */
   setApproval(): void {}
 

@@ -9,13 +9,15 @@ const NUMBERS = new Set(
    data_interval_start data_interval_end run_after queued_at started_at ended_at ordinal try_number max_tries retries
    leg open run_try scheduled_at pid retry_at line column at port slots include_deferred held priority
    asked_at deadline backfill_id from_date to_date reverse max_active_runs run_on_latest dates created cleared passed
-   created_at revision source_try from_revision to_revision generation`.split(/\s+/),
+   created_at revision source_try from_revision to_revision generation sealed_run erased_at`.split(/\s+/),
 );
 
 export const isNumber = (column: string): boolean => NUMBERS.has(column);
 
 /** Tables that a later migration creates. */
 const LATER: ReadonlySet<TableName> = new Set(['pools', 'writer']);
+/** Columns that a later migration adds. */
+const ADDED: ReadonlySet<string> = new Set(['runs.sealed_run', 'runs.erased_at']);
 
 const initial: Migration = {
   async up(db: Kysely<unknown>) {
@@ -40,6 +42,7 @@ async function createTable(db: Kysely<unknown>, name: TableName): Promise<void> 
   const dialect = dialectOf(db);
   let table = db.schema.createTable(name);
   for (const column of [...key, ...rest]) {
+    if (ADDED.has(`${name}.${column}`)) continue;
     const isKey = key.includes(column);
     table = table.addColumn(column, isNumber(column) ? dialect.number : dialect.text, (c) => (isKey ? c.notNull() : c));
   }
@@ -51,6 +54,12 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001_initial': initial,
   '0002_pools': { up: (db: Kysely<unknown>) => createTable(db, 'pools') },
   '0003_writer': { up: (db: Kysely<unknown>) => createTable(db, 'writer') },
+  '0004_sealed_runs': {
+    async up(db: Kysely<unknown>) {
+      for (const column of ['sealed_run', 'erased_at'])
+        await db.schema.alterTable('runs').addColumn(column, dialectOf(db).number).execute();
+    },
+  },
 };
 
 /** Brings the tables up to date, in the schema of that name where there is one. Throws for those of a newer release. */

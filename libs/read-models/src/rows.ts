@@ -79,6 +79,8 @@ export function runRecord(row: RunsTable): RunRecord {
     reason: row.reason,
     backfillId: row.backfill_id,
     partitionKey: row.partition_key,
+    sealed: row.sealed_run === 1,
+    erasedAt: row.erased_at,
     runNo: row.run_no,
     dagRevisions: JSON.parse(row.dag_revisions) as number[],
   };

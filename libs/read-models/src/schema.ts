@@ -138,6 +138,9 @@ export interface RunsTable {
   backfill_id: number | null;
   partition_key: string | null;
   run_try: number;
+  /** Null in a row of a release that had no sealed runs. */
+  sealed_run: number | null;
+  erased_at: number | null;
   dag_revisions: string;
 }
 

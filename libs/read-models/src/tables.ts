@@ -46,6 +46,8 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
         'backfill_id',
         'partition_key',
         'run_try',
+        'sealed_run',
+        'erased_at',
       ] as const),
     ],
   },

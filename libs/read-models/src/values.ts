@@ -38,6 +38,8 @@ export function runValues(run: RunRecord): SqlValue[] {
     run.backfillId,
     run.partitionKey,
     run.tryNumber,
+    run.sealed ? 1 : 0,
+    run.erasedAt,
   ];
 }
 

@@ -66,7 +66,8 @@ function pushOutRendered(
   return kept;
 }
 
-function forget(sink: RowSink, { runNo, dropped, forgotten }: RunChanges): void {
+function forget(sink: RowSink, { runNo, dropped, forgotten, isErased }: RunChanges): void {
+  if (isErased) for (const table of ['xcoms', 'rendered_fields'] as const) sink.remove(table, ['run_no'], [runNo]);
   for (const { taskId, mapIndex } of dropped) sink.remove('task_instances', INSTANCE, [runNo, taskId, mapIndex]);
   for (const { taskId, mapIndex, key } of forgotten)
     if (key === undefined) sink.remove('xcoms', INSTANCE, [runNo, taskId, mapIndex]);

@@ -144,6 +144,10 @@ function refuse(d: DagDecision, command: CreateBackfill): DagRefusal | undefined
   if (from > to) return invalid(`from ${isoInstant(from)} is after to ${isoInstant(to)}: from is the earlier date`);
   if (from >= now && to >= now)
     return invalid(`${rangeText(from, to)} is in the future: a backfill runs dates that are over`);
+  if (command.conf !== undefined && d.seals)
+    return invalid(
+      `the runs of DAG '${dag.dagId}' are sealed: a backfill takes no conf, which would stand in the history of the DAG for ever`,
+    );
   if (!Number.isInteger(maxActiveRuns) || maxActiveRuns < 1)
     return invalid(`maxActiveRuns ${maxActiveRuns} is not allowed: a whole number from 1`);
   return undefined;

@@ -25,6 +25,7 @@ export function fateOf(dag: DagState, spec: BackfillCreatedData, { logicalDate, 
   if (runId === undefined) return spec.needsUpstream === true ? { action: 'pass', reason: 'needs upstream' } : CREATE;
   const stand = runStandOf(dag, runId);
   if (stand !== 'success' && stand !== 'failed') return { action: 'pass', runId, reason: 'in flight' };
+  if (spec.reprocess !== 'none' && dag.erased.has(runId)) return { action: 'pass', runId, reason: 'erased' };
   if (spec.reprocess === 'completed' || (spec.reprocess === 'failed' && stand === 'failed'))
     return { action: 'clear', runId };
   return { action: 'pass', runId, reason: 'already exists' };

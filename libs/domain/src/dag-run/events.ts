@@ -43,6 +43,8 @@ export interface RunStartedData {
   readonly backfill?: BackfillRef;
   /** It consists of these tasks: the others of its version are not there. */
   readonly only?: readonly string[];
+  /** What people have put into it is sealed with a key of its own (I14). */
+  readonly sealed?: true;
 }
 
 /** Events of `dagRun-{dagId}:{runId}`. `at` is epoch milliseconds on the reporting service's clock. */

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '@rondo/kernel';
 import type { DagDecision, DagRefusal } from './decision.ts';
-import { runStandOf } from './state.ts';
+import { runStandOf, type DagState } from './state.ts';
 
 /** What people set about a run, whether it has started or not. A repeat changes nothing. */
 
@@ -25,6 +25,8 @@ export function prioritiseRun(d: DagDecision, runId: string, priority: number | 
 /** An empty note takes it away. */
 export function noteRun(d: DagDecision, runId: string, note: string, by: string): Result<void, DagRefusal> {
   if (runStandOf(d.dag, runId) === undefined) return err(unknownRun(d, runId));
+  const gone = refuseErased(d.dag, runId);
+  if (gone !== undefined) return err(gone);
   d.emit({ type: 'RunNoted', data: { runId, note, by } });
   return ok(undefined);
 }
@@ -38,6 +40,39 @@ export function changeRunVersion(d: DagDecision, runId: string, version: string)
 export function ignorePast(d: DagDecision, runId: string): void {
   const run = d.dag.line.find(runId);
   if (run !== undefined && !run.ignoresPast) d.emit({ type: 'RunPastIgnored', data: { runId } });
+}
+
+/**
+ * Erases what people have put into a run that was sealed: for good, once the event is durable (I14). A repeat finds what it has
+ * done. Refused for a run that has not ended, and for one that was not sealed: a history cannot be changed.
+ */
+export function eraseRun(d: DagDecision, runId: string, by: string): Result<{ readonly at: number }, DagRefusal> {
+  const { dag, now } = d;
+  const stand = runStandOf(dag, runId);
+  if (stand === undefined) return err(unknownRun(d, runId));
+  const before = dag.erased.get(runId);
+  if (before !== undefined) return ok({ at: before });
+  if (!dag.sealed.has(runId)) return err({ code: 'conflict', message: notSealed(runId) });
+  if (stand === 'queued' || stand === 'active') {
+    const message = `run '${runId}' has not ended (${stand}): it can be erased once it has; to end it now, abort it`;
+    return err({ code: 'conflict', message });
+  }
+  d.emit({ type: 'RunErased', data: { runId, at: now, by } });
+  return ok({ at: now });
+}
+
+const notSealed = (runId: string): string =>
+  `run '${runId}' was not sealed, and a history cannot be changed: only runs of a DAG with 'sealed: true', or of a platform with --seal-runs, can be erased`;
+
+/** Nothing can be done with a run that is erased: what it was started with, and what its tasks took, is gone. */
+export function refuseErased(dag: DagState, runId: string): DagRefusal | undefined {
+  const at = dag.erased.get(runId);
+  if (at === undefined) return undefined;
+  const when = new Date(at).toISOString();
+  return {
+    code: 'conflict',
+    message: `run '${runId}' was erased at ${when}: its conf, its XComs and what its tasks took are gone, so it stays as it is`,
+  };
 }
 
 function unknownRun(d: DagDecision, runId: string): DagRefusal {

@@ -24,6 +24,7 @@ export function schedulingOf(definition: DagDefinition): DagScheduling {
     priority,
     maxConsecutiveFailedDagRuns,
     isPausedUponCreation,
+    sealed,
   } = definition;
   const starts = [definition, ...definition.tasks].flatMap((each) => each.startDate ?? []);
   return {
@@ -38,6 +39,7 @@ export function schedulingOf(definition: DagDefinition): DagScheduling {
     ...(priority === undefined ? {} : { priority }),
     maxConsecutiveFailedDagRuns,
     isPausedUponCreation,
+    ...(sealed === true ? { sealed } : {}),
   };
 }
 
@@ -88,6 +90,8 @@ export interface TriggerRun {
   readonly suffix: string;
   /** The part of its assets that the run is about. */
   readonly partitionKey?: string;
+  /** It is sealed though its DAG does not say so: a run that is sealed has asked for it (I14). */
+  readonly sealed?: boolean;
 }
 
 /** Asks for a run. A repeat with the same key answers with the run that exists; the same run id or logical date is a conflict. */
@@ -150,6 +154,7 @@ export function triggerRun(
       ...(priority === undefined ? {} : { priority }),
       ...(command.ignoreDependsOnPast === true ? { ignoreDependsOnPast: true } : {}),
       ...(command.partitionKey === undefined ? {} : { partitionKey: command.partitionKey }),
+      ...(command.sealed === true ? { sealed: true as const } : {}),
     },
   });
   return ok({ runId, existed: false });

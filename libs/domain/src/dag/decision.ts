@@ -1,4 +1,4 @@
-import type { DagEvent } from './events.ts';
+import type { DagEvent, RunRequestedData } from './events.ts';
 import { evolveDag, type DagState } from './state.ts';
 
 /** Expected refusals, with what is allowed in the message. */
@@ -13,13 +13,25 @@ export class DagDecision {
   readonly now: number;
   readonly events: DagEvent[] = [];
 
-  constructor(dag: DagState, now: number) {
+  /** Every run is sealed, whatever its DAG says. */
+  private readonly sealsAll: boolean;
+
+  constructor(dag: DagState, now: number, sealsAll = false) {
     this.dag = dag;
     this.now = now;
+    this.sealsAll = sealsAll;
+  }
+
+  /** Of runs of a DAG that is sealed, and where the platform seals all (I14). */
+  get seals(): boolean {
+    return this.sealsAll || this.dag.scheduling?.sealed === true;
   }
 
   emit(event: DagEvent): void {
-    this.events.push(event);
-    evolveDag(this.dag, event);
+    const whole = event.type === 'RunRequested' && this.seals ? sealed(event.data) : event;
+    this.events.push(whole);
+    evolveDag(this.dag, whole);
   }
 }
+
+const sealed = (data: RunRequestedData): DagEvent => ({ type: 'RunRequested', data: { ...data, sealed: true } });

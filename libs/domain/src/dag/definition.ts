@@ -33,6 +33,8 @@ export interface DagDefinition {
   /** `all`: everything is cleared. Default: what failed, and what comes after it. */
   readonly runRetryMode?: 'all';
   readonly failFast: boolean;
+  /** What people have put into its runs is sealed, each run with a key of its own (I14). */
+  readonly sealed?: true;
   readonly isPausedUponCreation: boolean;
   readonly maxConsecutiveFailedDagRuns: number;
   readonly renderTemplateAsNativeObj: boolean;

@@ -28,6 +28,8 @@ export interface DagScheduling {
   readonly priority?: number;
   readonly maxConsecutiveFailedDagRuns: number;
   readonly isPausedUponCreation: boolean;
+  /** Its runs are sealed (I14). */
+  readonly sealed?: true;
 }
 
 /** Events of `dag-{dagId}`. */
@@ -88,6 +90,8 @@ export type DagEvent =
   | { readonly type: 'RunVersionChanged'; readonly data: { readonly runId: string; readonly version: string } }
   /** Its tasks do not wait for their past any more. */
   | { readonly type: 'RunPastIgnored'; readonly data: { readonly runId: string } }
+  /** The key of a sealed run is deleted, and with it all that the key has sealed, for good (I14). `by`: `user:ada`. */
+  | { readonly type: 'RunErased'; readonly data: { readonly runId: string; readonly at: number; readonly by: string } }
   /** Tasks of a closed run were marked. */
   | { readonly type: 'RunSummaryRevised'; readonly data: { readonly runId: string; readonly past: RunSummary } }
   | DagAssetsEvent
@@ -142,4 +146,6 @@ export interface RunRequestedData {
   /** In place of its DAG's priority. */
   readonly priority?: number;
   readonly backfill?: BackfillRef;
+  /** What people have put into it is sealed with a key of its own (I14). */
+  readonly sealed?: true;
 }

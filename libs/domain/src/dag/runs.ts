@@ -25,6 +25,7 @@ export function requested(dag: DagState, run: RunRequestedData): void {
     dag.line.add({ runId, date: run.logicalDate, runType, ignoresPast: ignoreDependsOnPast, summary: undefined });
     if (run.backfill !== undefined) join(dag, runId, run.backfill, false);
   }
+  if (run.sealed === true) dag.sealed.add(run.runId);
   if (run.key !== undefined) dag.keys.set(run.key, run.runId);
   if (run.assetEvents !== undefined) dag.assets.waiting.delete(run.partitionKey ?? '');
   if (run.priority !== undefined) dag.priorities.set(run.runId, run.priority);
@@ -87,4 +88,13 @@ export function closed(dag: DagState, { runId, state, reason, past }: DataOf<'Ru
   });
   dag.line.summarise(runId, past);
   if (reason !== BACKFILL_CANCELLED) dag.failedInARow = state === 'failed' ? dag.failedInARow + 1 : 0;
+}
+
+/** A run that never started is asked for again as it was: what it was asked for with is gone too. */
+export function erased(dag: DagState, { runId, at }: DataOf<'RunErased'>): void {
+  dag.erased.set(runId, at);
+  const run = dag.closed.get(runId);
+  if (run?.requested === undefined) return;
+  const { conf: _conf, note: _note, ...rest } = run.requested;
+  dag.closed.set(runId, { ...run, requested: rest });
 }

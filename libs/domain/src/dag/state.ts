@@ -12,7 +12,7 @@ import {
 import { Backfills, evolveBackfill } from '../backfill/state.ts';
 import type { BackfillRef } from '../backfill/events.ts';
 import { RunLine } from '../past/line.ts';
-import { changeVersion, closed, reopened, requested } from './runs.ts';
+import { changeVersion, closed, erased, reopened, requested } from './runs.ts';
 import { evolveFailed, type ToldState } from './told.ts';
 import type { DagDefinition } from './definition.ts';
 import type { DagAssetsEvent, DagEvent, DagScheduling, Interval, RunRequestedData, RunWaiter } from './events.ts';
@@ -60,6 +60,9 @@ export interface DagState {
   /** Runs with a logical date, in its order, and how the closed ones ended. */
   readonly line: RunLine;
   readonly waiters: Map<string, RunWaiter>;
+  /** Runs that are sealed, and when those of them that are erased were (I14). */
+  readonly sealed: Set<string>;
+  readonly erased: Map<string, number>;
   /** Runs that are held. */
   readonly held: Set<string>;
   /** Priorities of runs that have one of their own. */
@@ -90,6 +93,8 @@ export function initialDag(dagId: string): DagState {
     keys: new Map(),
     line: new RunLine(),
     waiters: new Map(),
+    sealed: new Set(),
+    erased: new Map(),
     held: new Set(),
     priorities: new Map(),
     backfills: new Backfills(),
@@ -137,6 +142,9 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       return;
     case 'RunClosed':
       closed(dag, event.data);
+      return;
+    case 'RunErased':
+      erased(dag, event.data);
       return;
     case 'RunSummaryRevised':
       dag.line.summarise(event.data.runId, event.data.past);

@@ -16,6 +16,8 @@ export interface AttemptRunContext {
   readonly conf: Json;
   readonly triggeredBy: string;
   readonly partitionKey?: string;
+  /** What its attempts store outside of the history is sealed first (I14). */
+  readonly sealed?: true;
 }
 
 export type InputValue = { readonly value: Json } | { readonly blob: string } | { readonly mapped: MapIndex };

@@ -83,6 +83,8 @@ export interface DagOptions {
   readonly runRetryMode?: 'failed' | 'all';
   /** End a run at its first failure. Default false. */
   readonly failFast?: boolean;
+  /** What people put into its runs is sealed, each run with a key of its own, so that a run can be erased. Default false. */
+  readonly sealed?: boolean;
   /** Default false. */
   readonly isPausedUponCreation?: boolean;
   /** Pause the DAG after so many failed runs in a row. Default 0: never. */
@@ -125,6 +127,7 @@ const schema = z.strictObject({
   runRetryDelay: duration().optional(),
   runRetryMode: oneOf(['failed', 'all']).optional(),
   failFast: flag().optional(),
+  sealed: flag().optional(),
   isPausedUponCreation: flag().optional(),
   maxConsecutiveFailedDagRuns: wholeNumber(0).optional(),
   renderTemplateAsNativeObj: flag().optional(),

@@ -58,6 +58,7 @@ export function openSession(host: AttemptHost, input: AttemptInput | CallbackInp
     input.id,
     host.settings?.xcoms,
     'standIns' in input ? input.standIns : undefined,
+    input.run.sealed,
   );
   const inputs = 'inputs' in input ? input.inputs : {};
   return {

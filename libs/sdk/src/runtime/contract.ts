@@ -31,6 +31,9 @@ export interface AttemptServices {
   /** Stores a value too large for an event; answers its hash. */
   putBlob(attemptId: string, bytes: Uint8Array): Promise<string>;
   getBlob(attemptId: string, hash: string): Promise<Uint8Array | undefined>;
+  /** Seals bytes that are kept elsewhere with the key of the attempt's run, and opens such. Absent: no run is sealed. */
+  seal?(attemptId: string, bytes: Uint8Array): Promise<Uint8Array>;
+  unseal?(attemptId: string, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
 export type AssetEventQuery =

@@ -32,6 +32,7 @@ export class Lookups {
     attemptId: string,
     settings: XComSettings = {},
     standIns: Readonly<Record<string, string>> = {},
+    isSealed = false,
   ) {
     this.#standIns = standIns;
     this.#services = services;
@@ -39,6 +40,8 @@ export class Lookups {
     this.store = new XComStore(settings, {
       put: (bytes) => services.putBlob(attemptId, bytes),
       get: (hash) => services.getBlob(attemptId, hash),
+      ...(isSealed ? { seal: (bytes) => required(services.seal?.(attemptId, bytes)) } : {}),
+      unseal: (bytes) => required(services.unseal?.(attemptId, bytes)),
     });
   }
 
@@ -132,6 +135,11 @@ export class Lookups {
     if (this.#fetched.has(what)) return this.#fetched.get(what) as T;
     throw new PendingLookup(what, async () => void this.#fetched.set(what, await fetch()));
   }
+}
+
+async function required<Answer>(answer: Promise<Answer> | undefined): Promise<Answer> {
+  if (answer === undefined) throw new Error('the run is sealed, and nobody here can seal or open its values');
+  return answer;
 }
 
 /** Renders until everything that the templates look up has been fetched. */

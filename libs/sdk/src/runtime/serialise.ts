@@ -43,6 +43,7 @@ export function serialiseDag(dag: Dag): DagDefinition {
     ...optional('runRetryDelayMs', options.runRetryDelay),
     ...(options.runRetryMode === 'all' ? { runRetryMode: 'all' as const } : {}),
     failFast: options.failFast ?? false,
+    ...(options.sealed === true ? { sealed: true as const } : {}),
     isPausedUponCreation: options.isPausedUponCreation ?? false,
     maxConsecutiveFailedDagRuns: options.maxConsecutiveFailedDagRuns ?? 0,
     renderTemplateAsNativeObj: options.renderTemplateAsNativeObj ?? false,

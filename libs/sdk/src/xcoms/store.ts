@@ -25,7 +25,14 @@ export interface XComSettings {
 export interface Blobs {
   put(bytes: Uint8Array): Promise<string>;
   get(hash: string): Promise<Uint8Array | undefined>;
+  /** Seals what a backend gets to keep. Absent: the run is not sealed. */
+  seal?(bytes: Uint8Array): Promise<Uint8Array>;
+  /** Opens what was sealed. */
+  unseal?(bytes: Uint8Array): Promise<Uint8Array>;
 }
+
+/** How sealed bytes begin; no JSON does. */
+const SEALED = Buffer.from('RONDO-SEALED-');
 
 export interface Encoded {
   readonly key: string;
@@ -112,7 +119,8 @@ export class XComStore {
   ): Promise<XComValue> {
     const content = Buffer.from(JSON.stringify(json));
     if (backend === undefined) return { blob: await this.#blobs.put(content), bytes };
-    const reference: unknown = await backend.put(content, { ...about, key, bytes });
+    const kept = (await this.#blobs.seal?.(content)) ?? content;
+    const reference: unknown = await backend.put(kept, { ...about, key, bytes });
     if (typeof reference !== 'string' || reference === '' || reference.length > MAX_REFERENCE)
       throw new TypeError(
         `the XCom backend '${backend.name}' answered a reference that is none; allowed: a text of 1 to ${MAX_REFERENCE} characters`,
@@ -161,7 +169,8 @@ export class XComStore {
       );
     const bytes = await backend.get(reference);
     if (bytes === undefined) throw new Error(`the XCom backend '${name}' has nothing under '${reference}' any more`);
-    return parsed(bytes);
+    const isSealed = Buffer.from(bytes.subarray(0, SEALED.length)).equals(SEALED);
+    return parsed(isSealed && this.#blobs.unseal !== undefined ? await this.#blobs.unseal(bytes) : bytes);
   }
 
   /** Opened once for each process. */
