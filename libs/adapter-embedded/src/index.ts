@@ -11,6 +11,7 @@ export { DataFolderError } from './folder/errors.ts';
 export { FOLDER_MIGRATIONS, type FolderMigration } from './folder/format.ts';
 export { dataPaths, type DataPaths } from './folder/paths.ts';
 export { verifyHistory } from './history/verify.ts';
+export { backupRunKeys } from './run-keys/backup.ts';
 export { loadSecretKey, secretBox, SecretError } from './secrets/secret-box.ts';
 export * from './read-models/index.ts';
 export { embeddedSubscriptions, type EmbeddedSubscriptions } from './subscriptions/subscriptions.ts';

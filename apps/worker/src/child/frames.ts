@@ -110,6 +110,8 @@ export const SERVICE_METHODS = [
   'assetEvents',
   'putBlob',
   'getBlob',
+  'seal',
+  'unseal',
 ] as const;
 export type ServiceMethod = (typeof SERVICE_METHODS)[number];
 

@@ -9,6 +9,13 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+interface Base64 {
+  readonly base64: string;
+}
+
+const base64Of = (bytes: Uint8Array): Base64 => ({ base64: Buffer.from(bytes).toString('base64') });
+const bytesOf = ({ base64 }: Base64): Uint8Array => Uint8Array.from(Buffer.from(base64, 'base64'));
+
 /** The services of attempts, by way of the worker. What it looks up is told to the masker before it is handed out. */
 export class ServiceClient {
   readonly #channel: Channel;
@@ -68,12 +75,13 @@ export class ServiceClient {
       (await this.#call(id, 'assetEvents', [query])) as Awaited<
         ReturnType<NonNullable<AttemptServices['assetEvents']>>
       >,
-    putBlob: async (id, bytes) =>
-      (await this.#call(id, 'putBlob', [{ base64: Buffer.from(bytes).toString('base64') }])) as string,
+    putBlob: async (id, bytes) => (await this.#call(id, 'putBlob', [base64Of(bytes)])) as string,
     getBlob: async (id, hash) => {
-      const bytes = (await this.#call(id, 'getBlob', [hash])) as { readonly base64: string } | undefined;
-      return bytes === undefined ? undefined : Uint8Array.from(Buffer.from(bytes.base64, 'base64'));
+      const bytes = (await this.#call(id, 'getBlob', [hash])) as Base64 | undefined;
+      return bytes === undefined ? undefined : bytesOf(bytes);
     },
+    seal: async (id, bytes) => bytesOf((await this.#call(id, 'seal', [base64Of(bytes)])) as Base64),
+    unseal: async (id, bytes) => bytesOf((await this.#call(id, 'unseal', [base64Of(bytes)])) as Base64),
   };
 
   #call(attemptId: string, method: ServiceMethod, args: readonly unknown[]): Promise<unknown> {

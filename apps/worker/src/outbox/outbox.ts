@@ -56,6 +56,9 @@ export class Outbox {
   readonly #begun: Set<string>;
   readonly #finished: Map<string, string>;
   readonly #groups = new Map<number, RecordedGroup>();
+  /** Of those that are finished: nothing of them stays in the file once they are acknowledged (I14). */
+  readonly #sealed: Set<string>;
+  #sheds = false;
   #fd: number;
   #size = 0;
   #floor = 0;
@@ -79,6 +82,8 @@ export class Outbox {
     this.isIntact = header === undefined ? isFresh : (header.intact || past.settled) && (sameBoot || past.closed);
     this.#begun = past.begun;
     this.#finished = past.finished;
+    // The file does not say which of them are: so all.
+    this.#sealed = new Set(past.finished.keys());
     this.interrupted = [...past.begun];
     this.leftBehind = { groups: sameBoot ? [...past.groups.values()] : [], token: header?.token };
     this.#header = { boot, token, intact: this.isIntact };
@@ -100,15 +105,20 @@ export class Outbox {
     this.#staged += `${RECORD.begun}${id}\n`;
   }
 
-  finish(id: string, report: string): void {
+  finish(id: string, report: string, isSealed = false): void {
     this.#begun.delete(id);
+    if (isSealed) this.#sealed.add(id);
     this.#finished.set(id, report);
     this.#staged += `${RECORD.finished}${id}\n${report}\n`;
   }
 
-  acknowledge(ids: readonly string[]): void {
-    for (const id of ids)
+  /** True: of these something is to be shed: by the next `commit`, which had better come now. */
+  acknowledge(ids: readonly string[]): boolean {
+    for (const id of ids) {
       if (this.#finished.delete(id) || this.#begun.delete(id)) this.#staged += `${RECORD.forgotten}${id}\n`;
+      if (this.#sealed.size > 0 && this.#sealed.delete(id)) this.#sheds = true;
+    }
+    return this.#sheds;
   }
 
   childStarted(group: RecordedGroup): void {
@@ -140,7 +150,7 @@ export class Outbox {
     this.#isTorn = false;
     this.#staged = '';
     this.#size += bytes.length;
-    if (this.#size > this.#compactBytes + 2 * this.#floor) this.#compact();
+    if (this.#sheds || this.#size > this.#compactBytes + 2 * this.#floor) this.#compact();
   }
 
   /** No attempt is running any more: the journal is whole, whatever happens to the machine. */
@@ -154,6 +164,7 @@ export class Outbox {
   #compact(): void {
     const old = this.#fd;
     this.#fd = this.#rewrite();
+    this.#sheds = false;
     closeSync(old);
   }
 

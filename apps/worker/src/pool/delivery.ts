@@ -73,10 +73,10 @@ export class Delivery {
 
   /** The report leaves once the log is whole; an attempt that wrote nothing waits for nothing. */
   #send(running: Running, report: string, isMarked: boolean): void {
-    const { id, kind } = running.work;
+    const { id, kind, isSealed } = running.work;
     const { outbox, onReport } = this.#options;
     // A callback whose end is not known is run again: its report is nothing to keep.
-    if (kind === 'attempt') outbox.finish(id, report);
+    if (kind === 'attempt') outbox.finish(id, report, isSealed);
     if (!isMarked && (running.log === undefined || running.log.isDrained)) return onReport(id, report);
     const wait = async (): Promise<void> => {
       if (isMarked) await running.marks(OUTPUT_MS);

@@ -8,19 +8,22 @@ export interface Work {
   readonly timeoutMs?: number;
   /** Whose log takes what is printed. Absent: a callback of a DAG, whose output goes to the worker's notices. */
   readonly attempt?: AttemptRef;
+  /** What is kept of it is shed as soon as it may be (I14). */
+  readonly isSealed?: boolean;
   /** The assignment, as the child gets it. */
   readonly json: string;
 }
 
 /** From the assignment as JSON, the form in which it travels. */
 export function attemptWork(json: string): Work {
-  const { id, bundle, attempt, executionTimeoutMs } = JSON.parse(json) as Assignment;
+  const { id, bundle, attempt, executionTimeoutMs, run } = JSON.parse(json) as Assignment;
   return {
     id,
     kind: 'attempt',
     bundle,
     attempt,
     json,
+    ...(run.sealed === true ? { isSealed: true } : {}),
     ...(executionTimeoutMs === undefined ? {} : { timeoutMs: executionTimeoutMs }),
   };
 }

@@ -112,7 +112,8 @@ function receive(message: ToThread): void {
     case 'unwatch':
       return triggerer.unwatch(message.ids, message.reason);
     case 'acknowledge':
-      return outbox.acknowledge(message.ids);
+      if (outbox.acknowledge(message.ids)) pool.record(() => undefined);
+      return;
     case 'cancel':
       return pool.cancel(message.ids, message.reason, message.as);
     case 'answer':

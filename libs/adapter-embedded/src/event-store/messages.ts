@@ -1,4 +1,12 @@
-import type { ExpectedRevision, Position, RecordedEvent, Revision, StreamFilter, StreamHead } from '@rondo/ports';
+import type {
+  ExpectedRevision,
+  Position,
+  RecordedEvent,
+  Revision,
+  StoredRunKey,
+  StreamFilter,
+  StreamHead,
+} from '@rondo/ports';
 
 /**
  * What goes between a client and the store's thread. Appends and events travel as flat arrays of texts and numbers, which
@@ -36,6 +44,12 @@ export type Query =
   | { readonly q: 'positionAt'; readonly time: number }
   | { readonly q: 'readSnapshot'; readonly stream: string }
   | { readonly q: 'writeSnapshot'; readonly stream: string; readonly revision: Revision; readonly state: string }
+  /** The keys of sealed runs, which the same thread keeps: see `RunKeys`. */
+  | { readonly q: 'createRunKey'; readonly id: string; readonly key: string }
+  | { readonly q: 'getRunKey'; readonly id: string }
+  | { readonly q: 'deleteRunKey'; readonly id: string }
+  | { readonly q: 'finishRunKey'; readonly id: string }
+  | { readonly q: 'unfinishedRunKeys'; readonly ids: readonly string[] }
   /** Signs the head now. */
   | { readonly q: 'seal' }
   /** Writes what waits, signs the head, closes the files and ends the thread. */
@@ -62,6 +76,11 @@ export interface Answers {
   positionAt: Position;
   readSnapshot: { readonly revision: Revision; readonly state: string } | undefined;
   writeSnapshot: undefined;
+  createRunKey: StoredRunKey;
+  getRunKey: StoredRunKey | undefined;
+  deleteRunKey: undefined;
+  finishRunKey: undefined;
+  unfinishedRunKeys: readonly string[];
   seal: undefined;
   shutdown: undefined;
 }

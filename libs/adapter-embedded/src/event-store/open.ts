@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { THREAD_LIMITS, type FailPoint } from '@rondo/kernel';
-import { StoreUnavailableError, type EventStore } from '@rondo/ports';
+import { StoreUnavailableError, type EventStore, type RunKeys } from '@rondo/ports';
 import { threadFile } from '../thread-file.ts';
 import { EventStoreClient } from './client.ts';
 import type { EventStoreWorkerData, ThreadConnection, ThreadStart } from './thread.ts';
@@ -22,6 +22,8 @@ export interface EmbeddedEventStoreOptions {
 export interface EmbeddedEventStore extends EventStore {
   /** A port to hand to another thread, which makes a store of it with `eventStoreClient`. */
   connect(): MessagePort;
+  /** The keys of sealed runs, in a database of the folder of their own (I14). It is closed with the store. */
+  readonly runKeys: RunKeys;
   /** Signs the head of the history now (I13). */
   seal(): Promise<void>;
 }
@@ -44,6 +46,15 @@ class Embedded extends EventStoreClient implements EmbeddedEventStore {
       );
     });
   }
+
+  readonly runKeys: RunKeys = {
+    create: (id, key) => this.query({ q: 'createRunKey', id, key }),
+    get: (id) => this.query({ q: 'getRunKey', id }),
+    delete: (id) => this.query({ q: 'deleteRunKey', id }),
+    finish: (id) => this.query({ q: 'finishRunKey', id }),
+    unfinished: (ids) => this.query({ q: 'unfinishedRunKeys', ids }),
+    close: () => Promise.resolve(),
+  };
 
   connect(): MessagePort {
     return connectTo(this.#worker);

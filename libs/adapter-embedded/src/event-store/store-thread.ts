@@ -10,6 +10,7 @@ import { EventWriter, type Group } from './writer.ts';
 import { dataPaths } from '../folder/paths.ts';
 import { signingKey } from '../history/keys.ts';
 import { HistorySeal } from '../history/seal.ts';
+import { RunKeyTable } from '../run-keys/table.ts';
 
 export interface StoreThreadOptions {
   readonly folder: string;
@@ -47,6 +48,7 @@ export class StoreThread {
   readonly #reader: EventReader;
   readonly #feed: Feed;
   readonly #seal: HistorySeal;
+  readonly #runKeys: RunKeyTable;
   readonly #anchorTimer: NodeJS.Timeout;
   readonly #ports = new Set<MessagePort>();
   readonly #ended: () => void;
@@ -70,6 +72,7 @@ export class StoreThread {
     this.#reader = new EventReader(this.#events);
     this.#feed = new Feed(this.#writer.head);
     this.#seal = new HistorySeal(paths.anchors, signingKey(paths.keys), this.#events, this.#writer.head, Date.now);
+    this.#runKeys = new RunKeyTable(paths.runKeys);
     this.#anchorTimer = setInterval(() => this.#sign(), options.anchorMs);
     this.#anchorTimer.unref();
   }
@@ -221,6 +224,16 @@ export class StoreThread {
       case 'writeSnapshot':
         this.#writeSnapshot.run(query.stream, query.revision, query.state);
         return undefined;
+      case 'createRunKey':
+        return this.#runKeys.create(query.id, query.key);
+      case 'getRunKey':
+        return this.#runKeys.get(query.id);
+      case 'deleteRunKey':
+        return this.#runKeys.delete(query.id);
+      case 'finishRunKey':
+        return this.#runKeys.finish(query.id);
+      case 'unfinishedRunKeys':
+        return this.#runKeys.unfinished(query.ids);
       case 'seal':
         this.#seal.sign();
         return undefined;
@@ -248,6 +261,7 @@ export class StoreThread {
     this.#feed.close();
     this.#seal.close();
     this.#snapshots.close();
+    this.#runKeys.close();
     this.#events.close();
     if (this.#sealFault !== undefined)
       throw new Error(`the head of the history could not be signed: ${this.#sealFault.message}`);

@@ -1,5 +1,5 @@
-import { mkdir, open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
 import type { AttemptRef } from '@rondo/domain';
 import type { LogLine, LogStore } from '@rondo/ports';
 import { isMissing } from '../faults.ts';
@@ -137,6 +137,16 @@ class FileLogStore implements LogStore {
     this.#stops.add(stop);
     wake();
     return { stop };
+  }
+
+  async deleteRun(dagId: string, runId: string): Promise<void> {
+    const folder = join(this.#folder, pathPart(dagId), pathPart(runId));
+    const own = [...this.#known.values()].filter(({ path }) => path.startsWith(folder + sep));
+    for (const known of own) {
+      await known.writing;
+      this.#known.delete(known.path);
+    }
+    await rm(folder, { recursive: true, force: true });
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,8 @@ export interface DataPaths {
   readonly bundles: string;
   readonly logs: string;
   readonly keys: string;
+  /** Keys of sealed runs. */
+  readonly runKeys: string;
   readonly anchors: string;
   readonly format: string;
   readonly lock: string;
@@ -27,6 +29,7 @@ export function dataPaths(folder: string): DataPaths {
     bundles: join(folder, 'bundles'),
     logs: join(folder, 'logs'),
     keys: join(folder, 'keys'),
+    runKeys: join(folder, 'run-keys.db'),
     anchors: join(folder, 'anchors.jsonl'),
     format: join(folder, 'format.json'),
     lock: join(folder, 'lock.db'),

@@ -36,6 +36,17 @@ export function describeLogStoreContract(name: string, factory: () => Promise<Lo
       expect(await fixture.logs.read(attempt, 5)).toEqual({ lines: [], next: 5 });
     });
 
+    it('deletes the logs of a run, and of no other', async () => {
+      const [gone, mapped] = [anAttempt(), anAttempt()];
+      const attempts = [{ ...gone, tryNumber: 2 }, { ...gone, taskId: 'load' }, { ...gone, mapIndex: [3, 1] }, gone];
+      const others = [mapped, { ...gone, dagId: 'etl2' }, { ...gone, runId: `${gone.runId}x` }];
+      for (const attempt of [...attempts, ...others]) await fixture.logs.append(attempt, [line('said')]);
+      await fixture.logs.deleteRun(gone.dagId, gone.runId);
+      await fixture.logs.deleteRun(gone.dagId, gone.runId);
+      for (const attempt of attempts) expect((await fixture.logs.read(attempt)).lines).toEqual([]);
+      for (const attempt of others) expect((await fixture.logs.read(attempt)).lines).toEqual([line('said')]);
+    });
+
     it('keeps lines as they are, in order', async () => {
       const attempt = anAttempt();
       const odd: LogLine[] = [
