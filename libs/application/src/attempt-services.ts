@@ -11,6 +11,8 @@ import type {
   SecretBox,
   SecretLookup,
 } from '@rondo/ports';
+import type { RunKeyring } from './erasure/keyring.ts';
+import { RunBlobs } from './erasure/run-blobs.ts';
 
 export interface LookupOptions {
   /** What the environment gives: looked at first. */
@@ -58,10 +60,14 @@ export interface AttemptServicesOptions {
   >;
   readonly store: Pick<EventStore, 'head'>;
   readonly blobs: BlobStore;
+  /** The keys of sealed runs (I14). Absent: no run is sealed. */
+  readonly keyring?: RunKeyring;
 }
 
 /** What a running attempt may ask for, by its own id (I15). */
-export function attemptServices({ lookup, readModels, store, blobs }: AttemptServicesOptions): AttemptServices {
+export function attemptServices(options: AttemptServicesOptions): AttemptServices {
+  const { lookup, readModels, store } = options;
+  const blobs = new RunBlobs(options.blobs, options.keyring);
   const own = (id: string) => {
     const attempt = parseAttemptId(id);
     if (attempt === undefined || attemptId(attempt) !== id) throw new Error(`'${id}' is no attempt`);
@@ -115,8 +121,16 @@ export function attemptServices({ lookup, readModels, store, blobs }: AttemptSer
       const latest = await readModels.assetEvents({ [by]: query.name }, { offset: 0, limit });
       return latest.items.toReversed();
     },
-    putBlob: (_id, bytes) => blobs.put(bytes),
+    putBlob: async (id, bytes) => {
+      const { dagId, runId } = own(id);
+      return blobs.put(dagId, runId, bytes);
+    },
     getBlob: (_id, hash) => blobs.get(hash),
+    seal: async (id, bytes) => {
+      const { dagId, runId } = own(id);
+      return blobs.seal(dagId, runId, bytes);
+    },
+    unseal: (_id, bytes) => blobs.open(bytes),
   };
 }
 
@@ -132,7 +146,7 @@ async function allOf(
   }
 }
 
-async function valueOf(blobs: BlobStore, hash: string): Promise<Json> {
+async function valueOf(blobs: RunBlobs, hash: string): Promise<Json> {
   const bytes = await blobs.get(hash);
   if (bytes === undefined) throw new Error(`the value ${hash} is not in the blob store`);
   return JSON.parse(new TextDecoder().decode(bytes)) as Json;

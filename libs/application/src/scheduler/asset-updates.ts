@@ -17,7 +17,12 @@ export type Success = Extract<DagRunEvent, { type: 'TaskSucceeded' }>['data'];
  * their ids are made of the attempt: written again after a restart they are the events that are there (I6, I11).
  */
 export function assetRequests(
-  run: { readonly dagId: string; readonly runId: string; readonly trace: Trace },
+  run: {
+    readonly dagId: string;
+    readonly runId: string;
+    readonly trace: Trace;
+    readonly seal?: string | undefined;
+  },
   { taskId, mapIndex, tryNumber, leg, at, assets = [] }: Success,
   cause: Cause,
   now: number,
@@ -27,7 +32,8 @@ export function assetRequests(
   const source = { dagId, runId, taskId, mapIndex, tryNumber };
   const one = (stream: string, event: AssetEvent | AssetAliasEvent, id: string): AppendRequest => {
     const ids = { uuid: () => stableId(id) };
-    return { stream, expected: 'any', events: [envelope(event, run.trace, cause, now, ids)] };
+    const seal = event.type === 'AssetUpdated' ? run.seal : undefined;
+    return { stream, expected: 'any', events: [envelope(event, run.trace, cause, now, ids, seal)] };
   };
   return assets.flatMap((asset, index) => {
     const { name, uri, aliases = [] } = asset;

@@ -24,6 +24,7 @@ import {
 import type { AppendRequest, Ids, NewEvent } from '@rondo/ports';
 import { assetRequests, type Success } from './asset-updates.ts';
 import type { Blame, DagActor, RunActor } from './actors.ts';
+import { keyIdOf } from '../erasure/tokens.ts';
 import { dagStream, envelope, runStream, type Cause } from './envelope.ts';
 import { awaitedInQueue, byDate, waitingAfter, waitingRuns } from './followers.ts';
 
@@ -54,6 +55,8 @@ export interface BatchOptions {
   readonly planOf: (version: string) => RunPlan | undefined;
   readonly blame?: Blame;
   readonly maxMapLength?: number | undefined;
+  /** Every run is sealed, whatever its DAG says (I14). */
+  readonly sealsAll?: boolean | undefined;
 }
 
 /**
@@ -76,10 +79,10 @@ export class DagBatch {
   private readonly blame: Blame;
   private readonly maxMapLength: number | undefined;
 
-  constructor(actor: DagActor, { now, ids, planOf, blame = {}, maxMapLength }: BatchOptions) {
+  constructor(actor: DagActor, { now, ids, planOf, blame = {}, maxMapLength, sealsAll }: BatchOptions) {
     this.blame = blame;
     this.actor = actor;
-    this.decision = new DagDecision(actor.state, now);
+    this.decision = new DagDecision(actor.state, now, sealsAll);
     this.now = now;
     this.ids = ids;
     this.planOf = planOf;
@@ -310,6 +313,7 @@ export class DagBatch {
         ...(partitionKey === undefined ? {} : { partitionKey }),
         ...(backfill === undefined ? {} : { backfill, runType: 'backfill', triggeredBy: 'backfill' }),
         ...(only === undefined ? {} : { only }),
+        ...(requested.sealed === true ? { sealed: true as const } : {}),
         ...deadline,
       },
     });
@@ -338,7 +342,18 @@ export class DagBatch {
   private sealDag(): void {
     const { events } = this.decision;
     for (; this.dagSealed < events.length; this.dagSealed++)
-      this.dagPending.push(envelope(events[this.dagSealed]!, this.actor.trace, this.dagCause, this.now, this.ids));
+      this.dagPending.push(this.dagEnvelope(events[this.dagSealed]!));
+  }
+
+  private dagEnvelope(event: DagEvent): NewEvent {
+    const { actor, dagCause, now, ids } = this;
+    const said = event.type === 'RunRequested' || event.type === 'RunNoted' ? event.data.runId : undefined;
+    return envelope(event, actor.trace, dagCause, now, ids, said === undefined ? undefined : this.sealOf(said));
+  }
+
+  /** I14: the key of a run that is sealed. */
+  private sealOf(runId: string): string | undefined {
+    return this.actor.state.sealed.has(runId) ? keyIdOf(this.actor.dagId, runId) : undefined;
   }
 
   private flushDag(): void {
@@ -351,11 +366,12 @@ export class DagBatch {
   private sealRun(work: RunWork): void {
     const { events } = work.decision;
     this.blame.runId = work.actor.runId;
+    const seal = this.sealOf(work.actor.runId);
     for (; work.sealed < events.length; work.sealed++) {
       const event = events[work.sealed]!;
       this.runEvents.push({ run: work.actor, event });
       if (event.type === 'TaskSucceeded' && event.data.assets !== undefined) work.updates.push(event.data);
-      work.pending.push(envelope(event, work.actor.trace, work.cause, this.now, this.ids));
+      work.pending.push(envelope(event, work.actor.trace, work.cause, this.now, this.ids, seal));
     }
     delete this.blame.runId;
   }
@@ -376,7 +392,8 @@ export class DagBatch {
 
   private writeAssets(run: RunActor, success: Success, cause: Cause): void {
     const { dagId } = this.actor;
-    this.chain.push(...assetRequests({ dagId, runId: run.runId, trace: run.trace }, success, cause, this.now));
+    const { runId, trace } = run;
+    this.chain.push(...assetRequests({ dagId, runId, trace, seal: this.sealOf(runId) }, success, cause, this.now));
   }
 
   /** One request, or as many as the size asks for: every prefix of a decision is a history that the next one completes. */
@@ -391,7 +408,7 @@ export class DagBatch {
       bytes = 0;
     };
     for (const event of events) {
-      const size = event.data.length + event.meta.length + 100;
+      const size = sizeOf(event);
       if (bytes + size > REQUEST_BYTES) end();
       part.push(event);
       bytes += size;
@@ -401,6 +418,10 @@ export class DagBatch {
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+
+/** Sealed data is longer: by a third, and by a token for each value. */
+const sizeOf = ({ data, meta, seal }: NewEvent): number =>
+  (seal === undefined ? data.length : Buffer.byteLength(data) * 1.4 + 2_000) + meta.length + 100;
 
 /** A run is closed when it has ended, no attempt of it is open and no callback is outstanding. */
 export function isClosable(actor: RunActor): boolean {

@@ -25,7 +25,10 @@ export function consequencesOf(batch: DagBatch, position: Position, effects: Eff
     endWaits(run, event, effects);
     endDeferrals(run, event, effects);
   }
-  for (const event of batch.dagEvents) followControl(batch.actor, event, effects);
+  for (const event of batch.dagEvents) {
+    followControl(batch.actor, event, effects);
+    if (event.type === 'RunErased') effects.erasures.push({ dagId: dag.dagId, runId: event.data.runId });
+  }
   effects.inbox.push(...endedOf(batch.dagEvents, batch.actor.state.waiters));
 }
 

@@ -5,6 +5,7 @@ import {
   decideNote,
   decidePriority,
   decideRetries,
+  eraseRun,
   holdRun,
   ignorePast,
   instanceKey,
@@ -29,12 +30,12 @@ import { viewOf } from './views.ts';
 type Commands<Type extends DagCommand['type']> = Extract<DagCommand, { readonly type: Type }>;
 
 /** What is set about a run as its DAG knows it, whether it has started or not. */
-export type RunControl = Commands<'holdRun' | 'prioritiseRun' | 'noteRun'>;
+export type RunControl = Commands<'holdRun' | 'prioritiseRun' | 'noteRun' | 'eraseRun'>;
 /** What is set about instances of a run. */
 export type TaskControl = Commands<'holdTasks' | 'prioritiseTasks' | 'setRetries' | 'noteTasks'>;
 export type ClearTasks = Commands<'clearTasks'>;
 
-const RUN_CONTROL: readonly DagCommand['type'][] = ['holdRun', 'prioritiseRun', 'noteRun'];
+const RUN_CONTROL: readonly DagCommand['type'][] = ['holdRun', 'prioritiseRun', 'noteRun', 'eraseRun'];
 
 export function isRunControl(command: DagCommand): command is RunControl {
   return RUN_CONTROL.includes(command.type);
@@ -44,10 +45,14 @@ export function decideRunControl(batch: DagBatch, message: CommandMessage, comma
   batch.setDagCause(causeOf(message));
   const done = controlRun(batch, message, command);
   if (!done.ok) return refuse(done.error.code, done.error.message);
-  return accept({ dagId: message.dagId, runId: command.runId });
+  return accept({ dagId: message.dagId, runId: command.runId, ...done.value });
 }
 
-function controlRun(batch: DagBatch, message: CommandMessage, command: RunControl): Result<void, DagRefusal> {
+function controlRun(
+  batch: DagBatch,
+  message: CommandMessage,
+  command: RunControl,
+): Result<{ readonly at: number } | void, DagRefusal> {
   const d = batch.decision;
   switch (command.type) {
     case 'holdRun':
@@ -56,6 +61,8 @@ function controlRun(batch: DagBatch, message: CommandMessage, command: RunContro
       return prioritiseRun(d, command.runId, command.priority);
     case 'noteRun':
       return noteRun(d, command.runId, command.note, causeOf(message).actor);
+    case 'eraseRun':
+      return eraseRun(d, command.runId, causeOf(message).actor);
     default:
       return assertNever(command, 'command');
   }

@@ -13,6 +13,7 @@ import {
 } from '@rondo/domain';
 import type { CommandAnswer, CommandMessage, ReadyMessage, RunsWanted, SchedulerMessage } from '@rondo/contracts';
 import type { RunActor } from './actors.ts';
+import type { ErasedRun } from '../erasure/eraser.ts';
 import type { StatedWait } from '../waits/router.ts';
 import { demandOf, poolOf } from './demand.ts';
 import { traceparentOf } from './envelope.ts';
@@ -26,10 +27,15 @@ export interface Effects {
   readonly inbox: SchedulerMessage[];
   readonly waits: WaitChange[];
   readonly timetables: RunsWanted[];
+  /** Runs whose erasure is in the history: what it says is to be done (I14). */
+  readonly erasures: ErasedRun[];
   readonly answers: { readonly commandId: string; readonly answer: CommandAnswer }[];
 }
 
-export const noEffects = (): Effects => ({ ready: [], inbox: [], waits: [], timetables: [], answers: [] });
+export const noEffects = (): Effects => ({
+  ...{ ready: [], inbox: [], waits: [], timetables: [] },
+  ...{ erasures: [], answers: [] },
+});
 
 export function runContextOf(run: RunActor): AttemptRunContext {
   const started = run.state.started!;
@@ -43,6 +49,7 @@ export function runContextOf(run: RunActor): AttemptRunContext {
     conf: started.conf ?? null,
     triggeredBy,
     ...(partitionKey === undefined ? {} : { partitionKey }),
+    ...(started.sealed === true ? { sealed: true as const } : {}),
   };
 }
 
@@ -208,6 +215,7 @@ export function triggerOf(run: RunActor, inst: InstanceState, { request }: DagRu
       ...(request.logicalDate === undefined ? {} : { logicalDate: request.logicalDate }),
       ...(request.conf === undefined ? {} : { conf: request.conf }),
       triggeredBy: 'operator',
+      ...(run.state.started?.sealed === true ? { sealed: true } : {}),
       key: `trigger:${run.state.plan.definition.dagId}:${run.runId}:${inst.task.def.taskId}:${inst.mapIndex.join('.')}:${inst.tryNumber}`,
       waiter: { dagId: run.state.plan.definition.dagId, runId: run.runId, attempt: id },
     },

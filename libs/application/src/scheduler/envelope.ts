@@ -39,6 +39,8 @@ export function envelope(
   cause: Cause,
   at: number,
   ids: Ids,
+  /** The id of the key that it is to be sealed with (I14). */
+  seal?: string,
 ): NewEvent {
   const causationId = JSON.stringify(
     cause.causationId.length > 60 ? hash('sha256', cause.causationId, 'base64url') : cause.causationId,
@@ -49,6 +51,7 @@ export function envelope(
     type: event.type,
     data: JSON.stringify(event.data),
     meta: `{"correlationId":"${trace.traceId}","causationId":${causationId},"actor":${actor},"traceparent":"00-${trace.traceId}-${trace.spanId}-01","schema":${EVENT_SCHEMA},"at":${at}}`,
+    ...(seal === undefined ? {} : { seal }),
   };
 }
 

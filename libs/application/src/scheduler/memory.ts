@@ -1,8 +1,10 @@
 import { runsToClear } from '@rondo/domain';
 import type { SchedulerMessage } from '@rondo/contracts';
 import type { BlobStore, EventStore } from '@rondo/ports';
-import { assetLeaves, assetsOf, type AssetLeaf } from '@rondo/domain';
+import { assetLeaves, assetsOf, type AssetLeaf, type DagState } from '@rondo/domain';
 import type { AssetNews, AssetWatch } from './asset-watch.ts';
+import type { RunKeyring } from '../erasure/keyring.ts';
+import { keyIdOf } from '../erasure/tokens.ts';
 import { ActorLoader, type Blame, type DagActor, type RunActor } from './actors.ts';
 import { isRunCommand } from './commands.ts';
 import { PlanCache } from './plans.ts';
@@ -23,8 +25,11 @@ export class ShardMemory {
   private readonly assets: AssetWatch;
   private readonly dags = new Map<string, DagActor>();
 
-  constructor(store: EventStore, blobs: BlobStore, assets: AssetWatch) {
+  private readonly keyring: RunKeyring | undefined;
+
+  constructor(store: EventStore, blobs: BlobStore, assets: AssetWatch, keyring?: RunKeyring) {
     this.assets = assets;
+    this.keyring = keyring;
     this.plans = new PlanCache(blobs);
     this.loader = new ActorLoader(store, this.plans);
   }
@@ -99,9 +104,18 @@ export class ShardMemory {
     newer.set(runId, await this.loader.run(actor.state, runId, version));
   }
 
+  /** I14: a run that goes on without its key would go on with other values. */
+  private async needKey({ dagId, sealed }: DagState, runId: string): Promise<void> {
+    if (!sealed.has(runId) || this.keyring === undefined) return;
+    const id = keyIdOf(dagId, runId);
+    if ((await this.keyring.find(id)) instanceof Uint8Array) return;
+    throw new Error(`the run is sealed and its key ${id} is not in the store of keys: restore that store`);
+  }
+
   private async loadRun(actor: DagActor, runId: string, version: string, blame: Blame): Promise<void> {
     if (this.quarantineOf(actor.dagId, runId) !== undefined) return;
     blame.runId = runId;
+    if (!actor.state.closed.has(runId)) await this.needKey(actor.state, runId);
     actor.runs.set(runId, await this.loader.run(actor.state, runId, version));
     delete blame.runId;
   }

@@ -1,6 +1,8 @@
 import { TOPICS, type AttemptReport, type PartitionOwner, type SchedulerMessage } from '@rondo/contracts';
+import type { DagState } from '@rondo/domain';
 import {
   StoreUnavailableError,
+  type AppendRequest,
   type BlobStore,
   type Clock,
   type Consumer,
@@ -16,6 +18,9 @@ import { noEffects, type Effects } from './effects.ts';
 import { restate } from './consequences.ts';
 import type { Blame } from './actors.ts';
 import { ShardMemory } from './memory.ts';
+import type { ErasedRun, RunEraser } from '../erasure/eraser.ts';
+import type { RunKeyring } from '../erasure/keyring.ts';
+import { sealedEventStore } from '../erasure/sealed-store.ts';
 import { WaitRouter } from '../waits/router.ts';
 import { Shards, type SchedulerCluster } from './shards.ts';
 import { Timers } from './timers.ts';
@@ -27,6 +32,12 @@ export interface SchedulerOptions {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** The keys of sealed runs (I14). Absent: a run that is sealed cannot be written, and is quarantined. */
+  readonly keyring?: RunKeyring;
+  /** Carries out the erasures of runs. */
+  readonly eraser?: RunEraser;
+  /** Every run is sealed, whatever its DAG says. Default false. */
+  readonly sealsAll?: boolean;
   /** Most instances that one mapping makes. Default 100,000. */
   readonly maxMapLength?: number;
   /** Undefined: it is the only scheduler, and its gateway is of the same process. */
@@ -77,10 +88,12 @@ export class Scheduler {
   private consumer: Consumer | undefined;
   private stopped = false;
 
-  constructor(options: SchedulerOptions) {
+  constructor(given: SchedulerOptions) {
+    const { keyring } = given;
+    const options = keyring === undefined ? given : { ...given, store: sealedEventStore(given.store, keyring) };
     this.options = options;
     this.assets = new AssetWatch(options.store, options.clock, (dagIds) => this.look(dagIds));
-    this.memory = new ShardMemory(options.store, options.blobs, this.assets);
+    this.memory = new ShardMemory(options.store, options.blobs, this.assets, keyring);
     const { loader } = this.memory;
     const onProblem = (message: string): void => this.problem({ kind: 'wait', dagId: '', message });
     this.router = new WaitRouter({ ...options, loader, onProblem });
@@ -112,6 +125,7 @@ export class Scheduler {
 
   async stop(): Promise<void> {
     this.stopped = true;
+    this.options.eraser?.stop();
     this.timers.clear();
     this.shards?.stop();
     await this.router.stop();
@@ -236,7 +250,7 @@ export class Scheduler {
     effects: Effects,
     blame: Blame,
   ): Promise<void> {
-    const { clock, ids, store, maxMapLength } = this.options;
+    const { clock, ids, store, maxMapLength, sealsAll } = this.options;
     const { memory, meter } = this;
     if (messages.some((message) => message.kind === 'tick' && message.isAfresh === true)) this.drop(dagId);
     const fresh = !memory.has(dagId);
@@ -244,9 +258,10 @@ export class Scheduler {
     const begin = performance.now();
     const { shards } = this;
     const isStale = shards === undefined ? undefined : (report: AttemptReport): boolean => shards.isStale(report);
-    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, newer, news, maxMapLength, isStale });
+    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, newer, news, maxMapLength, sealsAll, isStale });
     turn.decide(messages);
     const { chain } = turn.batch;
+    if (this.options.keyring === undefined) refuseSealed(chain);
     const decided = performance.now();
     if (!this.owns(dagId)) throw new OwnershipLostError(`the shard of DAG '${dagId}' is not owned`);
     const onWait = (message: string): void => this.problem({ kind: 'store-unavailable', dagId, message });
@@ -266,6 +281,7 @@ export class Scheduler {
     if (!this.sign(dagId, effects, first)) return;
     this.timers.set(dagId, wake);
     if (this.assets.listen(actor.state)) this.look([dagId]);
+    if (fresh && actor.state.erased.size > 0) void this.options.eraser?.resume(erasedOf(actor.state));
     if (turn.ended.length > 0) this.options.onDurable?.(turn.ended);
     // A command may name a DAG that does not exist: nothing of it is kept.
     if (actor.revision < 0) this.drop(dagId);
@@ -316,6 +332,8 @@ export class Scheduler {
         effects.timetables.map((value) => ({ key: value.dagId, value })),
       );
     if (effects.inbox.length > 0) await this.publishInbox(effects.inbox);
+    // Whoever is told that a run is erased finds it so.
+    if (effects.erasures.length > 0) await this.options.eraser?.erase(effects.erasures);
     if (effects.answers.length > 0)
       await bus.publish(
         TOPICS.commandAnswers,
@@ -389,4 +407,13 @@ export class Scheduler {
 
 function isAway(error: unknown): boolean {
   return error instanceof StoreUnavailableError && error.retryable;
+}
+
+const erasedOf = ({ dagId, erased }: DagState): ErasedRun[] => Array.from(erased.keys(), (runId) => ({ dagId, runId }));
+
+/** I14: a store without keys would have it in clear. */
+function refuseSealed(chain: readonly AppendRequest[]): void {
+  for (const { stream, events } of chain)
+    for (const { type, seal } of events)
+      if (seal !== undefined) throw new Error(`${type} of '${stream}' is to be sealed, and there is no store of keys`);
 }

@@ -9,6 +9,7 @@ import {
   nextDagWake,
   nextWake,
   parseAttemptId,
+  refuseErased,
   runsToClear,
   runsWanted,
   runStandOf,
@@ -47,6 +48,7 @@ export interface TurnOptions {
   readonly maxMapLength?: number | undefined;
   /** Reports of gateways that have been followed by others (I2). */
   readonly isStale?: ((report: AttemptReport) => boolean) | undefined;
+  readonly sealsAll?: boolean | undefined;
 }
 
 /** One turn of one DAG: its messages, what they decide, and what follows once that is durable. */
@@ -239,6 +241,8 @@ export class Turn {
     const { dagId, runs, state } = this.actor;
     const { runId } = command;
     this.visited.add(runId);
+    const gone = isQuestion(command) ? undefined : refuseErased(state, runId);
+    if (gone !== undefined) return { ok: false, ...gone };
     const reason = memory.quarantineOf(dagId, runId);
     if (reason !== undefined)
       return { ok: false, code: 'quarantined', message: `run '${runId}' is quarantined: ${reason}` };
@@ -279,6 +283,9 @@ export class Turn {
     return at;
   }
 }
+
+/** It changes nothing, and may be asked of any run. */
+const isQuestion = ({ type }: CommandMessage['command']): boolean => type === 'explainRun' || type === 'explainTask';
 
 /** A run is kept while it is admitted, and while it waits to be admitted again after a clear. */
 function isWanted(actor: DagActor, runId: string): boolean {
