@@ -1,4 +1,4 @@
-import type { AdminService, SensorEvents } from '@rondo/application';
+import type { AdminService, RunKeyring, SensorEvents } from '@rondo/application';
 import type { AdmissionQueries, CommandBus } from '@rondo/contracts';
 import type {
   BlobStore,
@@ -31,8 +31,12 @@ export interface AdminCommands {
 
 /** Everything that the service stands on. */
 export interface QueryOptions {
+  /** Rows as `openedReadModels` gives them. */
   readonly readModels: ReadModels;
+  /** Events as they are stored. */
   readonly eventStore: EventStore;
+  /** The keys of sealed runs (I14). Absent: no run is sealed. */
+  readonly keyring?: RunKeyring;
   readonly commands: CommandBus;
   readonly logs: LogStore;
   readonly blobs: BlobStore;
@@ -57,6 +61,8 @@ export const EVENT_STORE = Symbol('event store');
 export const COMMANDS = Symbol('commands');
 export const LOGS = Symbol('logs');
 export const BLOBS = Symbol('blobs');
+export const RUN_BLOBS = Symbol('large values of runs');
+export const KEYRING = Symbol('keys of sealed runs');
 export const BUNDLES = Symbol('bundles');
 export const SECRETS = Symbol('secrets');
 export const SENSOR_EVENTS = Symbol('events from outside');

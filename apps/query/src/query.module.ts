@@ -7,6 +7,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { RunBlobs } from '@rondo/application';
 import express from 'express';
 import { BackfillsController } from './backfills/backfills.controller.ts';
 import { BackfillsService } from './backfills/backfills.service.ts';
@@ -119,6 +120,8 @@ function provided(given: options.QueryOptions): Provider[] {
     [options.COMMANDS, given.commands],
     [options.LOGS, given.logs],
     [options.BLOBS, given.blobs],
+    [options.RUN_BLOBS, new RunBlobs(given.blobs, given.keyring)],
+    [options.KEYRING, given.keyring ?? { find: async () => undefined }],
     [options.BUNDLES, given.bundles],
     [options.SECRETS, given.secrets],
     [options.ADMIN, given.admin],

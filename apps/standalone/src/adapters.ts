@@ -15,7 +15,7 @@ import {
   type EmbeddedEventStore,
   type EmbeddedReadModels,
 } from '@rondo/adapter-embedded';
-import { attemptServices, StoredSecrets } from '@rondo/application';
+import { attemptServices, openedReadModels, RunEraser, RunKeyring, StoredSecrets } from '@rondo/application';
 import type { FailPoint, Result } from '@rondo/kernel';
 import {
   ALL_QUEUES,
@@ -55,6 +55,9 @@ export interface Adapters {
   readonly bundles: BundleStore;
   readonly logs: LogStore;
   readonly secrets: SecretBox;
+  /** The keys of sealed runs (I14). */
+  readonly keyring: RunKeyring;
+  readonly eraser: RunEraser;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly worker: WorkerOptions;
@@ -78,12 +81,15 @@ export async function openAdapters(options: AdapterOptions): Promise<Adapters> {
     folder: paths.folder,
     ...(failPoint === undefined ? {} : { failPoint }),
   });
-  const readModels = await openReadModels({
+  const secrets = secretBox(loadSecretKey(paths.keys, env as NodeJS.ProcessEnv));
+  const keyring = new RunKeyring(store.runKeys, secrets);
+  const rows = await openReadModels({
     folder: paths.folder,
     blobs: paths.blobs,
     events: store.connect(),
     projection: PROJECTION_MODULE,
   });
+  const readModels = openedReadModels(rows, keyring);
   const blobs = fileBlobStore(paths.blobs);
   const bundles = fileBundleStore({ folder: paths.bundles, blobs });
   const logs = fileLogStore(paths.logs);
@@ -91,7 +97,8 @@ export async function openAdapters(options: AdapterOptions): Promise<Adapters> {
     onError: ({ topic, error }) =>
       notice(`a message of ${topic} is delivered again: ${error instanceof Error ? error.message : String(error)}`),
   });
-  const secrets = secretBox(loadSecretKey(paths.keys, env as NodeJS.ProcessEnv));
+  const clock = systemClock();
+  const eraser = new RunEraser({ keyring, logs, clock, onProblem: notice });
   const lookup = new StoredSecrets({
     environment: {
       variable: (key) => variableFromEnv(env, key),
@@ -102,8 +109,7 @@ export async function openAdapters(options: AdapterOptions): Promise<Adapters> {
   });
   const folders: StoreFolders = { blobs: paths.blobs, bundles: paths.bundles, logs: paths.logs };
   return {
-    ...{ store, readModels, bus, blobs, bundles, logs, secrets },
-    clock: systemClock(),
+    ...{ store, readModels, bus, blobs, bundles, logs, secrets, keyring, eraser, clock },
     ids: systemIds,
     worker: {
       dataFolder: paths.folder,
@@ -112,7 +118,7 @@ export async function openAdapters(options: AdapterOptions): Promise<Adapters> {
       // As from the DAG file itself, and then what this installation has.
       moduleRoots: [dags, checkout],
       stores: { module: new URL('./worker-stores.ts', import.meta.url), options: folders },
-      services: attemptServices({ lookup, readModels, store, blobs }),
+      services: attemptServices({ lookup, readModels, store, blobs, keyring }),
       limits: { slots: workers },
       queues,
       ...(settings === undefined ? {} : { settings }),

@@ -87,12 +87,12 @@ function isFree(host: string, port: number): Promise<boolean> {
 
 function queryOptions(options: ApiOptions): Parameters<typeof serve>[0] {
   const { store, readModels, commands, logs, blobs, bundles, secrets, clock, ids, version, folder } = options;
-  const { confOverridesParams } = options;
+  const { confOverridesParams, keyring } = options;
   const { token, host, hosts } = options.http;
   return {
     admission: options.gateway,
     ...{ readModels, eventStore: store, commands, logs, blobs, bundles, secrets, clock, version },
-    confOverridesParams,
+    ...{ confOverridesParams, keyring },
     sensorEvents: options.sensorEvents,
     admin: new AdminService({ eventStore: store, secrets, clock, ids }),
     adminCommands: { backup: (path) => backupDataFolder(folder, path) },

@@ -22,6 +22,7 @@ const OPTIONS = {
   'xcom-threshold': { type: 'string' },
   'xcom-types': { type: 'string' },
   'conf-overrides-params': { type: 'string' },
+  'seal-runs': { type: 'string' },
   run: { type: 'string' },
   'no-run': { type: 'boolean' },
   once: { type: 'boolean' },
@@ -56,6 +57,9 @@ Starts the platform with every service in one process, runs the example once and
                     RONDO_XCOM_TYPES)
   --conf-overrides-params CHOICE
                     yes or no: whether a run's conf changes its params (default yes; RONDO_CONF_OVERRIDES_PARAMS)
+  --seal-runs CHOICE
+                    yes or no: whether every run is sealed with a key of its own, so that it can be erased; no: runs of
+                    DAGs that say so (default no; RONDO_SEAL_RUNS)
   --run DAG         run this DAG once after the start (default monitor_errors where the folder has it)
   --no-run          run nothing
   --once            stop when that run has ended; the exit status is 0 only if it succeeded
@@ -85,6 +89,7 @@ const SOURCES: readonly {
   { name: 'xcomThreshold', flag: 'xcom-threshold', variable: 'RONDO_XCOM_THRESHOLD' },
   { name: 'xcomTypes', flag: 'xcom-types', variable: 'RONDO_XCOM_TYPES' },
   { name: 'confOverridesParams', flag: 'conf-overrides-params', variable: 'RONDO_CONF_OVERRIDES_PARAMS' },
+  { name: 'sealRuns', flag: 'seal-runs', variable: 'RONDO_SEAL_RUNS' },
   { name: 'run', flag: 'run' },
   { name: 'token', variable: 'RONDO_API_TOKEN' },
   { name: 'hosts', variable: 'RONDO_API_HOSTS' },
@@ -140,6 +145,7 @@ const Settings = z.object({
   parseTimeout: whole(1, 3_600).default(30),
   maxMapLength: whole(1, 10_000_000).default(DEFAULT_MAX_MAP_LENGTH),
   ...TaskSettings,
+  sealRuns: z.enum(['yes', 'no'], 'yes or no is wanted').default('no'),
   run: z.string().min(1).optional(),
   hosts: z
     .string()
@@ -162,6 +168,7 @@ export interface StandaloneConfig {
   readonly queues: readonly string[] | undefined;
   readonly parseTimeoutMs: number;
   readonly maxMapLength: number;
+  readonly sealRuns: boolean;
   readonly settings: AttemptSettings;
   /** The DAG to run once after the start. */
   readonly run: string | undefined;
@@ -209,6 +216,7 @@ export function readConfig(args: readonly string[], env: Environment, base: stri
       queues: s.queues,
       parseTimeoutMs: s.parseTimeout * 1_000,
       maxMapLength: s.maxMapLength,
+      sealRuns: s.sealRuns === 'yes',
       settings,
       run: flags['no-run'] === true ? undefined : (s.run ?? 'monitor_errors'),
       runIsWanted: s.run !== undefined || flags.once === true,

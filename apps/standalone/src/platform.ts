@@ -40,6 +40,8 @@ export interface PlatformOptions {
   readonly parseTimeoutMs?: number;
   /** Default 100,000. */
   readonly maxMapLength?: number;
+  /** Every run is sealed, whatever its DAG says (I14). Default false. */
+  readonly sealRuns?: boolean;
   /** What is configured of attempts. Default: all defaults. */
   readonly settings?: AttemptSettings;
   /** Undefined: no API. */
@@ -168,7 +170,7 @@ class StandalonePlatform implements Platform {
       openAdapters({ ...options, paths: folder.paths, isFresh: this.isFresh, notice: this.notice }),
     );
     this.adapters = adapters;
-    const { bus, clock, ids, store, blobs, bundles, readModels } = adapters;
+    const { bus, clock, ids, store, blobs, bundles, readModels, keyring, eraser } = adapters;
     this.bus = new BusCommands(bus, clock, ids);
     const module = StandaloneModule.register({
       worker: adapters.worker,
@@ -180,7 +182,7 @@ class StandalonePlatform implements Platform {
         onPid: (pid) => this.pids.add(pid),
       }),
       scheduler: (gateway) => ({
-        ...{ store, bus, blobs, clock, ids },
+        ...{ store, bus, blobs, clock, ids, keyring, eraser, sealsAll: options.sealRuns ?? false },
         ...(options.maxMapLength === undefined ? {} : { maxMapLength: options.maxMapLength }),
         onDurable: (reports) => gateway.durable(reports),
         onProblem: (p) =>

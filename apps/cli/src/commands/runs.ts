@@ -1,6 +1,6 @@
 import { renderTree } from '@rondo/nest-platform/progress';
 import { type Context, parseCount, type Registry } from '../context.ts';
-import { RefusedError } from '../exit-codes.ts';
+import { RefusedError, UsageError } from '../exit-codes.ts';
 import type { Page, RunAnswer, TaskAnswer } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { duration, facts, table, time } from '../output/format.ts';
@@ -87,6 +87,8 @@ async function show(context: Context, dagId: string, runId: string, options: Pas
       ['version', run.version?.slice(0, 12)],
       ['conf', confText(run.conf)],
       ['held', run.held ? 'yes' : null],
+      ['sealed', run.sealed && run.erasedAt === null ? 'yes' : null],
+      ['erased', time(run.erasedAt)],
       ['priority', run.priority === null ? null : String(run.priority)],
       ['note', run.note === null ? null : `${run.note}${run.noteBy === null ? '' : ` (${run.noteBy})`}`],
     ]);
@@ -102,6 +104,20 @@ async function watch(context: Context, dagId: string, runId: string | undefined)
       allowed: `start one with "rondo dags trigger ${dagId}"`,
     });
   await watchRun(context, dagId, latest);
+}
+
+async function erase(
+  context: Context,
+  dagId: string,
+  runId: string,
+  { yes }: { readonly yes?: boolean },
+): Promise<void> {
+  if (yes !== true)
+    throw new UsageError(
+      `what people have put into run ${runId} of ${dagId} would be gone for good, in backups too: give --yes`,
+    );
+  const run = await context.api.post<RunAnswer>(path('dags', dagId, 'runs', runId, 'erase'));
+  context.answer(run, () => `run ${runId} of ${dagId} is erased (${time(run.erasedAt)})`);
 }
 
 export function registerRuns({ program, action }: Registry): void {
@@ -128,4 +144,11 @@ export function registerRuns({ program, action }: Registry): void {
     .argument('<dag>')
     .argument('[run]', 'default: the latest')
     .action(action(watch));
+  runs
+    .command('erase')
+    .description('erase what people have put into a sealed run that has ended: for good')
+    .argument('<dag>')
+    .argument('<run>')
+    .option('--yes', 'it cannot be undone: without this nothing is done')
+    .action(action(erase));
 }

@@ -12,6 +12,12 @@ async function backup(context: Context, target: string): Promise<void> {
   context.answer(answer, () => `backup at position ${answer.position} written to ${answer.path}`);
 }
 
+async function backupKeys(context: Context, file: string): Promise<void> {
+  const { backupRunKeys } = await import('@rondo/adapter-embedded');
+  const answer = await onDataFolder(async () => backupRunKeys(context.dataFolder, context.path(file)));
+  context.answer(answer, () => `${answer.keys} keys of sealed runs written to ${answer.path}`);
+}
+
 async function restore(context: Context, source: string): Promise<void> {
   const { restoreDataFolder } = await import('@rondo/adapter-embedded');
   const report = await onDataFolder(() => restoreDataFolder(context.path(source), context.dataFolder));
@@ -38,6 +44,11 @@ export function registerStorage({ program, action }: Registry): void {
     .description('have the running platform write a backup of its data folder')
     .argument('<folder>', 'where to; must not exist yet')
     .action(action(backup));
+  program
+    .command('backup-keys')
+    .description('copy the keys of sealed runs of the data folder (--data), which no backup holds')
+    .argument('<file>', 'where to; one that is there is replaced')
+    .action(action(backupKeys));
   program
     .command('restore')
     .description('make a data folder (--data), which must not exist yet, of a backup')

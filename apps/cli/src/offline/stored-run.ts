@@ -1,18 +1,27 @@
 import { existsSync } from 'node:fs';
-import { dataPaths, DataFolderError, openDataFolder, openEmbeddedEventStore } from '@rondo/adapter-embedded';
-import { runStream } from '@rondo/application';
+import {
+  dataPaths,
+  DataFolderError,
+  loadSecretKey,
+  openDataFolder,
+  openEmbeddedEventStore,
+  secretBox,
+} from '@rondo/adapter-embedded';
+import { RunKeyring, runStream, sealedEventStore } from '@rondo/application';
 import type { EventAnswer } from '../http/answers.ts';
 
 /** The events of a run out of a data folder on which no platform runs; it is locked meanwhile. */
 export async function storedEvents(folder: string, dagId: string, runId: string): Promise<readonly EventAnswer[]> {
-  const { events: file } = dataPaths(folder);
+  const { events: file, keys } = dataPaths(folder);
   if (!existsSync(file)) throw new DataFolderError('unusable', `there is no history: ${file} does not exist`);
   const held = await openDataFolder(folder);
   try {
     const store = await openEmbeddedEventStore({ folder });
     const found: EventAnswer[] = [];
     try {
-      for await (const page of store.readStream(runStream(dagId, runId))) {
+      const keyring = new RunKeyring(store.runKeys, secretBox(loadSecretKey(keys)));
+      const opened = sealedEventStore(store, keyring);
+      for await (const page of opened.readStream(runStream(dagId, runId))) {
         for (const { position, revision, type, data, meta } of page)
           found.push({
             ...{ position, revision, type },

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { RowOpener, type RunKeyring } from '@rondo/application';
 import { compareMapIndex, type MapIndex } from '@rondo/domain';
 import type {
   DagRunRow,
@@ -13,7 +14,7 @@ import type {
   XComRow,
 } from '@rondo/ports';
 import type { RunView } from '@rondo/projections';
-import { READ_MODELS } from '../options.ts';
+import { KEYRING, READ_MODELS } from '../options.ts';
 import { RunHistory } from './run-history.ts';
 
 /** One run at one position: now, from the read models; or as of then, from the history. */
@@ -34,12 +35,14 @@ export class Snapshots {
   constructor(
     @Inject(READ_MODELS) private readonly readModels: ReadModels,
     @Inject(RunHistory) private readonly history: RunHistory,
+    @Inject(KEYRING) private readonly keyring: Pick<RunKeyring, 'find'>,
   ) {}
 
   async of(dagId: string, runId: string, asOf: string | undefined): Promise<RunSnapshot> {
     if (asOf === undefined) return live(this.readModels, await this.readModels.position(), dagId, runId);
     const position = await this.history.resolve(asOf);
-    return past(position, await this.history.viewAt(dagId, runId, position));
+    const view = await this.history.viewAt(dagId, runId, position);
+    return past(position, view, new RowOpener(this.keyring));
   }
 }
 
@@ -60,6 +63,8 @@ function live(models: ReadModels, position: Position, dagId: string, runId: stri
 type Placed = Pick<TaskInstanceRow, 'taskId' | 'mapIndex'>;
 
 const isAt = (taskId: string, mapIndex: string) => (row: Placed) => row.taskId === taskId && row.mapIndex === mapIndex;
+const all = <Row>(rows: readonly Row[], open: (row: Row) => Promise<Row>): Promise<Row[]> =>
+  Promise.all(rows.map((row) => open(row)));
 const byText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
 const pathOf = (mapIndex: string): MapIndex => (mapIndex === '' ? [] : mapIndex.split('.').map(Number));
 const byMapIndex = (a: Placed, b: Placed): number => compareMapIndex(pathOf(a.mapIndex), pathOf(b.mapIndex));
@@ -72,7 +77,8 @@ function matches(row: TaskInstanceRow, { taskId, state, under, name }: TaskFilte
   return name === undefined || (row.mapIndexName ?? '').toLowerCase().includes(name.toLowerCase());
 }
 
-function past(position: Position, view: RunView | undefined): RunSnapshot {
+/** The fold holds what is sealed as the history does: what is asked for is opened. */
+function past(position: Position, view: RunView | undefined, opener: RowOpener): RunSnapshot {
   const tasks = (view?.tasks ?? [])
     .toSorted((a, b) => a.ordinal - b.ordinal || byMapIndex(a, b))
     .map(({ ordinal: _ordinal, retries: _retries, open: _open, ...row }) => row);
@@ -88,23 +94,31 @@ function past(position: Position, view: RunView | undefined): RunSnapshot {
     async run() {
       if (view === undefined) return undefined;
       const { runNo: _runNo, dagRevisions: _dagRevisions, ...run } = view.run;
-      return run;
+      return opener.run(run);
     },
     async tasks(filter, { offset, limit }) {
       const matching = tasks.filter((row) => matches(row, filter));
-      return { items: matching.slice(offset, offset + limit), total: matching.length };
+      return { items: await all(matching.slice(offset, offset + limit), opener.task), total: matching.length };
     },
-    task: async (taskId, mapIndex) => tasks.find(isAt(taskId, mapIndex)),
+    async task(taskId, mapIndex) {
+      const row = tasks.find(isAt(taskId, mapIndex));
+      return row === undefined ? undefined : opener.task(row);
+    },
     tries: async (taskId, mapIndex) =>
-      (view?.tries ?? []).filter(isAt(taskId, mapIndex)).toSorted((a, b) => a.tryNumber - b.tryNumber),
-    xcoms: async (taskId, mapIndex) => xcomsOf(taskId, mapIndex),
-    async xcomPage(taskId, { offset, limit }) {
-      const all = xcomsOf(taskId);
-      return { items: all.slice(offset, offset + limit), total: all.length };
-    },
-    rendered: async (taskId, mapIndex, tryNumber) =>
-      view?.rendered.find(
-        (row) => row.taskId === taskId && row.mapIndex.join('.') === mapIndex && row.tryNumber === tryNumber,
+      all(
+        (view?.tries ?? []).filter(isAt(taskId, mapIndex)).toSorted((a, b) => a.tryNumber - b.tryNumber),
+        opener.tried,
       ),
+    xcoms: async (taskId, mapIndex) => all(xcomsOf(taskId, mapIndex), opener.xcom),
+    async xcomPage(taskId, { offset, limit }) {
+      const rows = xcomsOf(taskId);
+      return { items: await all(rows.slice(offset, offset + limit), opener.xcom), total: rows.length };
+    },
+    async rendered(taskId, mapIndex, tryNumber) {
+      const row = view?.rendered.find(
+        (each) => each.taskId === taskId && each.mapIndex.join('.') === mapIndex && each.tryNumber === tryNumber,
+      );
+      return row === undefined ? undefined : opener.rendered(row);
+    },
   };
 }

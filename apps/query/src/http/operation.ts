@@ -33,7 +33,7 @@ export interface Operation {
   /** Default `application/json`. */
   readonly media?: readonly string[];
   /** Statuses of refusals beside 400, 401, 403 and 503. */
-  readonly refusals?: readonly (404 | 409 | 413 | 422)[];
+  readonly refusals?: readonly (404 | 409 | 410 | 413 | 422)[];
 }
 
 type OutputOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;

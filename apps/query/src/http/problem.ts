@@ -1,4 +1,5 @@
 import type { RefusalCode } from '@rondo/contracts';
+import type { DagRunRow } from '@rondo/ports';
 
 /** One thing that is wrong with a request: where, what was given, what is allowed. */
 export interface Fault {
@@ -35,6 +36,13 @@ export class HttpProblem extends Error {
 
 export const notFound = (detail: string): HttpProblem => new HttpProblem(404, 'Not found', detail);
 export const conflict = (detail: string): HttpProblem => new HttpProblem(409, 'Conflict', detail);
+
+/** Refuses what an erased run had (I14). */
+export function refuseErased({ dagId, runId, erasedAt }: DagRunRow, what: string): void {
+  if (erasedAt === null) return;
+  const when = new Date(erasedAt).toISOString();
+  throw new HttpProblem(410, 'Erased', `run '${runId}' of DAG '${dagId}' was erased at ${when}: ${what} gone`);
+}
 
 export function invalid(errors: readonly Fault[]): HttpProblem {
   const detail = errors

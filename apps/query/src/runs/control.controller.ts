@@ -59,6 +59,11 @@ export class ControlController {
     return this.control.abort(params.dagId, params.runId, actor);
   }
 
+  @Route(operations.eraseRun)
+  erase(@Input() { params, actor }: InputOf<typeof operations.eraseRun>) {
+    return this.control.erase(params.dagId, params.runId, actor);
+  }
+
   @Route(operations.holdRun)
   hold(@Input() input: InputOf<typeof operations.holdRun>) {
     return this.setHold(input, true);

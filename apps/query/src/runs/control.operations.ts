@@ -152,6 +152,19 @@ export const abortRun = {
   answer: runSchema,
 } as const satisfies Operation;
 
+export const eraseRun = {
+  ...base,
+  id: 'eraseRun',
+  path: '/dags/{dagId}/runs/{runId}/erase',
+  summary: 'Erase a sealed run: its conf, XComs, errors, rendered fields, notes and logs are gone for good',
+  description:
+    'Deletes the key of the run. Only of a run that was sealed and has ended. Its states and times stay, and the history verifies as before.',
+  action: 'administer',
+  params: runParams,
+  body: z.strictObject({}).optional(),
+  answer: runSchema,
+} as const satisfies Operation;
+
 const holdBody = z.strictObject(naming).optional();
 
 export const holdRun = {
@@ -228,6 +241,7 @@ export const CONTROL_OPERATIONS: readonly Operation[] = [
   clearRun,
   markRun,
   abortRun,
+  eraseRun,
   holdRun,
   releaseRun,
   patchTask,

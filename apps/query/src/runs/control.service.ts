@@ -49,6 +49,11 @@ export class ControlService {
     return this.runAt(dagId, runId, position);
   }
 
+  async erase(dagId: string, runId: string, actor: Actor): Promise<Positioned<DagRunRow>> {
+    const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'eraseRun', runId });
+    return this.runAt(dagId, runId, position);
+  }
+
   async patchRun(dagId: string, runId: string, changes: Changes, actor: Actor): Promise<Positioned<DagRunRow>> {
     const { priority, retries, note } = changes;
     let position: Position = 0;

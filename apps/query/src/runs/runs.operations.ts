@@ -45,6 +45,10 @@ export const runSchema = z
     reason: z.string().nullable().meta({ description: 'Why it ended as it did, or why it is tried again.' }),
     backfillId: z.number().int().nullable().meta({ description: 'The backfill of its DAG that it is a run of.' }),
     partitionKey: z.string().nullable().meta({ description: 'The part of its assets that it is about.' }),
+    sealed: z.boolean().meta({ description: 'What people have put into it is sealed with a key of its own.' }),
+    erasedAt: epochMs
+      .nullable()
+      .meta({ description: 'When that key was deleted: `{"$erased": true}` stands in the place of what it sealed.' }),
   })
   .meta({ id: 'DagRun' }) satisfies z.ZodType<DagRunRow>;
 

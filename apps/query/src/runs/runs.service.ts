@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { openEvents, type RunKeyring } from '@rondo/application';
 import type { Actor, DagCommand } from '@rondo/contracts';
 import type { Json } from '@rondo/kernel';
 import type { DagRunRow, Page, Paged, ReadModels, RecordedEvent, RunFilter } from '@rondo/ports';
@@ -9,7 +10,7 @@ import { RunHistory } from '../history/run-history.ts';
 import { Snapshots } from '../history/snapshots.ts';
 import { Positioned } from '../http/position.ts';
 import { invalid, notFound } from '../http/problem.ts';
-import { CONF_OVERRIDES_PARAMS, READ_MODELS } from '../options.ts';
+import { CONF_OVERRIDES_PARAMS, KEYRING, READ_MODELS } from '../options.ts';
 
 export interface TriggerInput {
   readonly runId?: string;
@@ -29,6 +30,7 @@ export class RunsService {
     @Inject(Snapshots) private readonly snapshots: Snapshots,
     @Inject(RunHistory) private readonly history: RunHistory,
     @Inject(Definitions) private readonly definitions: Definitions,
+    @Inject(KEYRING) private readonly keyring: Pick<RunKeyring, 'find'>,
     @Inject(CONF_OVERRIDES_PARAMS) private readonly confOverridesParams: boolean,
   ) {}
 
@@ -109,7 +111,8 @@ export class RunsService {
     const position = asOf === undefined ? await this.readModels.position() : await this.history.resolve(asOf);
     const events = await this.history.timeline(dagId, runId).eventsTo(position);
     if (events.length === 0) throw noRun(dagId, runId, asOf === undefined ? undefined : position);
-    const items = events.slice(page.offset, page.offset + page.limit).map(shown);
+    const wanted = events.slice(page.offset, page.offset + page.limit);
+    const items = (await openEvents(wanted, this.keyring)).map(shown);
     return new Positioned(position, { items, total: events.length });
   }
 }

@@ -4,7 +4,7 @@ import { UNMAPPED, type AttemptRef } from '@rondo/domain';
 import type { LogLine, LogStore, ReadModels } from '@rondo/ports';
 import type { LiveAnswer } from '../http/live.ts';
 import { serverEvent } from '../http/live.ts';
-import { notFound } from '../http/problem.ts';
+import { notFound, refuseErased } from '../http/problem.ts';
 import { LOGS, READ_MODELS } from '../options.ts';
 import { labelOf, type InstanceName } from './tasks.service.ts';
 
@@ -37,10 +37,10 @@ export class LogService {
     return (await this.need(name)).tryNumber;
   }
 
-  read(name: InstanceName, tryNumber: number, from: number, limit: number): Promise<LogPage> {
-    return tryNumber === 0
-      ? Promise.resolve({ lines: [], next: 0 })
-      : this.logs.read(attemptOf(name, tryNumber), from, limit);
+  async read(name: InstanceName, tryNumber: number, from: number, limit: number): Promise<LogPage> {
+    const run = await this.readModels.run(name.dagId, name.runId);
+    if (run !== undefined) refuseErased(run, 'its logs are');
+    return tryNumber === 0 ? { lines: [], next: 0 } : this.logs.read(attemptOf(name, tryNumber), from, limit);
   }
 
   /** Sends lines as they come until the try has ended, or the client is gone. Waits for the first try when there is none. */

@@ -174,6 +174,7 @@ export const listTries = {
 export const getRendered = {
   ...ofTask,
   id: 'getRenderedFields',
+  refusals: [404, 410],
   path: `${base}/rendered`,
   summary: 'Get the template fields of a try as they were rendered',
   query: z.strictObject({ ...instanceFields, ...tryField, ...asOfField, ...afterField }),
@@ -192,6 +193,7 @@ export const getReasons = {
 export const getLog = {
   ...ofTask,
   id: 'getLog',
+  refusals: [404, 410],
   path: `${base}/log`,
   summary: 'Get the log of a try, or follow it',
   description:

@@ -6,7 +6,7 @@ import type { Page, Paged, ReadModels, RenderedFieldsRow, TaskFilter, TaskInstan
 import { Commands } from '../commands.ts';
 import { Snapshots, type RunSnapshot } from '../history/snapshots.ts';
 import { Positioned } from '../http/position.ts';
-import { notFound } from '../http/problem.ts';
+import { notFound, refuseErased } from '../http/problem.ts';
 import { ADMISSION, READ_MODELS } from '../options.ts';
 import { noRun } from '../runs/runs.service.ts';
 
@@ -74,6 +74,7 @@ export class TasksService {
   ): Promise<Positioned<RenderedFieldsRow>> {
     const snapshot = await this.snapshotOf(name.dagId, name.runId, asOf);
     const wanted = tryNumber ?? (await this.need(snapshot, name)).tryNumber;
+    refuseErased((await snapshot.run())!, 'its rendered fields are');
     const row = await snapshot.rendered(name.taskId, name.mapIndex, wanted);
     if (row === undefined) throw notFound(`${labelOf(name)} has no rendered fields of try ${wanted}`);
     return new Positioned(snapshot.position, row);

@@ -14,7 +14,7 @@ import {
 
 const tag = 'XComs';
 const instanceFields = { mapIndex: mapIndexText.default('') };
-const reading = { method: 'get', tag, action: 'read', refusals: [404] } as const;
+const reading = { method: 'get', tag, action: 'read', refusals: [404, 410] } as const;
 const ofTask = { ...reading, params: taskParams } as const;
 const base = '/dags/{dagId}/runs/{runId}/tasks/{taskId}';
 const keyParams = taskParams.extend({ key: z.string().min(1).max(250) });

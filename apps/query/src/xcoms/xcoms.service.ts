@@ -1,26 +1,30 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { RunBlobs } from '@rondo/application';
 import type { Actor } from '@rondo/contracts';
 import type { XComValue } from '@rondo/domain';
 import type { Json } from '@rondo/kernel';
-import type { BlobStore, Page, Paged, XComRow } from '@rondo/ports';
+import type { Page, Paged, XComRow } from '@rondo/ports';
 import { INLINE_BYTES, problemOfEncoded } from '@rondo/sdk';
 import { Commands } from '../commands.ts';
 import { Positioned } from '../http/position.ts';
-import { invalid, notFound } from '../http/problem.ts';
-import { BLOBS } from '../options.ts';
+import { invalid, notFound, refuseErased } from '../http/problem.ts';
+import { RUN_BLOBS } from '../options.ts';
 import { labelOf, TasksService, type InstanceName } from '../task-instances/tasks.service.ts';
+
+const VALUES = 'its XComs are';
 
 @Injectable()
 export class XComsService {
   constructor(
     @Inject(TasksService) private readonly tasks: TasksService,
-    @Inject(BLOBS) private readonly blobs: BlobStore,
+    @Inject(RUN_BLOBS) private readonly blobs: RunBlobs,
     @Inject(Commands) private readonly commands: Commands,
   ) {}
 
   async listOf(name: InstanceName, asOf: string | undefined): Promise<Positioned<Paged<XComRow>>> {
     const snapshot = await this.tasks.snapshotOf(name.dagId, name.runId, asOf);
     await this.tasks.need(snapshot, name);
+    refuseErased((await snapshot.run())!, VALUES);
     const items = await snapshot.xcoms(name.taskId, name.mapIndex);
     return new Positioned(snapshot.position, { items, total: items.length });
   }
@@ -33,6 +37,7 @@ export class XComsService {
     taskId: string | undefined,
   ): Promise<Positioned<Paged<XComRow>>> {
     const snapshot = await this.tasks.snapshotOf(dagId, runId, asOf);
+    refuseErased((await snapshot.run())!, VALUES);
     return new Positioned(snapshot.position, await snapshot.xcomPage(taskId, page));
   }
 
@@ -50,7 +55,7 @@ export class XComsService {
     const problem = problemOfEncoded(value);
     if (problem !== undefined) throw invalid([{ in: 'body', name: 'value', message: problem }]);
     const { dagId, ...instance } = name;
-    const command = { type: 'changeXCom', ...instance, key, value: await this.stored(value) } as const;
+    const command = { type: 'changeXCom', ...instance, key, value: await this.stored(name, value) } as const;
     const { position } = await this.commands.sendAndSettle(dagId, actor, command);
     return new Positioned(position, { ...name, key, value, blob: null });
   }
@@ -63,8 +68,10 @@ export class XComsService {
   }
 
   /** I7: as a task's own values are stored. */
-  private async stored(value: Json): Promise<XComValue> {
+  private async stored({ dagId, runId }: InstanceName, value: Json): Promise<XComValue> {
     const bytes = Buffer.from(JSON.stringify(value));
-    return bytes.length <= INLINE_BYTES ? { value } : { blob: await this.blobs.put(bytes), bytes: bytes.length };
+    if (bytes.length <= INLINE_BYTES) return { value };
+    refuseErased((await (await this.tasks.snapshotOf(dagId, runId, undefined)).run())!, VALUES);
+    return { blob: await this.blobs.put(dagId, runId, bytes), bytes: bytes.length };
   }
 }
