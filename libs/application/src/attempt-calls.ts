@@ -26,14 +26,13 @@ export async function serveAttemptCall(
     case 'assetEvents':
       return json(services.assetEvents?.(attemptId, first as AssetEventQuery));
     case 'putBlob':
-      return services.putBlob(
-        attemptId,
-        Buffer.from(textOf((first as { readonly base64?: unknown }).base64), 'base64'),
-      );
-    case 'getBlob': {
-      const bytes = await services.getBlob(attemptId, textOf(first));
-      return bytes === undefined ? undefined : { base64: Buffer.from(bytes).toString('base64') };
-    }
+      return services.putBlob(attemptId, bytesOf(first));
+    case 'getBlob':
+      return base64Of(await services.getBlob(attemptId, textOf(first)));
+    case 'seal':
+      return base64Of(await services.seal?.(attemptId, bytesOf(first)));
+    case 'unseal':
+      return base64Of(await services.unseal?.(attemptId, bytesOf(first)));
     default:
       throw new Error(`there is no service '${method}'`);
   }
@@ -50,11 +49,13 @@ export function calledServices(call: AttemptCall): AttemptServices {
     xcomList: (id, query) => ask(id, 'xcomList', query),
     previousSuccess: (id) => ask(id, 'previousSuccess'),
     assetEvents: async (id, query) => (await ask(id, 'assetEvents', query)) ?? [],
-    putBlob: (id, bytes) => ask(id, 'putBlob', { base64: Buffer.from(bytes).toString('base64') }),
+    putBlob: (id, bytes) => ask(id, 'putBlob', base64Of(bytes)),
     getBlob: async (id, hash) => {
-      const found = await ask<{ readonly base64: string } | undefined>(id, 'getBlob', hash);
-      return found === undefined ? undefined : Buffer.from(found.base64, 'base64');
+      const found = await ask<unknown>(id, 'getBlob', hash);
+      return found === undefined ? undefined : bytesOf(found);
     },
+    seal: async (id, bytes) => bytesOf(await ask(id, 'seal', base64Of(bytes))),
+    unseal: async (id, bytes) => bytesOf(await ask(id, 'unseal', base64Of(bytes))),
   };
 }
 
@@ -62,6 +63,12 @@ export function calledServices(call: AttemptCall): AttemptServices {
 async function json(value: Promise<unknown> | undefined): Promise<Json | undefined> {
   return (await value) as Json | undefined;
 }
+
+const bytesOf = (value: unknown): Uint8Array =>
+  Buffer.from(textOf((value as { readonly base64?: unknown }).base64), 'base64');
+
+const base64Of = (bytes: Uint8Array | undefined): { readonly base64: string } | undefined =>
+  bytes === undefined ? undefined : { base64: Buffer.from(bytes).toString('base64') };
 
 function textOf(value: unknown): string {
   if (typeof value !== 'string') throw new TypeError(`a text is expected, not ${JSON.stringify(value)}`);

@@ -71,6 +71,7 @@ export function recordingLogs(): RecordingLogs {
     },
     read: unused,
     follow: unused,
+    deleteRun: () => Promise.resolve(),
     close: async () => undefined,
   };
 }
