@@ -6,10 +6,10 @@ import { deskOver } from './desk.ts';
 export function openWorkerStores(options: unknown): WorkerStores {
   const desk = deskOver((options as { readonly port: MessagePort }).port);
   const unread = (): never => {
-    throw new Error('a worker reads no logs');
+    throw new Error('a worker reads and deletes no logs');
   };
   return {
-    logs: { append: desk.append, read: unread, follow: unread, close: async () => undefined },
+    logs: { append: desk.append, read: unread, follow: unread, deleteRun: unread, close: async () => undefined },
     bundles: { materialise: desk.materialise, release: desk.release },
     close: async () => desk.close(),
   };

@@ -258,7 +258,18 @@ export class Scheduler {
     const begin = performance.now();
     const { shards } = this;
     const isStale = shards === undefined ? undefined : (report: AttemptReport): boolean => shards.isStale(report);
-    const turn = new Turn(actor, { memory, ids, now: clock.now(), blame, fresh, newer, news, maxMapLength, sealsAll, isStale });
+    const turn = new Turn(actor, {
+      memory,
+      ids,
+      now: clock.now(),
+      blame,
+      fresh,
+      newer,
+      news,
+      maxMapLength,
+      sealsAll,
+      isStale,
+    });
     turn.decide(messages);
     const { chain } = turn.batch;
     if (this.options.keyring === undefined) refuseSealed(chain);
