@@ -10,6 +10,7 @@ import { registerConnections } from './commands/connections.ts';
 import { registerDags } from './commands/dags.ts';
 import { registerEvents } from './commands/events.ts';
 import { registerHistory } from './commands/history.ts';
+import { registerMigrate } from './commands/migrate.ts';
 import { registerPools } from './commands/pools.ts';
 import { registerControl } from './commands/control.ts';
 import { registerRuns } from './commands/runs.ts';
@@ -35,6 +36,7 @@ const REGISTER = [
   registerPools,
   registerAssets,
   registerStorage,
+  registerMigrate,
   registerCompletion,
 ];
 

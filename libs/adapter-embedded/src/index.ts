@@ -16,3 +16,4 @@ export { loadSecretKey, secretBox, SecretError } from './secrets/secret-box.ts';
 export * from './read-models/index.ts';
 export { embeddedSubscriptions, type EmbeddedSubscriptions } from './subscriptions/subscriptions.ts';
 export type { Consumer, SubscriptionGroup } from './subscriptions/group.ts';
+export { blobsIn, bundlesIn, copyLog, logsIn, proofsIn, type StoredLog } from './folder/content.ts';

@@ -52,6 +52,12 @@ export class LogParts {
     }
   }
 
+  /** The number of lines. */
+  async end(): Promise<number> {
+    if (this.#end === undefined) await this.#findEnd();
+    return this.#end!;
+  }
+
   async read(fromLine: number, limit: number): Promise<LogPage> {
     const lines: LogLine[] = [];
     let bytes = 0;

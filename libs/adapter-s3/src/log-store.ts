@@ -127,6 +127,17 @@ export class S3LogStore implements LogStore {
     }
   }
 
+  /** Brings in a log that was kept elsewhere under this path; answers the number of lines that were missing. */
+  async import(path: string, linesFrom: (line: number) => AsyncIterable<readonly LogLine[]>): Promise<number> {
+    const parts = new LogParts(this.#bucket, `logs/${path}/`, this.#cache);
+    let missing = 0;
+    for await (const lines of linesFrom(await parts.end())) {
+      await parts.append(lines.map((line) => JSON.stringify(line)));
+      missing += lines.length;
+    }
+    return missing;
+  }
+
   async deleteRun(dagId: string, runId: string): Promise<void> {
     const start = runFolder(dagId, runId);
     for (const [folder, known] of this.#known) {

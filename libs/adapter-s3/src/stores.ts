@@ -1,4 +1,4 @@
-import type { BlobStore, BundleStore, LogStore } from '@rondo/ports';
+import type { BlobStore, BundleStore, LogLine, LogStore } from '@rondo/ports';
 import { s3BlobStore } from './blob-store.ts';
 import { Bucket, type BucketOptions } from './bucket.ts';
 import { s3BundleStore } from './bundle-store.ts';
@@ -13,6 +13,13 @@ export interface S3Stores {
   readonly blobs: BlobStore;
   readonly bundles: BundleStore;
   readonly logs: LogStore & { deleteRun(dagId: string, runId: string): Promise<void> };
+  /**
+   * Brings in a log that was kept elsewhere under this path, `{dag}/{run}/{task}/{map index or -}/{try}`: what is there already
+   * is gone on from. Answers the number of lines that were missing.
+   */
+  importLog(path: string, linesFrom: (line: number) => AsyncIterable<readonly LogLine[]>): Promise<number>;
+  /** Keeps a small file under a name of its own. */
+  putFile(name: string, bytes: Uint8Array): Promise<void>;
   /** Rejects, with the reason, when the bucket cannot be used. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -27,6 +34,8 @@ export function s3Stores(options: S3Options): S3Stores {
     blobs,
     bundles: s3BundleStore(bucket, blobs, options.local),
     logs,
+    importLog: (path, linesFrom) => logs.import(path, linesFrom),
+    putFile: (name, bytes) => bucket.put(name, bytes),
     check: () => bucket.check(),
     close: async () => {
       await logs.close();

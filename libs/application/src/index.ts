@@ -21,3 +21,4 @@ export * from './scheduler/scheduler.ts';
 export type { SchedulerCluster } from './scheduler/shards.ts';
 export * from './waits/ingest.ts';
 export { WaitRouter, type StatedWait, type WaitRouterOptions } from './waits/router.ts';
+export * from './migration/copy-history.ts';
