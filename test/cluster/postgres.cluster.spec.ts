@@ -39,6 +39,7 @@ interface Change {
   readonly projection?: ProjectionModule;
   readonly blobs?: ReturnType<typeof memoryBlobs>;
   readonly onStatus?: (status: ReadModelStatus) => void;
+  readonly writes?: boolean;
 }
 
 /** A history, and the rows of it in a schema of their own. */
@@ -204,6 +205,27 @@ describe('read models that several processes share', () => {
       expect(await models.pools()).toMatchObject([{ slots: 2 }]);
     }
     await Promise.all([a.close(), b.close()]);
+  });
+});
+
+describe('read models that a process only reads', () => {
+  it('include what another writes, and get as far as the history is', async () => {
+    const { store, open } = aHistory();
+    const reader = await open({ writes: false });
+    const writer = await open();
+    await reader.settled(await appendHistory(store, [slots(1)]));
+    expect(await reader.pool('p')).toMatchObject({ slots: 1 });
+    // Nothing of this is projected.
+    const event = { id: randomUUID(), type: 'Happened', data: '{}', meta: '{}' };
+    await store.append([{ stream: 'elsewhere', expected: 'any', events: [event] }]);
+    await reader.settled(await store.head());
+    await expect(reader.rebuild()).rejects.toThrow('only reads');
+    await writer.close();
+    const head = await appendHistory(store, [slots(2)]);
+    await expect(reader.settled(head, 3_000)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
+    expect(await reader.pool('p')).toMatchObject({ slots: 1 });
+    await reader.close();
+    await expect(reader.settled(head)).rejects.toThrow('closed');
   });
 });
 

@@ -14,8 +14,9 @@ export const arrows = {
   'lib:read-models': ['lib:ports', ...CORE],
   'lib:adapter': ['lib:ports', 'lib:read-models', 'lib:contracts', ...CORE],
   'lib:nest-platform': ['lib:ports', 'lib:kernel'],
+  'lib:service-kit': [...LIBS, 'lib:ports', ...CORE],
   'lib:testing': ['lib:application', 'lib:projections', 'lib:contracts', 'lib:sdk', 'lib:ports', ...CORE],
-  'app:service': [...LIBS, 'lib:operators', 'lib:ports', ...CORE],
+  'app:service': [...LIBS, 'lib:service-kit', 'lib:operators', 'lib:ports', ...CORE],
   'app:standalone': [...LIBS, 'lib:operators', 'lib:ports', ...CORE, 'app:service'],
   'app:cli': [...LIBS, 'lib:operators', 'lib:ports', ...CORE],
   // Not a package: the example DAG files, which see what any author sees.

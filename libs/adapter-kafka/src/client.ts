@@ -1,4 +1,5 @@
-import { Kafka, logLevel, type Admin, type LogEntry, type SASLOptions } from 'kafkajs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka, logLevel, type Admin, type ITopicConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { ConnectionOptions } from 'node:tls';
 
 export interface KafkaSecurity {
@@ -33,6 +34,33 @@ function textOf({ namespace, log }: LogEntry): string {
   return `${namespace}: ${log.message}${typeof error === 'string' ? `: ${error}` : ''}`;
 }
 
+/** The number of partitions of the topic, which is made where it is missing. Resolves when each has a leader. */
+export async function makeTopic(admin: Admin, wanted: ITopicConfig): Promise<number> {
+  await admin.createTopics({ waitForLeaders: false, topics: [wanted] });
+  for (;;) {
+    const partitions = await partitionsOf(admin, wanted.topic);
+    if (partitions !== undefined && partitions.every(({ leader }) => leader >= 0)) return partitions.length;
+    await sleep(LEADER_MS);
+  }
+}
+
+/** How often it is asked whether a new topic has its leaders. */
+const LEADER_MS = 20;
+
+/** Undefined: the broker that was asked has not heard of a new topic, or of its leaders. */
+async function partitionsOf(admin: Admin, topic: string): Promise<readonly { readonly leader: number }[] | undefined> {
+  try {
+    return (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]?.partitions;
+  } catch (error) {
+    const { type } = error as { readonly type?: string };
+    if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'LEADER_NOT_AVAILABLE') return undefined;
+    throw error;
+  }
+}
+
+/** Of what is published together to one partition, compressed. */
+const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+
 /** Topics as they should be: made where they are missing, refused where they have another number of partitions. */
 export class Topics {
   readonly #admin: Admin;
@@ -56,10 +84,13 @@ export class Topics {
   }
 
   async #check(topic: string): Promise<void> {
-    const wanted = { topic, numPartitions: this.#partitions, replicationFactor: this.#replicas };
-    await this.#admin.createTopics({ waitForLeaders: true, topics: [wanted] });
-    const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
-    const found = topics[0]?.partitions.length ?? 0;
+    const wanted = {
+      topic,
+      numPartitions: this.#partitions,
+      replicationFactor: this.#replicas,
+      configEntries: [{ name: 'max.message.bytes', value: String(MAX_BATCH_BYTES) }],
+    };
+    const found = await makeTopic(this.#admin, wanted);
     if (found !== this.#partitions)
       throw new Error(
         `topic '${topic}' has ${found} partitions, wanted are ${this.#partitions}: keys would go elsewhere; make the topic anew or set the number of partitions to ${found}`,

@@ -1,4 +1,5 @@
 import type { Admin, IHeaders, Kafka, Producer } from 'kafkajs';
+import { makeTopic } from './client.ts';
 
 export const DEAD_LETTERS = 'rondo.dead-letters';
 
@@ -82,7 +83,7 @@ export class DeadLetters {
   }
 
   async #ensure(): Promise<void> {
-    await this.#admin.createTopics({ waitForLeaders: true, topics: [{ topic: this.#topic, numPartitions: 1 }] });
+    await makeTopic(this.#admin, { topic: this.#topic, numPartitions: 1 });
   }
 }
 

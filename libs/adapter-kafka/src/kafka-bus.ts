@@ -35,6 +35,8 @@ export interface KafkaFailure {
 export interface KafkaBus extends MessageBus {
   /** Messages of any topic that nobody could decode. */
   readonly deadLetters: DeadLetters;
+  /** Resolves when the brokers answer. Brokers that are away are waited for: the time limit is the caller's. */
+  check(): Promise<string>;
 }
 
 /** A message bus on Kafka: at least once, in order by key. Connects when it is first used; a broker that is away is waited for. */
@@ -92,11 +94,12 @@ class Bus implements KafkaBus {
     const topic = this.#prefix + options.topic;
     const groupId = `${this.#prefix}${options.group}.${options.topic}`;
     await this.#topics.ensure(topic);
-    if (options.from === 'now') await this.#beginNow(groupId, topic);
+    const begin = options.from === 'now' ? await this.#ends(topic) : undefined;
     const member = new Member(this.#kafka, {
       options: options as ConsumeOptions<unknown>,
       topic,
       groupId,
+      begin,
       partitions: this.#partitions,
       sessionTimeoutMs: this.#options.sessionTimeoutMs ?? 10_000,
       retryMinMs: this.#options.retryMinMs ?? 100,
@@ -116,11 +119,16 @@ class Bus implements KafkaBus {
     };
   }
 
-  /** Said to the broker before the group has members: `latest` would be looked up later than `consume` resolves. */
-  async #beginNow(groupId: string, topic: string): Promise<void> {
+  /** Where the next message of each partition will be. Asked for before the group has members. */
+  async #ends(topic: string): Promise<Map<number, string>> {
     const ends = await this.#admin.fetchTopicOffsets(topic);
-    const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
-    await this.#admin.setOffsets({ groupId, topic, partitions });
+    return new Map(ends.map(({ partition, high }) => [partition, high]));
+  }
+
+  async check(): Promise<string> {
+    await this.#ready();
+    const { brokers } = await this.#admin.describeCluster();
+    return `${brokers.length} ${brokers.length === 1 ? 'broker' : 'brokers'}`;
   }
 
   async close(): Promise<void> {

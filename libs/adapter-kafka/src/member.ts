@@ -7,6 +7,8 @@ export interface MemberOptions {
   readonly options: ConsumeOptions<unknown>;
   readonly topic: string;
   readonly groupId: string;
+  /** Where it begins, by partition; it commits nothing. Undefined: where the group left off. */
+  readonly begin: Map<number, string> | undefined;
   readonly partitions: number;
   readonly sessionTimeoutMs: number;
   readonly retryMinMs: number;
@@ -55,6 +57,7 @@ export class Member {
       this.#consumer.on('consumer.group_join', ({ payload }) => {
         this.#confirmedAt = this.#beatAt = performance.now();
         const assigned = new Set<number>(payload.memberAssignment[topic]);
+        for (const partition of assigned) this.#seek(partition);
         this.#assigning = this.#assigning.then(() => this.#onAssignment(assigned));
         void this.#assigning.then(resolve);
       });
@@ -72,10 +75,17 @@ export class Member {
     await this.#consumer.run({
       partitionsConsumedConcurrently: partitions,
       eachBatchAutoResolve: false,
+      autoCommit: this.#o.begin === undefined,
       autoCommitInterval: COMMIT_EVERY_MS,
       eachBatch: (payload) => this.#onBatch(payload),
     });
     await joined;
+  }
+
+  /** Taken up by the next fetch: no message comes before. */
+  #seek(partition: number): void {
+    const offset = this.#o.begin?.get(partition);
+    if (offset !== undefined) this.#consumer.seek({ topic: this.#o.topic, partition, offset });
   }
 
   isOwner(partition: number): boolean {
@@ -117,7 +127,9 @@ export class Member {
         if (!payload.isRunning() || payload.isStale()) return;
         const part = batch.messages.slice(from, Math.min(batch.messages.length, from + most));
         if (!(await this.#handle(batch.partition, part))) return;
-        payload.resolveOffset(part.at(-1)!.offset);
+        const { offset } = part.at(-1)!;
+        payload.resolveOffset(offset);
+        this.#o.begin?.set(batch.partition, String(BigInt(offset) + 1n));
       }
     } finally {
       clearInterval(beat);

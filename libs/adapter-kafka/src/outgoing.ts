@@ -1,4 +1,7 @@
-import type { Message, Producer } from 'kafkajs';
+import { CompressionTypes, type Message, type Producer } from 'kafkajs';
+
+/** Characters from which a request is compressed: a broker refuses batches by their size, and definitions repeat themselves. */
+const COMPRESS_FROM = 64 * 1024;
 
 interface Waiting {
   readonly topic: string;
@@ -40,7 +43,7 @@ export class Outgoing {
       }
       try {
         const topicMessages = Array.from(byTopic, ([topic, messages]) => ({ topic, messages }));
-        await this.#producer.sendBatch({ acks: -1, topicMessages });
+        await this.#producer.sendBatch({ acks: -1, topicMessages, compression: compressionOf(batch) });
         for (const { resolve } of batch) resolve();
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -48,4 +51,10 @@ export class Outgoing {
     }
     this.#sending = undefined;
   }
+}
+
+function compressionOf(batch: readonly Waiting[]): CompressionTypes {
+  let size = 0;
+  for (const { messages } of batch) for (const { value } of messages) size += value?.length ?? 0;
+  return size < COMPRESS_FROM ? CompressionTypes.None : CompressionTypes.GZIP;
 }

@@ -110,7 +110,8 @@ export class RowFollower {
     this.projector = undefined;
     this.claim = await rows.claim(this.rebuildAsked !== undefined);
     if (!(await isOfHistory(events, this.claim.checkpoint))) this.claim = await rows.claim(true);
-    this.checkpoint = this.claim.checkpoint;
+    // Without an event it cannot be told of which history a position is.
+    this.checkpoint = this.claim.checkpoint.eventId === '' ? START : this.claim.checkpoint;
     this.tell({ state: 'running', position: this.checkpoint.position });
     ready();
     this.rebuildAsked?.resolve();
@@ -154,9 +155,17 @@ export class RowFollower {
       this.checkpoint = checkpoint;
       this.patienceMs = PATIENCE_MS;
       this.busyMs += performance.now() - begin;
-    }
+    } else await this.advance(through);
     this.failures = 0;
     this.tell({ state: 'running', position: through });
+  }
+
+  /** Nothing of it is projected: those who only read are told that the rows are as far all the same. */
+  private async advance(through: Position): Promise<void> {
+    if (through <= this.checkpoint.position) return;
+    const checkpoint = { ...this.checkpoint, position: through };
+    await this.options.rows.advance(checkpoint, this.claim!.generation);
+    this.checkpoint = checkpoint;
   }
 
   private async project(events: readonly RecordedEvent[], checkpoint: Checkpoint): Promise<void> {

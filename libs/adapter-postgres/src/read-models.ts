@@ -4,12 +4,15 @@ import { definitionIn, PositionWaiters, queriesOver, rowSourceOver, type ReadMod
 import { connect, type ConnectOptions } from './connect.ts';
 import { RowFollower } from './follower.ts';
 import { PostgresRows } from './store.ts';
+import { RowWatcher } from './watcher.ts';
 
 export interface PostgresReadModelsOptions extends ConnectOptions {
   readonly events: EventStore;
   readonly projection: ProjectionModule;
   /** Where the definitions of versions are: JSON of `DagVersion` by its hash. */
   readonly blobs: Pick<BlobStore, 'get'>;
+  /** False: this process only reads the rows, which others write. Default true: it writes them when nobody else does. */
+  readonly writes?: boolean;
   /** Connections for queries at once. Default 10; the projection has two more. */
   readonly connections?: number;
   /** Called whenever the position or the state changes. */
@@ -34,20 +37,18 @@ const IDLE_MS = 5_000;
  * that refuses the login, or holds what a newer release has made.
  */
 export async function openPostgresReadModels(options: PostgresReadModelsOptions): Promise<PostgresReadModels> {
-  const { events, projection, blobs, connections = 10, schema = 'rondo' } = options;
+  const { events, projection, blobs, connections = 10, schema = 'rondo', writes = true } = options;
   const reader = connect(options, connections, { statement_timeout: QUERY_MS });
   const writer = connect(options, 2, { idle_in_transaction_session_timeout: IDLE_MS });
   const waiters = new PositionWaiters();
-  const follower = new RowFollower({
-    rows: new PostgresRows(writer, schema, projection.PROJECTION_VERSION),
-    source: rowSourceOver(writer, (version) => definitionIn(blobs, version)),
-    events,
-    projection,
-    onStatus: (status) => {
-      waiters.reached(status);
-      options.onStatus?.(status);
-    },
-  });
+  const rows = new PostgresRows(writer, schema, projection.PROJECTION_VERSION);
+  const onStatus = (status: ReadModelStatus): void => {
+    waiters.reached(status);
+    options.onStatus?.(status);
+  };
+  const source = rowSourceOver(writer, (version) => definitionIn(blobs, version));
+  const watcher = writes ? undefined : new RowWatcher({ rows, onStatus, isAwaited: () => waiters.isAwaited });
+  const follower = watcher ?? new RowFollower({ rows, source, events, projection, onStatus });
   const end = async (): Promise<void> => {
     await follower.close();
     await Promise.all([reader.destroy(), writer.destroy()]);
@@ -66,7 +67,9 @@ export async function openPostgresReadModels(options: PostgresReadModelsOptions)
     position: async () => follower.status.position,
     settled: async (position, timeoutMs = 10_000) => {
       if (closed !== undefined) throw refusal();
-      await waiters.wait(position, timeoutMs, follower.status);
+      const reached = waiters.wait(position, timeoutMs, follower.status);
+      watcher?.hurry();
+      await reached;
     },
     status: () => follower.status,
     rebuild: () => follower.rebuild(),

@@ -83,6 +83,18 @@ export class PostgresRows {
     }
   }
 
+  /** The rows are complete up to there, though nothing was written. */
+  advance({ position, eventPosition, eventId }: Checkpoint, generation: number): Promise<void> {
+    const row = { id: 1 as const, position, event_position: eventPosition, event_id: eventId };
+    return this.asWriter(generation, async (db) => {
+      await db
+        .insertInto('checkpoint')
+        .values({ ...row, projection_version: this.projectionVersion })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ position }))
+        .execute();
+    });
+  }
+
   private asWriter(generation: number, work: (db: Db) => Promise<void>): Promise<void> {
     return this.db.transaction().execute(async (db) => {
       // The rows are made from the history: commits that a crash of the server loses are projected again.

@@ -16,6 +16,8 @@ export { openEvents, sealedEventStore } from './erasure/sealed-store.ts';
 export { ERASED, ERASED_TEXT, isErased, keyIdOf } from './erasure/tokens.ts';
 export * from './gateway/gateway.ts';
 export * from './gateway/session-host.ts';
+export * from './parsing/bus-parser.ts';
+export * from './parsing/parse-desk.ts';
 export * from './scheduler/envelope.ts';
 export * from './scheduler/scheduler.ts';
 export type { SchedulerCluster } from './scheduler/shards.ts';

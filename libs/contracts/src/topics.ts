@@ -10,7 +10,15 @@ export const TOPICS = {
   commandAnswers: 'rondo.scheduler.answers',
   /** Events from outside (CloudEvents), keyed as their sender likes. */
   sensorEvents: 'rondo.sensor.events',
+  /** DAG files that a worker is to load, keyed by file. */
+  parseWanted: 'rondo.parse.wanted',
+  /** What loading them gave, keyed by request; everybody who asks reads all of them. */
+  parseAnswers: 'rondo.parse.answers',
+  /** Holds no messages: who owns the partition of `SYSTEM_KEY` does what is done once in an installation. */
+  system: 'rondo.system',
 } as const;
+
+export const SYSTEM_KEY = 'system';
 
 /** Of every topic, on every bus; a partition of the inbox is a shard. */
 export const DEFAULT_PARTITIONS = 64;

@@ -12,6 +12,10 @@ interface Waiter {
 export class PositionWaiters {
   private readonly waiters = new Set<Waiter>();
 
+  get isAwaited(): boolean {
+    return this.waiters.size > 0;
+  }
+
   wait(position: Position, timeoutMs: number, now: ReadModelStatus): Promise<void> {
     if (now.position >= position) return Promise.resolve();
     if (now.state === 'stopped') return Promise.reject(stopped(now));

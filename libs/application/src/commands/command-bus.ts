@@ -21,6 +21,7 @@ export class BusCommands implements CommandBus {
     this.consumer = await this.bus.consume<{ readonly commandId: string; readonly answer: CommandAnswer }>({
       topic: TOPICS.commandAnswers,
       group: `rondo-answers-${this.ids.uuid()}`,
+      from: 'now',
       onBatch: (messages) => {
         for (const { value } of messages) {
           this.waiting.get(value.commandId)?.(value.answer);

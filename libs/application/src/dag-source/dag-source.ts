@@ -218,7 +218,7 @@ export class DagSource {
     if (known !== undefined && known.fingerprint !== '' && known.files.every((f) => stamps.has(f))) {
       const files = await readFiles(root, known.files);
       if (fingerprintOf(files, release) === known.fingerprint) {
-        known.stamps = stampsOf({ path, stamp: stamps.get(path) ?? '' }, known.files, stamps);
+        known.stamps = stampsOf({ stamp: stamps.get(path) ?? '' }, known.files, stamps);
         return;
       }
     }
@@ -271,7 +271,7 @@ export class DagSource {
         files: data.files,
         dagIds,
         fingerprint: data.fingerprint,
-        stamps: stampsOf({ path, stamp: stamps.get(path) ?? '' }, data.files, stamps),
+        stamps: stampsOf({ stamp: stamps.get(path) ?? '' }, data.files, stamps),
       },
     );
     this.readAgain(path);
@@ -295,7 +295,7 @@ export class DagSource {
         files,
         dagIds: known?.dagIds ?? [],
         fingerprint: '',
-        stamps: stampsOf({ path, stamp: stamps.get(path) ?? '' }, files, stamps),
+        stamps: stampsOf({ stamp: stamps.get(path) ?? '' }, files, stamps),
         ...(clash === undefined ? {} : { clash: this.owners.get(clash)! }),
       },
     );
@@ -356,6 +356,10 @@ export class DagSource {
   }
 }
 
-function stampsOf(file: FolderFile, bundle: readonly string[], stamps: ReadonlyMap<string, string>): string {
+function stampsOf(
+  file: Pick<FolderFile, 'stamp'>,
+  bundle: readonly string[],
+  stamps: ReadonlyMap<string, string>,
+): string {
   return [file.stamp, ...bundle.map((f) => stamps.get(f) ?? 'gone')].join('|');
 }

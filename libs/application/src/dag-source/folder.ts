@@ -11,6 +11,8 @@ export interface FolderFile {
   readonly path: string;
   /** Changes whenever the file's size, time or identity does. */
   readonly stamp: string;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** Every file of the DAG folder, hidden ones and `node_modules` left out; in order of path. */
@@ -23,7 +25,8 @@ export async function listFolder(root: string): Promise<readonly FolderFile[]> {
       if (entry.isDirectory()) await walk(join(folder, entry.name), path);
       else if (entry.isFile()) {
         const info = await stat(join(folder, entry.name)).catch(() => undefined);
-        if (info !== undefined) found.push({ path, stamp: `${info.ino}:${info.size}:${info.mtimeMs}` });
+        if (info !== undefined)
+          found.push({ path, stamp: `${info.ino}:${info.size}:${info.mtimeMs}`, size: info.size });
       }
     }
   };

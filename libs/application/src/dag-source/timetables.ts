@@ -8,6 +8,8 @@ export interface TimetableAskerOptions {
   readonly ids: Ids;
   /** The DAG folder. */
   readonly root: string;
+  /** The bundle of a version: its code is asked then, instead of what is in the folder. */
+  readonly bundleOf?: (version: string) => Promise<string>;
 }
 
 const ACTOR: Actor = { kind: 'service', name: 'dag-source' };
@@ -52,8 +54,9 @@ export class TimetableAsker {
   }
 
   private async ask({ dagId, version, file, query }: RunsWanted): Promise<void> {
-    const { session, commands, ids, root } = this.options;
-    const { told, errors } = await session.parse({ id: ids.uuid(), root, file, timetable: { dagId, query } });
+    const { session, commands, ids, root, bundleOf } = this.options;
+    const from = bundleOf === undefined ? { root } : { root, bundle: await bundleOf(version) };
+    const { told, errors } = await session.parse({ id: ids.uuid(), ...from, file, timetable: { dagId, query } });
     if (this.stopped) return;
     const command =
       told === undefined

@@ -9,6 +9,8 @@ export interface ConfigSource<S extends Sections> {
   /** One line for the help. */
   readonly about: string;
   readonly sections: S;
+  /** Sections of other services, for which a file that all services share may have settings. */
+  readonly otherSections?: readonly string[];
   /** What is wrong with settings that are right one by one. */
   readonly check?: (config: ConfigOf<S>) => readonly string[];
 }
@@ -50,7 +52,7 @@ export function readConfig<S extends Sections>(
   const path = flags.config ?? (env['RONDO_CONFIG'] || undefined);
   const problems: string[] = [];
   const file = path === undefined ? {} : readFile(path, problems);
-  if (path !== undefined) problems.push(...unknownKeys(path, file, source.sections));
+  if (path !== undefined) problems.push(...unknownKeys(path, file, source));
   const secrets: string[] = [];
   const config: Record<string, Record<string, unknown>> = {};
   for (const [section, settings] of Object.entries(source.sections)) {
@@ -88,13 +90,18 @@ function readFile(path: string, problems: string[]): Tree {
 }
 
 /** A misspelt name would otherwise mean the default, in silence. */
-function unknownKeys(path: string, file: Tree, sections: Sections): string[] {
+function unknownKeys(
+  path: string,
+  file: Tree,
+  { sections, otherSections = [] }: Pick<ConfigSource<Sections>, 'sections' | 'otherSections'>,
+): string[] {
   const problems: string[] = [];
   for (const [section, values] of Object.entries(file)) {
     const settings = Object.hasOwn(sections, section) ? sections[section] : undefined;
-    if (settings === undefined)
+    if (settings === undefined) {
+      if (otherSections.includes(section)) continue;
       problems.push(`${path}: ${section}: there is no such section; there are ${Object.keys(sections).join(', ')}`);
-    else if (!isTree(values ?? {})) problems.push(`${path}: ${section}: settings by name are allowed`);
+    } else if (!isTree(values ?? {})) problems.push(`${path}: ${section}: settings by name are allowed`);
     else
       for (const key of Object.keys(values ?? {}))
         if (!Object.hasOwn(settings, key))

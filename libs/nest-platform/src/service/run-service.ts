@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
 import { readConfig, type ConfigSource } from '../config/read-config.ts';
 import { address, choice, text, whole, type ConfigOf, type Sections } from '../config/setting.ts';
-import { startHealthServer, type HealthServer } from '../health/health-server.ts';
+import { startHealthServer, type DependencyState, type HealthServer } from '../health/health-server.ts';
 import { createLog, LEVELS, type Log } from '../logging/log.ts';
 import { Parts, StoppingError, type Part } from './parts.ts';
 
@@ -32,6 +32,8 @@ export interface Service<S extends Sections> {
   readonly log: Log;
   /** Starts a part, after those before it; parts stop in the reverse order. */
   readonly add: <P extends Part>(part: P) => Promise<P>;
+  /** The state of each part. */
+  readonly states: () => Promise<Readonly<Record<string, DependencyState>>>;
   /** What `/metrics` answers. */
   readonly metrics: (body: Metrics) => void;
   /** Ends the service as a signal would, with status 1: something failed that it cannot do without. */
@@ -116,6 +118,8 @@ class RunningService<S extends Sections> implements Service<S> {
   }
 
   readonly add = <P extends Part>(part: P): Promise<P> => this.#parts.add(part);
+
+  readonly states = (): Promise<Readonly<Record<string, DependencyState>>> => this.#parts.states();
 
   readonly metrics = (body: Metrics): void => {
     this.#metrics = body;

@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { NestFactory } from '@nestjs/core';
+import { systemClock, systemIds } from '@rondo/adapter-embedded';
+import { grpcSessionHost, type ServerTls } from '@rondo/adapter-grpc';
+import { attemptServices, ParseDesk, StoredSecrets, type Gateway } from '@rondo/application';
+import type { Result } from '@rondo/kernel';
+import { address, nestLogger, text, whole, type Service, type ServiceDefinition } from '@rondo/nest-platform/service';
+import { connectionFromEnv, variableFromEnv } from '@rondo/sdk';
+import {
+  EVENTSTORE_SETTINGS,
+  KAFKA_SETTINGS,
+  kafkaProblems,
+  monotonicMs,
+  openBus,
+  openEventStore,
+  openReadModels,
+  openSecrets,
+  openStorage,
+  OTHER_SECTIONS,
+  POSTGRES_SETTINGS,
+  RELEASE,
+  SECRETS_SETTINGS,
+  STORAGE_SETTINGS,
+} from '@rondo/service-kit';
+import { GATEWAY, GatewayModule } from '../gateway.module.ts';
+
+const SETTINGS = {
+  kafka: KAFKA_SETTINGS,
+  eventstore: EVENTSTORE_SETTINGS,
+  postgres: POSTGRES_SETTINGS,
+  storage: STORAGE_SETTINGS,
+  secrets: SECRETS_SETTINGS,
+  gateway: {
+    listen: address('Where workers connect over gRPC.', { default: '127.0.0.1:7070' }),
+    lease: whole(
+      'Seconds without a word after which the attempts of a worker are lost; the same for all gateways.',
+      2,
+      3_600,
+      {
+        default: 120,
+      },
+    ),
+    tlsCert: text('A file with the certificate of the gateway, in PEM; with it connections are encrypted.', {}),
+    tlsKey: text('A file with its key.', {}),
+    tlsClientCa: text('A file with those who sign the certificates of workers: with it a worker must show one.', {}),
+  },
+};
+
+export const gatewayService: ServiceDefinition<typeof SETTINGS> = {
+  service: 'executor-gateway',
+  about: 'Hands attempts to workers, keeps what their pools allow, and serves what running tasks ask for.',
+  release: RELEASE,
+  sections: SETTINGS,
+  otherSections: OTHER_SECTIONS,
+  check: ({ kafka, gateway: { tlsCert, tlsKey, tlsClientCa } }) => [
+    ...kafkaProblems(kafka),
+    ...((tlsCert === undefined) !== (tlsKey === undefined) || (tlsClientCa !== undefined && tlsCert === undefined)
+      ? ['gateway.tlsCert and gateway.tlsKey belong together, and gateway.tlsClientCa needs both']
+      : []),
+    ...[tlsCert, tlsKey, tlsClientCa].flatMap((file) => unreadable(file)),
+  ],
+  compose,
+};
+
+async function compose(service: Service<typeof SETTINGS>): Promise<void> {
+  const { config, log, add, instance } = service;
+  const clock = systemClock();
+  const store = await openEventStore(service, config.eventstore);
+  const { blobs, bundles, logs } = await openStorage(service, config.storage);
+  const bus = await openBus(service, config.kafka);
+  const readModels = await openReadModels(service, config.postgres, { events: store, blobs, writes: false });
+  const lookup = new StoredSecrets({
+    environment: {
+      variable: (key) => variableFromEnv(process.env, key),
+      connection: (id) => orThrow(connectionFromEnv(process.env, id)),
+    },
+    readModels,
+    secrets: openSecrets(config.secrets),
+  });
+  const { host: name, port } = config.gateway.listen;
+  const tls = tlsOf(config.gateway);
+  const host = grpcSessionHost({
+    ...{ logs, bundles },
+    listen: `${name.includes(':') ? `[${name}]` : name}:${port}`,
+    ...(tls === undefined ? {} : { tls }),
+    onNotice: (notice) => log.warn(notice),
+  });
+  const module = GatewayModule.register({
+    ...{ bus, store, clock, host },
+    cluster: {
+      ...{ gateway: instance, release: RELEASE, ids: systemIds, monotonic: monotonicMs },
+      leaseMs: config.gateway.lease * 1_000,
+      shards: config.kafka.partitions,
+      services: attemptServices({ lookup, readModels, store, blobs }),
+      onProblem: (message) => log.warn(message),
+    },
+  });
+  const context = await NestFactory.createApplicationContext(module, { logger: nestLogger(log), abortOnError: false });
+  await add({ name: 'nest', stop: () => context.close() });
+  const gateway = context.get<Gateway>(GATEWAY);
+  await add({
+    name: 'gateway',
+    start: () => gateway.start(),
+    stop: (graceMs) => gateway.stop(graceMs),
+    check: async () => standOf(gateway),
+  });
+  log.info('takes workers', { address: host.address });
+  const desk = new ParseDesk(
+    bus,
+    (request) => gateway.parse(request),
+    (error) => log.warn('a parse failed', { error }),
+  );
+  await add({ name: 'parsing', start: () => desk.start(), stop: () => desk.stop() });
+}
+
+/** A gateway without workers is ready: they come to it. */
+function standOf(gateway: Gateway): string {
+  const { workers, slots, waiting, assigned, partitions, recovering } = gateway.status();
+  const connected = workers.filter(({ isConnected }) => isConnected).length;
+  return `${connected} workers, ${slots} slots, ${assigned} assigned, ${waiting} waiting, ${partitions} partitions, ${recovering} recovering`;
+}
+
+function tlsOf({
+  tlsCert,
+  tlsKey,
+  tlsClientCa,
+}: Readonly<Record<'tlsCert' | 'tlsKey' | 'tlsClientCa', string | undefined>>): ServerTls | undefined {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  return {
+    cert: readFileSync(tlsCert),
+    key: readFileSync(tlsKey),
+    ...(tlsClientCa === undefined ? {} : { clientCa: readFileSync(tlsClientCa) }),
+  };
+}
+
+function unreadable(file: string | undefined): string[] {
+  if (file === undefined) return [];
+  try {
+    readFileSync(file);
+    return [];
+  } catch (error) {
+    return [`gateway: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+function orThrow<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(result.error);
+  return result.value;
+}

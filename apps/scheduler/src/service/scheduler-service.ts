@@ -1,0 +1,147 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import { systemClock, systemIds } from '@rondo/adapter-embedded';
+import {
+  BusCommands,
+  BusParser,
+  DagSource,
+  SensorEvents,
+  TimetableAsker,
+  type DagSourceOptions,
+  type Scheduler,
+  type SchedulerProblem,
+} from '@rondo/application';
+import { DEFAULT_MAX_MAP_LENGTH, type DagVersion } from '@rondo/domain';
+import { nestLogger, text, whole, type Log, type Service, type ServiceDefinition } from '@rondo/nest-platform/service';
+import type { BlobStore } from '@rondo/ports';
+import {
+  EVENTSTORE_SETTINGS,
+  KAFKA_SETTINGS,
+  kafkaProblems,
+  openBus,
+  openEventStore,
+  openReadModels,
+  openStorage,
+  OTHER_SECTIONS,
+  POSTGRES_SETTINGS,
+  RELEASE,
+  STORAGE_SETTINGS,
+} from '@rondo/service-kit';
+import { SCHEDULER, SchedulerModule } from '../scheduler.module.ts';
+import { SystemWork } from './system-work.ts';
+
+const SETTINGS = {
+  kafka: KAFKA_SETTINGS,
+  eventstore: EVENTSTORE_SETTINGS,
+  postgres: POSTGRES_SETTINGS,
+  storage: STORAGE_SETTINGS,
+  scheduler: {
+    dags: text('The folder of DAG files; the same files wherever a scheduler runs.', { required: true }),
+    maxMapLength: whole('Most instances that one mapping makes.', 1, 10_000_000, { default: DEFAULT_MAX_MAP_LENGTH }),
+  },
+};
+
+export const schedulerService: ServiceDefinition<typeof SETTINGS> = {
+  service: 'scheduler',
+  about: 'Decides what runs, for the DAGs of its partitions; one of the schedulers reads the folder of DAG files.',
+  release: RELEASE,
+  sections: SETTINGS,
+  otherSections: OTHER_SECTIONS,
+  check: ({ kafka, scheduler }) => [
+    ...kafkaProblems(kafka),
+    ...(statSync(scheduler.dags, { throwIfNoEntry: false })?.isDirectory() === true
+      ? []
+      : [`scheduler.dags ${JSON.stringify(scheduler.dags)}: the path of a folder with DAG files is allowed`]),
+  ],
+  compose,
+};
+
+async function compose(service: Service<typeof SETTINGS>): Promise<void> {
+  const { config, log, add } = service;
+  const [clock, ids] = [systemClock(), systemIds];
+  const store = await openEventStore(service, config.eventstore);
+  const { blobs, bundles } = await openStorage(service, config.storage);
+  const bus = await openBus(service, config.kafka);
+  const readModels = await openReadModels(service, config.postgres, { events: store, blobs, writes: false });
+  const commands = new BusCommands(bus, clock, ids);
+  await add({ name: 'commands', start: () => commands.start(), stop: () => commands.stop() });
+  const parser = new BusParser({ bus, clock, ids, bundles, onNotice: (notice) => log.warn(notice) });
+  await add({ name: 'parser', start: () => parser.start(), stop: () => parser.stop() });
+  const { maxMapLength } = config.scheduler;
+  const module = SchedulerModule.register({
+    ...{ store, bus, blobs, clock, ids, maxMapLength },
+    cluster: { scheduler: service.instance },
+    onProblem: (problem) => tell(log, problem),
+  });
+  const context = await NestFactory.createApplicationContext(module, { logger: nestLogger(log), abortOnError: false });
+  await add({ name: 'nest', stop: () => context.close() });
+  const scheduler = context.get<Scheduler>(SCHEDULER);
+  await add({
+    name: 'scheduler',
+    start: () => scheduler.start(),
+    stop: () => scheduler.stop(),
+    check: async () => quarantineOf(scheduler),
+  });
+  const events = new SensorEvents({ store, bus, clock, onRefused: (notice) => log.warn(notice) });
+  await add({ name: 'sensorEvents', start: () => events.start(), stop: () => events.stop() });
+  const root = resolve(config.scheduler.dags);
+  const timetables = new TimetableAsker({ bus, session: parser, commands, ids, root, bundleOf: bundleOf(blobs) });
+  await add({ name: 'timetables', start: () => timetables.start(), stop: () => timetables.stop() });
+  const system = systemWork(log, {
+    ...{ store, blobs, bundles, commands, readModels, clock, ids, root },
+    session: parser,
+    bus,
+  });
+  await add({
+    name: 'system',
+    start: () => system.start(),
+    stop: () => system.stop(),
+    check: async () => (system.isOwner ? 'reads the DAG folder' : 'another scheduler reads the DAG folder'),
+  });
+}
+
+type SourceParts = Omit<DagSourceOptions, 'release' | 'onChange'> &
+  Pick<ConstructorParameters<typeof SystemWork>[0], 'bus'>;
+
+function systemWork(log: Log, { bus, ...parts }: SourceParts): SystemWork {
+  return new SystemWork({
+    bus,
+    task: () => {
+      const source = new DagSource({
+        ...parts,
+        release: RELEASE,
+        onChange: ({ file, dagIds, failures }) => {
+          for (const { message, line } of failures) log.warn('import error', { file, line, error: message });
+          if (failures.length === 0) log.info('DAG file read', { file, dags: dagIds });
+        },
+      });
+      return { name: 'DAG source', start: () => source.start(), stop: () => source.stop() };
+    },
+    onChange: (isOwner) => log.info(isOwner ? 'reads the DAG folder from now on' : 'reads the DAG folder no more'),
+    onFailure: (task, error, retryInMs) => log.error(`${task} failed`, { error, retryInMs }),
+  });
+}
+
+function bundleOf(blobs: BlobStore): (version: string) => Promise<string> {
+  return async (version) => {
+    const bytes = await blobs.get(version);
+    if (bytes === undefined) throw new Error(`version ${version} is not in the blob store`);
+    return (JSON.parse(new TextDecoder().decode(bytes)) as DagVersion).bundle.hash;
+  };
+}
+
+/** A quarantined run needs a person, and holds up no other: the service is ready all the same. */
+async function quarantineOf(scheduler: Scheduler): Promise<string> {
+  const runs = [...scheduler.quarantine().keys()];
+  return runs.length === 0 ? 'no run is quarantined' : `${runs.length} quarantined: ${runs.join(', ')}`;
+}
+
+function tell(log: Log, { kind, dagId, runId, message, stack }: SchedulerProblem): void {
+  log.error(kind, {
+    ...(dagId === '' ? {} : { dag: dagId }),
+    ...(runId === undefined ? {} : { run: runId }),
+    error: message,
+    stack,
+  });
+}

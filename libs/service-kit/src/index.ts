@@ -1,0 +1,4 @@
+export * from './open.ts';
+export { RELEASE } from './release.ts';
+export * from './settings.ts';
+export { monotonicMs } from './monotonic.ts';
