@@ -2,14 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   evolveDag,
+  evolveWorker,
   initialDag,
   instanceKey,
   isTerminal,
   leavesOf,
   nextWake,
+  UNKNOWN_WORKER,
   type DagDefinition,
   type DagEvent,
   type DagRunEvent,
+  type WorkerEvent,
 } from '@rondo/domain';
 import { RunHarness, viewOf } from '@rondo/testing';
 
@@ -25,6 +28,7 @@ interface Golden {
   readonly events?: readonly DagRunEvent[];
   readonly dagId?: string;
   readonly dagEvents?: readonly DagEvent[];
+  readonly workerEvents?: readonly WorkerEvent[];
 }
 
 const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.json'));
@@ -148,5 +152,21 @@ describe('golden histories of DAGs', () => {
       active,
       waiters: Object.fromEntries(dag.waiters),
     }).toMatchObject(expected);
+  });
+});
+
+describe('golden histories of workers', () => {
+  const workers = goldens.flatMap(({ name, golden }) =>
+    golden.workerEvents === undefined ? [] : [[name, golden.workerEvents, golden] as const],
+  );
+
+  it.each(workers)('%s folds to the stand that it did', (_name, events, { expected }) => {
+    expect(events.reduce(evolveWorker, UNKNOWN_WORKER)).toEqual(expected);
+  });
+
+  it('hold every event of a worker that this release writes', () => {
+    const seen = new Set(workers.flatMap(([, events]) => events.map(({ type }) => type)));
+    const written: Record<WorkerEvent['type'], true> = { WorkerJoined: true, WorkerLeft: true, WorkerDraining: true };
+    expect([...seen].sort()).toEqual(Object.keys(written).sort());
   });
 });
