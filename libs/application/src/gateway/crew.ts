@@ -130,7 +130,7 @@ export class Crew {
   /** I2: whoever takes over has to know of the worker before it is handed anything. */
   private async welcome(link: Link): Promise<void> {
     const { channel, hello } = link;
-    await this.roster.join(hello);
+    await this.roster.join(hello, () => link.channel === channel);
     if (link.channel !== channel || channel === undefined) return;
     const { gateway, release, leaseMs, ownership } = this.options;
     link.isWelcome = true;
@@ -182,7 +182,7 @@ export class Crew {
       this.options.links.forget(link);
       this.options.ownership().onGone(link);
       this.options.onGone(link);
-    } else if (!isDone && link.isOpen) void this.roster.join(link.hello).catch(() => undefined);
+    } else if (!isDone && link.isOpen) void this.roster.join(link.hello, () => link.isOpen).catch(() => undefined);
   }
 
   private async serve(link: Link, { n, attempt, method, args }: Extract<OtherFrame, { kind: 'call' }>): Promise<void> {

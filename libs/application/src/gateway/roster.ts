@@ -54,13 +54,13 @@ export class Roster {
   }
 
   /** Resolves when the history says so: before that nothing may be handed to the worker. */
-  async join(hello: AgentHello): Promise<void> {
+  async join(hello: AgentHello, isWanted: () => boolean): Promise<void> {
     const { worker, boot, release, slots, queues, labels, executor } = hello;
     const stand = this.stands.get(worker) ?? UNKNOWN_WORKER;
     if (stand.joined?.boot === boot && stand.left === undefined) return;
     const at = this.options.clock.now();
     const data = { worker, boot, release, slots, queues, labels, executor, at };
-    await this.append({ type: 'WorkerJoined', data }, `${boot} joined ${stand.joins}`);
+    await this.append({ type: 'WorkerJoined', data }, `${boot} joined ${stand.joins}`, isWanted);
   }
 
   /** Said by each gateway whose lease of it is over, and by one that it has told. */
@@ -78,7 +78,7 @@ export class Roster {
     return [...this.stands].filter(([, stand]) => mayHaveAttempts(stand, clock.now(), leaseMs)).map(([name]) => name);
   }
 
-  private async append(event: WorkerEvent, id: string): Promise<void> {
+  private async append(event: WorkerEvent, id: string, isWanted: () => boolean = () => true): Promise<void> {
     const { store, clock, gateway } = this.options;
     const { worker } = event.data;
     const stream = workerStream(worker);
@@ -90,7 +90,7 @@ export class Roster {
         await store.append([{ stream, expected: 'any', events: [recorded] }]);
         return;
       } catch (error) {
-        if (this.closed) throw error;
+        if (this.closed || !isWanted()) throw error;
         await new Promise<void>((resolve) => void clock.at(clock.now() + RETRY_MS, resolve));
       }
   }

@@ -17,10 +17,13 @@ import { followControl, reorder, withdrawHeld } from './control-effects.ts';
 import { endDeferrals, stateDeferral } from './deferrals.ts';
 import { endWaits, stateWait } from './waiting.ts';
 
-/** Adds what follows from the events of a batch that is durable now. */
-export function consequencesOf(batch: DagBatch, position: Position, effects: Effects): void {
+/**
+ * Adds what follows from the events of a batch that is durable now. `passing`: the gateway of a pool may not have passed on the
+ * reports of its attempts, and so does not know what they came to.
+ */
+export function consequencesOf(batch: DagBatch, position: Position, effects: Effects, passing = false): void {
   const dag = batch.actor.state;
-  for (const { run, event } of batch.runEvents) followRun(dag, run, event, position, effects);
+  for (const { run, event } of batch.runEvents) followRun(dag, run, event, position, effects, passing);
   for (const { run, event } of batch.runEvents) {
     endWaits(run, event, effects);
     endDeferrals(run, event, effects);
@@ -32,7 +35,14 @@ export function consequencesOf(batch: DagBatch, position: Position, effects: Eff
   effects.inbox.push(...endedOf(batch.dagEvents, batch.actor.state.waiters));
 }
 
-function followRun(dag: DagState, run: RunActor, event: DagRunEvent, position: Position, effects: Effects): void {
+function followRun(
+  dag: DagState,
+  run: RunActor,
+  event: DagRunEvent,
+  position: Position,
+  effects: Effects,
+  passing: boolean,
+): void {
   switch (event.type) {
     case 'TaskScheduled': {
       const inst = findInstance(run.state, event.data.taskId, event.data.mapIndex);
@@ -85,7 +95,7 @@ function followRun(dag: DagState, run: RunActor, event: DagRunEvent, position: P
     case 'TaskFailed':
     case 'TaskRetryScheduled': {
       const inst = findInstance(run.state, event.data.taskId, event.data.mapIndex);
-      if (inst !== undefined) stateDeferral(dag, run, inst, effects, false);
+      if (inst !== undefined) stateDeferral(dag, run, inst, effects, passing);
       outstandingOf(run, inst, position, effects);
       return;
     }

@@ -1,4 +1,4 @@
-import { SHARDS_STREAM, type ShardsTaken } from '@rondo/domain';
+import { PARTITIONS_STREAM, SHARDS_STREAM, type PartitionsTaken, type ShardsTaken } from '@rondo/domain';
 import {
   keyOfPartition,
   TOPICS,
@@ -13,6 +13,8 @@ import { envelope, traceOf } from './envelope.ts';
 
 const RETRY_MS = 500;
 const LOOK_MS = 1_000;
+/** As many take-overs are looked back at: owners from before have nothing to say any more. */
+const LOOK_BACK = 200;
 
 /** One of several schedulers. */
 export interface SchedulerCluster {
@@ -72,11 +74,21 @@ export class Shards {
         const [outcome] = await store.append([{ stream: SHARDS_STREAM, expected: 'any', events: [recorded] }]);
         if (outcome?.ok !== true) return;
         const epoch = outcome.revision + 1;
+        await this.readOwners();
         for (const shard of shards) this.owned.set(shard, { from: { shard, epoch }, isDoubtful: false });
         return;
       } catch {
         await new Promise<void>((resolve) => void clock.at(clock.now() + RETRY_MS, resolve));
       }
+  }
+
+  /** A scheduler that was before this one was asked by them. */
+  private async readOwners(): Promise<void> {
+    const { store } = this.options;
+    for await (const page of store.readStream(PARTITIONS_STREAM, { backwards: true, limit: LOOK_BACK }))
+      for (const { data, revision } of page)
+        for (const partition of (JSON.parse(data) as PartitionsTaken['data']).partitions)
+          this.hear({ partition, generation: revision + 1 });
   }
 
   release(shards: Iterable<number>): void {

@@ -92,7 +92,7 @@ export class Turn {
   /** To be called when the chain is durable. Answers when the DAG wants to be looked at again. */
   follow(position: Position, effects: Effects): number | undefined {
     if (this.options.fresh) restate(this.actor, position, effects);
-    else consequencesOf(this.batch, position, effects);
+    else consequencesOf(this.batch, position, effects, this.options.isStale !== undefined);
     for (const run of this.unanswered) {
       const question = pastQuestionOf(run, position);
       if (question !== undefined) effects.ready.push(question);
