@@ -36,6 +36,8 @@ const targets = {
     process.env.RONDO_CLUSTER_TESTS = '1';
     return [...jest(), '--testMatch=**/*.cluster.spec.ts', '--runInBand'];
   },
+  /** Against linters that it fetches once: needs Python and Go, and says so. */
+  'lint:deploy': () => [join(root, 'tools/deploy/lint.mjs')],
   setup: () => ['--version'],
   nx: () => [join(modules, 'nx/dist/bin/nx.js')],
   oxfmt: () => [join(modules, 'oxfmt/bin/oxfmt')],

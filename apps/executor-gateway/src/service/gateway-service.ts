@@ -23,6 +23,7 @@ import {
   STORAGE_SETTINGS,
 } from '@rondo/service-kit';
 import { GATEWAY, GatewayModule } from '../gateway.module.ts';
+import { METRICS_TYPE, metricsText } from './metrics.ts';
 
 const SETTINGS = {
   kafka: KAFKA_SETTINGS,
@@ -104,6 +105,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
     stop: (graceMs) => gateway.stop(graceMs),
     check: async () => standOf(gateway),
   });
+  service.metrics(() => Promise.resolve({ type: METRICS_TYPE, body: metricsText(gateway) }));
   log.info('takes workers', { address: host.address });
   const desk = new ParseDesk(
     bus,

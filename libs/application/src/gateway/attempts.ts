@@ -38,6 +38,11 @@ interface Assigned {
   readonly link: Link;
 }
 
+export interface QueueLoad {
+  readonly waiting: number;
+  readonly assigned: number;
+}
+
 type Batches = Map<Link, Map<PartitionOwner, Assignment[]>>;
 
 const SOLE: PartitionOwner = { partition: 0, generation: 0 };
@@ -67,6 +72,19 @@ export class Attempts {
 
   get size(): number {
     return this.waiting.size;
+  }
+
+  /** How many wait and how many are with workers, by queue. */
+  byQueue(): ReadonlyMap<string, QueueLoad> {
+    const loads = new Map<string, { waiting: number; assigned: number }>();
+    const of = (queue: string) => {
+      const known = loads.get(queue) ?? { waiting: 0, assigned: 0 };
+      loads.set(queue, known);
+      return known;
+    };
+    for (const [queue, count] of this.waiting.waitingByQueue()) of(queue).waiting += count;
+    for (const { order } of this.assigned.values()) of(order.queue).assigned++;
+    return loads;
   }
 
   setPool(name: string, pool: Pool | undefined): void {

@@ -24,7 +24,7 @@ import type {
   SessionHost,
   WorkerReport,
 } from '@rondo/ports';
-import { Attempts } from './attempts.ts';
+import { Attempts, type QueueLoad } from './attempts.ts';
 import { Crew } from './crew.ts';
 import { Links, type Link, type OtherFrame } from './links.ts';
 import { Outbox } from './outbox.ts';
@@ -188,6 +188,11 @@ export class Gateway implements AdmissionQueries {
       ...{ workers, slots: links.slots, waiting: attempts.size, assigned: attempts.assigned.size },
       ...{ partitions: ownership?.size ?? 0, recovering: ownership?.recovering ?? 0 },
     };
+  }
+
+  /** What scaling of workers goes by. */
+  byQueue(): ReadonlyMap<string, QueueLoad> {
+    return this.attempts.byQueue();
   }
 
   admissionOf(id: string, demand: Demand): Promise<AdmissionAnswer> {

@@ -241,6 +241,15 @@ export class Admission<Order extends Demand> {
     return { occupied, deferred, queued };
   }
 
+  /** How many orders wait, by queue. */
+  waitingByQueue(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { lanes } of this.accounts.values())
+      for (const { queue, batches } of lanes)
+        for (const { orders } of batches.values()) counts.set(queue, (counts.get(queue) ?? 0) + orders.size);
+    return counts;
+  }
+
   private accountOf(name: string): Account<Order> {
     let account = this.accounts.get(name);
     if (account === undefined) {

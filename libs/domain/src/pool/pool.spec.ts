@@ -186,3 +186,18 @@ describe('admission', () => {
     expect(admitted(pool)).toEqual(['c']);
   });
 });
+
+describe('orders that wait', () => {
+  it('are counted by queue, also those that a full pool or a limit holds back', () => {
+    const limits = [{ scope: 'task', key: 'k', most: 1 } as const];
+    const pool = admission(2, [
+      order('a', { limits }),
+      order('b', { limits }),
+      order('c', { queue: 'gpu' }),
+      order('d'),
+    ]);
+    expect(Object.fromEntries(pool.waitingByQueue())).toEqual({ default: 3, gpu: 1 });
+    admitted(pool);
+    expect([...pool.waitingByQueue().values()].reduce((sum, n) => sum + n, 0)).toBe(2);
+  });
+});

@@ -1,0 +1,17 @@
+import { metricsText } from './metrics.ts';
+
+describe('metrics of a gateway', () => {
+  it('tell what waits and what runs by queue, in the text format', () => {
+    const text = metricsText({
+      byQueue: () => new Map([['gpu "a"', { waiting: 3, assigned: 1 }]]),
+      status: () => ({
+        workers: [{ worker: 'w', isConnected: true, isDraining: false, slots: 4, assigned: 1 }],
+        ...{ slots: 4, waiting: 3, assigned: 1, partitions: 32, recovering: 2 },
+      }),
+    });
+    expect(text).toContain('# TYPE rondo_attempts_waiting gauge\nrondo_attempts_waiting{queue="gpu \\"a\\""} 3\n');
+    expect(text).toContain('rondo_attempts_assigned{queue="gpu \\"a\\""} 1\n');
+    expect(text).toContain('rondo_workers_connected 1\n');
+    expect(text).toContain('rondo_pool_partitions_recovering 2\n');
+  });
+});
