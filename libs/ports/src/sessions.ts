@@ -36,6 +36,10 @@ export interface AgentHello {
   readonly journalIntact: boolean;
   /** Takes nothing new. */
   readonly draining: boolean;
+  /** Takes attempts alone: no watches, callbacks or files to parse. */
+  readonly attemptsOnly?: true;
+  /** Takes only attempts whose task names its executor. */
+  readonly namedOnly?: true;
   /** It was made for this one attempt, and the token proves it: nothing else is handed to it. */
   readonly attempt?: { readonly id: string; readonly token: string };
 }

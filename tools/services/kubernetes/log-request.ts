@@ -37,7 +37,8 @@ export function sendLog(
   response.writeHead(200, { 'Content-Type': 'text/plain' });
   response.flushHeaders();
   for (const stored of tail === null ? lines : lines.slice(-Number(tail))) response.write(line(stored));
-  if (query.get('follow') !== 'true' || logs.isClosed(uid)) return void response.end();
+  if (query.get('follow') !== 'true' || logs.isClosed(uid) || state.terminated !== undefined)
+    return void response.end();
   let sent = logs.of(uid).length;
   const onLine = (of: string): void => {
     if (of !== uid) return;

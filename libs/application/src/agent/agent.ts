@@ -31,6 +31,8 @@ export interface WorkerAgentOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Default `local`. */
   readonly executor?: string;
+  /** It was made for this one attempt. */
+  readonly attempt?: NonNullable<AgentHello['attempt']>;
   /** From 0 to 1. Default `Math.random`. */
   readonly random?: () => number;
   /** How long the session takes to end an attempt. Default 6.5 s; of a short lease at most a quarter. */
@@ -145,11 +147,12 @@ export class WorkerAgent {
   }
 
   #greet(contact: Contact): void {
-    const { boot, release, labels = {}, executor = 'local' } = this.#options;
+    const { boot, release, labels = {}, executor = 'local', attempt } = this.#options;
     const { worker, slots, queues, journalIntact } = this.#hello!;
     const interrupted = [...this.#interrupted];
     const who = { worker, boot, release, slots, queues, labels, executor };
-    const hello: AgentHello = { ...who, interrupted, journalIntact, draining: this.#isDraining };
+    const made = attempt === undefined ? {} : { attempt };
+    const hello: AgentHello = { ...who, interrupted, journalIntact, draining: this.#isDraining, ...made };
     contact.send({ kind: 'hello', hello });
     contact.beat(this.#options.monotonic());
   }
