@@ -310,6 +310,7 @@ describe('leaving', () => {
     expect(world.session.isStopped).toBe(false);
     end.say({ kind: 'acknowledge', ids: [idOf('x')] });
     await left;
+    expect(end.take('leaving')).toHaveLength(1);
     expect(world.session.cancelled).toEqual([]);
     expect(world.session.isStopped && end.isClosed).toBe(true);
   });
@@ -334,6 +335,7 @@ describe('leaving', () => {
     const left = world.agent.leave(3_600_000, hurry.signal);
     hurry.abort();
     await left;
+    expect(world.a.end.take('leaving')).toEqual([]);
     expect(world.session.isStopped).toBe(true);
   });
 

@@ -1,21 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { chmod } from 'node:fs/promises';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import type { GatewayLine } from '@rondo/ports';
-import { eventually } from '../../test/fixtures/harness.ts';
+import { eventually, removeFolder } from '../../test/fixtures/harness.ts';
 import { BundleCache } from './bundle-cache.ts';
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'rondo-bundles-'));
 });
-afterEach(async () => {
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
-    if (entry.isDirectory()) await chmod(join(entry.parentPath, entry.name), 0o700);
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => removeFolder(folder));
 
 const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 

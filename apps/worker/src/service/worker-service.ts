@@ -37,6 +37,8 @@ export interface WorkerService {
   start(): Promise<void>;
   /** Drains and goes: see `WorkerAgent.leave`. */
   stop(graceMs: number, hurry?: AbortSignal): Promise<void>;
+  /** What it is up to, for people; throws while no gateway can be reached. */
+  check(): Promise<string>;
   status(): ReturnType<WorkerAgent['status']> & { readonly spooledBytes: number };
 }
 
@@ -45,7 +47,7 @@ const LOGS_MS = 5_000;
 
 /** A worker in a process of its own: neither store nor bus, only lines to gateways. */
 export function workerService(options: WorkerServiceOptions): WorkerService {
-  const { lines, dataFolder, onNotice, maxSpoolBytes, maxBundleBytes, worker, release, labels, executor } = options;
+  const { lines, dataFolder, onNotice, maxSpoolBytes, maxBundleBytes, release, labels, executor } = options;
   const bundlesFolder = join(dataFolder, 'bundles');
   const isFreshDataFolder = !existsSync(join(dataFolder, 'worker', 'journal'));
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
@@ -93,7 +95,6 @@ export function workerService(options: WorkerServiceOptions): WorkerService {
     ...(executor === undefined ? {} : { executor }),
     ...(options.onDrained === undefined ? {} : { onDrained: options.onDrained }),
   });
-  onNotice(`worker '${worker}' serves ${lines.length} gateways`);
   return {
     start: async () => {
       spool.start();
@@ -104,6 +105,11 @@ export function workerService(options: WorkerServiceOptions): WorkerService {
       await spool.close(hurry?.aborted === true ? 0 : LOGS_MS);
       await Promise.all(lines.map((line) => line.close()));
       own.close();
+    },
+    check: async () => {
+      const { gateways, running, isDraining } = agent.status();
+      if (gateways.length === 0) throw new Error('no gateway can be reached');
+      return `${running} attempts run, for ${gateways.join(', ')}${isDraining ? '; draining' : ''}`;
     },
     status: () => ({ ...agent.status(), spooledBytes: spool.bytes }),
   };

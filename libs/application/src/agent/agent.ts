@@ -45,6 +45,7 @@ export interface WorkerAgentOptions {
 const ENDING_MS = 6_500;
 /** How long a worker that leaves waits for its last results to be acknowledged. */
 const FAREWELL_MS = 10_000;
+const LEAST_FAREWELL_MS = 1_000;
 
 interface Waiter {
   readonly isMet: () => boolean;
@@ -140,7 +141,9 @@ export class WorkerAgent {
     await this.#until(() => held.size === 0, graceMs, hurry);
     this.#options.session.cancel([...held.keys()], 'the worker was stopped while the attempt was running', 'lost');
     await this.#until(() => held.size === 0, this.#options.endingMs ?? ENDING_MS, hurry);
-    await this.#until(() => ended.size === 0, FAREWELL_MS, hurry);
+    const farewellMs = Math.min(FAREWELL_MS, Math.max(LEAST_FAREWELL_MS, graceMs));
+    await this.#until(() => ended.size === 0, farewellMs, hurry);
+    if (held.size + ended.size === 0) for (const contact of this.#open()) contact.send({ kind: 'leaving' });
     await this.#options.session.stop(0);
     for (const link of this.#links) link.stop('the worker leaves');
     this.#leases.stop();

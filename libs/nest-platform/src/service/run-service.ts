@@ -36,6 +36,8 @@ export interface Service<S extends Sections> {
   readonly states: () => Promise<Readonly<Record<string, DependencyState>>>;
   /** What `/metrics` answers. */
   readonly metrics: (body: Metrics) => void;
+  /** Ends the service as a signal would: it has nothing left to do. */
+  readonly end: (reason: string) => void;
   /** Ends the service as a signal would, with status 1: something failed that it cannot do without. */
   readonly fail: (reason: string, error?: unknown) => void;
 }
@@ -123,6 +125,11 @@ class RunningService<S extends Sections> implements Service<S> {
 
   readonly metrics = (body: Metrics): void => {
     this.#metrics = body;
+  };
+
+  readonly end = (reason: string): void => {
+    this.log.info(reason);
+    this.#end(0);
   };
 
   readonly fail = (reason: string, error?: unknown): void => {
