@@ -62,6 +62,8 @@ export class Attempts {
   private readonly deferred: DeferredSlots;
   /** Attempts whose end was passed on and is not durable yet, with who reported it: a restated order of one is dropped. */
   private readonly ended = new Map<string, Link | undefined>();
+  /** Of those that have ended: lost, and by the owner of which partition. Schedulers do not believe one that has a successor. */
+  private readonly lost = new Map<string, number>();
   private readonly over = new Set<string>();
 
   constructor(options: AttemptsOptions) {
@@ -269,6 +271,7 @@ export class Attempts {
     this.release(id);
     if (attempt === undefined || this.ended.has(id)) return;
     this.ended.set(id, link);
+    if (owner !== undefined) this.lost.set(id, owner.partition);
     const named = owner === undefined ? {} : { owner };
     const at = this.options.clock.now();
     this.options.outbox.push({ kind: 'lost', attempt, at, reason, ...named }, this.replyTo(order));
@@ -281,6 +284,7 @@ export class Attempts {
     for (const id of ids) {
       const link = this.ended.get(id);
       this.ended.delete(id);
+      this.lost.delete(id);
       if (owners !== undefined) this.remember(id);
       for (const each of link === undefined ? links : [link]) {
         const list = told.get(each);
@@ -297,6 +301,11 @@ export class Attempts {
     for (const { pool, assignment } of this.waiting.orders()) if (isOf(pool)) this.waiting.remove(assignment.id);
     for (const [id, { order }] of this.assigned) if (isOf(order.pool)) this.release(id);
     this.deferred.drop(isOf);
+    for (const [id, of] of this.lost)
+      if (of === partition) {
+        this.lost.delete(id);
+        this.ended.delete(id);
+      }
   }
 
   admissionOf(id: string, demand: Demand): AdmissionAnswer {
