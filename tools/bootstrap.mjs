@@ -30,6 +30,7 @@ const targets = {
   rondo: () => fromSource('apps/cli/src/main.ts'),
   bench: () => fromSource('test/bench/main.ts'),
   conformance: () => fromSource('test/conformance/main.ts'),
+  simulate: () => fromSource('test/simulation/main.ts'),
   test: () => jest(),
   /** Against real services, which the specs start: says itself what is missing for them. */
   'test:cluster': () => {

@@ -11,11 +11,12 @@ import { unleash } from './engine/nemesis.ts';
 import { Recorder } from './engine/recorder.ts';
 import { SimBus } from './engine/sim-bus.ts';
 import { SimStore } from './engine/sim-store.ts';
-import { Supervisor } from './engine/supervisor.ts';
+import type { Supervisor } from './engine/supervisor.ts';
+import { SimNetwork } from './engine/network.ts';
 import { VirtualTime } from './engine/virtual-time.ts';
 import { Weather } from './engine/weather.ts';
-import { WorkerHost } from './engine/worker-host.ts';
-import { api, standalone, type Plant, type Surroundings } from './nodes.ts';
+import { processesOf } from './installation.ts';
+import { api, type Plant, type Surroundings } from './nodes.ts';
 import { workloadOf, type Action, type Workload } from './workload.ts';
 
 export interface SimulationOptions {
@@ -45,6 +46,8 @@ export interface SimulationResult {
 
 /** Everything ends so long after the last fault, or something is stuck. */
 const PATIENCE_MS = 20 * 60_000;
+/** Of each topic: few, so that they change hands often. */
+const PARTITIONS = 8;
 const LATEST_ACTION_MS = 90_000;
 /** Every message has arrived so long after the last fault. */
 const SETTLING_MS = 60_000;
@@ -67,7 +70,7 @@ class Simulation {
   private toDo = 0;
 
   constructor(options: SimulationOptions) {
-    const { seed, withFaults, plant, keepsTrace = false } = options;
+    const { seed, withFaults, plant = {}, keepsTrace = false } = options;
     this.options = options;
     this.dice = new Dice(seed);
     const { time, dice } = this;
@@ -77,14 +80,15 @@ class Simulation {
     this.workload = workloadOf(dice);
     const { dags, pools, script } = this.workload;
     this.auditor = new Auditor(this.recorder, dags, pools);
+    const isStandalone = dice.fork('kind').chance(0.15);
     this.around = {
       store: new SimStore(time, dice, weather),
-      bus: new SimBus(time, dice, weather, { sessionMs: 6_000, commitMs: 200 }, true),
+      bus: new SimBus(time, dice, weather, { sessionMs: 6_000, commitMs: 200 }, isStandalone, PARTITIONS),
+      network: new SimNetwork(time, dice, weather),
       blobs: memoryBlobs(),
-      ...(plant === undefined ? {} : { plant }),
+      ...{ dice, plant },
     };
-    const host = new WorkerHost('w1', 4, time, dice, script, this.auditor);
-    this.supervisors = [new Supervisor('node1', time, dice, this.recorder, standalone(this.around, host))];
+    this.supervisors = processesOf(this.around, script, this.auditor);
   }
 
   async run(): Promise<SimulationResult> {
@@ -95,7 +99,8 @@ class Simulation {
     await this.setPools();
     for (const each of supervisors) each.start();
     void this.act().catch((error: unknown) => time.fail(error));
-    unleash({ time, recorder, store: around.store, bus: around.bus, supervisors }, dice, calmAt);
+    const { store, bus, network } = around;
+    unleash({ time, recorder, store, bus, network, supervisors }, dice, calmAt);
     const isDone = (): boolean => {
       auditor.follow(history.events);
       return time.now > calmAt && this.toDo === 0 && auditor.isAtRest(runs.length, sensorEvents);

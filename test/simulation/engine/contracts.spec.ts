@@ -1,6 +1,7 @@
-import { describeEventStoreContract, describeMessageBusContract } from '@rondo/testing';
+import { describeEventStoreContract, describeMessageBusContract, describeSessionsContract } from '@rondo/testing';
 import { Dice } from './dice.ts';
 import { Machine } from './machine.ts';
+import { SimNetwork } from './network.ts';
 import { Recorder } from './recorder.ts';
 import { SimBus } from './sim-bus.ts';
 import { SimStore } from './sim-store.ts';
@@ -44,4 +45,14 @@ describeMessageBusContract('simulated', () => {
   const world = calmWorld();
   const broker = new SimBus(world.time, world.dice, world.weather, { sessionMs: 5_000, commitMs: 200 });
   return Promise.resolve({ bus: broker.client(world.machine('a')), dispose: world.end });
+});
+
+describeSessionsContract('simulated', (stores) => {
+  const world = calmWorld();
+  const network = new SimNetwork(world.time, world.dice, world.weather, stores);
+  return Promise.resolve({
+    host: network.host(world.machine('gateway'), 'gateway:1'),
+    line: () => network.line(world.machine('worker'), 'gateway:1'),
+    dispose: world.end,
+  });
 });

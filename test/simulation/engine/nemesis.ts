@@ -1,4 +1,5 @@
 import type { Dice } from './dice.ts';
+import type { SimNetwork } from './network.ts';
 import type { Recorder } from './recorder.ts';
 import type { SimBus } from './sim-bus.ts';
 import type { SimStore } from './sim-store.ts';
@@ -10,6 +11,7 @@ export interface Victims {
   readonly recorder: Recorder;
   readonly store: SimStore;
   readonly bus: SimBus;
+  readonly network: SimNetwork;
   readonly supervisors: readonly Supervisor[];
 }
 
@@ -27,6 +29,19 @@ const BLOWS: Readonly<Record<string, Blow>> = {
     const ms = dice.pick([dice.between(100, 2_000), dice.between(2_000, 15_000), dice.between(15_000, 60_000)]);
     recorder.fault('process stopped', victim.name.replace(/\d+$/, ''), victim.name, `for ${ms} ms`);
     victim.stop(ms);
+  },
+  cut: ({ supervisors, network, recorder }, dice) => {
+    const workers = supervisors.filter(({ name }) => name.startsWith('worker'));
+    const gateways = supervisors.filter(({ name }) => name.startsWith('gateway'));
+    if (workers.length === 0 || gateways.length === 0) return;
+    const ms = dice.pick([dice.between(500, 5_000), dice.between(5_000, 40_000)]);
+    const worker = dice.pick(workers);
+    // One gateway, or all of them.
+    const lost = dice.chance(0.5) ? gateways : [dice.pick(gateways)];
+    for (const { name } of lost) {
+      recorder.fault('network cut', 'worker-gateway', worker.name, `from ${name} for ${ms} ms`);
+      network.cut(worker.name, name, ms);
+    }
   },
   storeAway: ({ store, time, recorder }, dice) => {
     const ms = dice.between(500, 20_000);

@@ -42,12 +42,19 @@ export class SimBus {
   private readonly topics = new Map<string, readonly Log[]>();
   private readonly groups = new Map<string, GroupCoordinator>();
 
-  constructor(time: VirtualTime, dice: Dice, weather: Weather, timing: BusTiming, isEmbedded = false) {
+  constructor(
+    time: VirtualTime,
+    dice: Dice,
+    weather: Weather,
+    timing: BusTiming,
+    isEmbedded = false,
+    partitions = DEFAULT_PARTITIONS,
+  ) {
     this.time = time;
     this.dice = dice.fork('bus');
     this.weather = weather;
     this.timing = timing;
-    this.partitions = DEFAULT_PARTITIONS;
+    this.partitions = partitions;
     this.isEmbedded = isEmbedded;
   }
 
@@ -145,10 +152,7 @@ class Client implements MessageBus {
         if (machine.isDead && isDelayed) return weather.recorder.fault('publish lost in a crash', kind, machine.name);
         bus.write(topic, partition, messages);
         for (const { value } of messages)
-          weather.recorder.note(
-            machine.name,
-            `publish ${place} ${value.length > 300 ? `${value.slice(0, 300)}…` : value}`,
-          );
+          weather.recorder.note(machine.name, `publish ${place} ${value.slice(0, 4_000)}`);
         if (bus.strikes('publish repeated', kind, machine.name))
           time.after(dice.between(0, 20_000), () => bus.write(topic, partition, messages));
         time.after(bus.delay(), () => machine.enter(resolve));

@@ -12,7 +12,7 @@ export class Supervisor {
   private readonly time: VirtualTime;
   private readonly dice: Dice;
   private readonly recorder: Recorder;
-  private readonly launch: Start;
+  readonly launch: Start;
   private boots = 0;
   private cancelStart: () => void = () => undefined;
 

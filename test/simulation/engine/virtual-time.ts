@@ -25,7 +25,7 @@ export class VirtualTime {
 
   /** Calls back once, `ms` from now; the answer cancels it. Timers of one time fire in the order in which they were set. */
   after(ms: number, callback: () => void): () => void {
-    const timer: Timer = { time: this.now + Math.max(0, ms), seq: this.seq++, callback };
+    const timer: Timer = { time: this.now + Math.max(0, Math.ceil(ms)), seq: this.seq++, callback };
     this.push(timer);
     return () => {
       timer.callback = undefined;
