@@ -17,3 +17,7 @@ export * from './read-models/index.ts';
 export { embeddedSubscriptions, type EmbeddedSubscriptions } from './subscriptions/subscriptions.ts';
 export type { Consumer, SubscriptionGroup } from './subscriptions/group.ts';
 export { blobsIn, bundlesIn, copyLog, logsIn, proofsIn, type StoredLog } from './folder/content.ts';
+export { cutArchived, type CutReport } from './archive/cut.ts';
+export { archivesIn, type ArchivedRun, type ArchiveManifest } from './archive/format.ts';
+export { restoreArchive, truncatedStreams } from './archive/restore.ts';
+export { writeArchive, type RunToArchive } from './archive/write.ts';

@@ -10,6 +10,7 @@ import {
   openDataFolder,
   openEmbeddedEventStore,
   proofsIn,
+  truncatedStreams,
   verifyHistory,
   type DataPaths,
 } from '@rondo/adapter-embedded';
@@ -47,6 +48,7 @@ export async function migrate({ folder, store, files, onProgress }: MigrateOptio
     throw new DataFolderError('unusable', `there is no history to migrate: ${paths.events} does not exist`);
   const held = await openDataFolder(folder);
   try {
+    if (existsSync(paths.archives)) mustBeComplete(paths);
     const { faults, signedHeads } = await verifyHistory(paths);
     if (faults[0] !== undefined)
       throw new DataFolderError(
@@ -59,6 +61,16 @@ export async function migrate({ folder, store, files, onProgress }: MigrateOptio
   } finally {
     held.release();
   }
+}
+
+/** A store gives revisions from 0: a stream that begins later cannot be written to it. */
+function mustBeComplete({ folder, events }: DataPaths): void {
+  const streams = truncatedStreams(events);
+  if (streams > 0)
+    throw new DataFolderError(
+      'unusable',
+      `events of ${streams} runs of ${folder} were archived and taken away: restore the archives first (rondo archive restore)`,
+    );
 }
 
 async function copyEvents(

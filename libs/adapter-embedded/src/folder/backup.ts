@@ -97,6 +97,7 @@ async function copyRest(from: DataPaths, to: DataPaths, position: Position): Pro
   writeFileAtomicSync(to.anchors, anchors.map((anchor) => `${JSON.stringify(anchor)}\n`).join(''));
   for (const name of ['blobs', 'logs', 'keys'] as const) await copyFolder(from[name], to[name]);
   await copyManifests(from.bundles, to.bundles);
+  if (existsSync(from.archives)) await copyFile(from.archives, to.archives);
   await copyFile(from.format, to.format);
 }
 

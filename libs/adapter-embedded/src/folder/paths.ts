@@ -13,6 +13,8 @@ export interface DataPaths {
   /** Keys of sealed runs. */
   readonly runKeys: string;
   readonly anchors: string;
+  /** What was archived and taken away, signed. */
+  readonly archives: string;
   readonly format: string;
   readonly lock: string;
   /** What the lock's holder says about itself. */
@@ -31,6 +33,7 @@ export function dataPaths(folder: string): DataPaths {
     keys: join(folder, 'keys'),
     runKeys: join(folder, 'run-keys.db'),
     anchors: join(folder, 'anchors.jsonl'),
+    archives: join(folder, 'archives.jsonl'),
     format: join(folder, 'format.json'),
     lock: join(folder, 'lock.db'),
     holder: join(folder, 'lock.json'),

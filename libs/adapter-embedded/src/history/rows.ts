@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { eventHash, prevOf } from '@rondo/contracts';
+import { hasArchivedTable } from './cuts.ts';
 import { markOf, positionOfMark } from '../event-store/mark.ts';
 
 /** A stored event with everything that a check looks at. */
@@ -15,6 +16,8 @@ export interface StoredRow {
   readonly mark: number;
   /** The stream id of the event before it in the whole history. */
   readonly follows: number;
+  /** Of an event that was archived: its hash and what it carried of the one before it; nothing else is left of it. */
+  readonly archived: { readonly hash: string; readonly prev: string } | undefined;
 }
 
 export interface CheckedRow extends StoredRow {
@@ -28,16 +31,25 @@ export interface CheckedRow extends StoredRow {
 }
 
 export function* storedRows(db: DatabaseSync): Iterable<StoredRow> {
+  const stubs = hasArchivedTable(db)
+    ? ` union all select position, stream, revision, '', '', '', '', 0, follows, hash, prev from archived`
+    : '';
   const rows = db
     .prepare(
-      `select e.position, e.stream as streamId, coalesce(s.name, '#' || e.stream) as stream, e.revision, e.id, e.type, e.data, e.meta, e.mark, e.follows
-       from events e left join streams s on s.id = e.stream order by e.position`,
+      `select e.position, e.stream as streamId, coalesce(s.name, '#' || e.stream) as stream, e.revision, e.id, e.type, e.data, e.meta, e.mark, e.follows, e.hash, e.prev
+       from (select position, stream, revision, id, type, data, meta, mark, follows, null as hash, null as prev from events${stubs}) e
+       left join streams s on s.id = e.stream order by e.position`,
     )
     .iterate();
-  for (const row of rows) yield row as unknown as StoredRow;
+  for (const row of rows) {
+    const { hash, prev, ...rest } = row;
+    const archived = hash === null ? undefined : { hash, prev };
+    yield { ...rest, archived } as unknown as StoredRow;
+  }
 }
 
 export function checkRow(row: StoredRow, head: number): CheckedRow {
+  if (row.archived !== undefined) return { ...row, ...row.archived, isSuspect: false, movedFrom: undefined };
   const hash = hashOf(row);
   const isSuspect = markOf(hash, row.position) !== row.mark;
   const original = isSuspect ? positionOfMark(hash, row.mark) : 0;

@@ -8,6 +8,7 @@ import { DataFolderError } from '../folder/errors.ts';
 import { dataPaths, type DataPaths } from '../folder/paths.ts';
 import { AnchorCheck } from './anchor-check.ts';
 import { readAnchors } from './anchors.ts';
+import { AllowedCuts, signedCuts } from './cuts.ts';
 import { verificationKey } from './keys.ts';
 import { areExchanged, checkRow, storedRows, type CheckedRow } from './rows.ts';
 import { StreamCheck, type Link, type StreamGap } from './stream-check.ts';
@@ -23,7 +24,7 @@ const ROWS_PER_TURN = 2_000;
  * reads, a page at a time, and may run beside the platform; what it reads is one state of the history.
  */
 export async function verifyHistory(
-  folder: string | Pick<DataPaths, 'events' | 'anchors' | 'keys'>,
+  folder: string | Pick<DataPaths, 'events' | 'anchors' | 'archives' | 'keys'>,
 ): Promise<HistoryReport> {
   const paths = typeof folder === 'string' ? dataPaths(folder) : folder;
   if (!existsSync(paths.events))
@@ -33,7 +34,8 @@ export async function verifyHistory(
   const db = new DatabaseSync(paths.events, { readOnly: true, timeout: 5_000 });
   try {
     db.exec('begin');
-    const verification = new Verification(db, anchors, publicKey(paths.keys));
+    const key = publicKey(paths.keys);
+    const verification = new Verification(db, anchors, key, new AllowedCuts(signedCuts(paths.archives, key)));
     return await verification.run();
   } finally {
     db.close();
@@ -57,6 +59,7 @@ interface PositionGap {
 
 class Verification {
   readonly #db: DatabaseSync;
+  readonly #allowed: AllowedCuts;
   readonly #head: number;
   readonly #faults: HistoryFault[] = [];
   readonly #faultPositions = new Set<number>();
@@ -68,8 +71,14 @@ class Verification {
   #events = 0;
   #last = 0;
 
-  constructor(db: DatabaseSync, anchors: ReturnType<typeof readAnchors>, key: KeyObject | undefined) {
+  constructor(
+    db: DatabaseSync,
+    anchors: ReturnType<typeof readAnchors>,
+    key: KeyObject | undefined,
+    allowed: AllowedCuts,
+  ) {
     this.#db = db;
+    this.#allowed = allowed;
     this.#head = Number(db.prepare('select max(position) as head from events').get()?.['head'] ?? 0);
     this.#streams = new StreamCheck({
       onBrokenLink: (event) =>
@@ -111,6 +120,8 @@ class Verification {
       this.#gaps.push({ from: this.#last + 1, to: row.position - 1, lastStreamId: row.follows });
     this.#last = row.position;
     this.#events += 1;
+    if (row.archived !== undefined && !this.#allowed.allows(row.stream, row.revision, row.hash))
+      this.#report('missing', row, 'it was taken away, and no signed archive holds it');
     if (row.movedFrom !== undefined) this.#report('swapped', row, `it was written at position ${row.movedFrom}`);
     else if (row.isSuspect) this.#suspect(row);
     this.#streams.add(row);

@@ -100,6 +100,8 @@ export class ActorLoader {
     for await (const page of this.store.readStream(runStream(dagId, runId)))
       for (const recorded of page) {
         const event = decodeEvent<DagRunEvent>(recorded);
+        if (actor === undefined && recorded.revision > 0)
+          throw new Error('the run was archived and taken away: restore its archive to go on with it');
         actor ??= newRunActor(
           dagId,
           runId,
