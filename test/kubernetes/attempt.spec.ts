@@ -53,11 +53,13 @@ describe('an attempt in a pod', () => {
       limits: { memory: '4Gi', 'nvidia.com/gpu': '1' },
     });
     expect(container!.env!.map(({ name }) => name)).toEqual([
+      'RONDO_WORKER_DATA',
       'X',
-      'RONDO_ATTEMPT',
-      'RONDO_GATEWAYS',
-      'RONDO_WORKER',
-      'RONDO_ATTEMPT_TOKEN',
+      'RONDO_GATEWAYS_ADDRESSES',
+      'RONDO_WORKER_NAME',
+      'RONDO_WORKER_SLOTS',
+      'RONDO_WORKER_ATTEMPT',
+      'RONDO_WORKER_ATTEMPT_TOKEN',
     ]);
   });
 

@@ -17,6 +17,8 @@ export interface KubernetesOptions {
   readonly image?: string;
   /** Default: the image's own. */
   readonly command?: readonly string[];
+  /** Default: those with which the platform's image is a worker. */
+  readonly args?: readonly string[];
   /** Of the pods. Default `default`. */
   readonly serviceAccount?: string;
   /** A pod, or a part of one: the container of an attempt is called `attempt`. */
@@ -73,6 +75,7 @@ export function settingsOf(options: KubernetesOptions): Settings {
   const settings: Settings = {
     namespace: 'default',
     serviceAccount: 'default',
+    args: ['worker'],
     template: {},
     gpuResource: 'nvidia.com/gpu',
     worker: 'kubernetes',

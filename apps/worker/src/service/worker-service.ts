@@ -24,6 +24,8 @@ export interface WorkerServiceOptions extends Omit<
   readonly labels?: Readonly<Record<string, string>>;
   /** What its attempts run in. Default `local`. */
   readonly executor?: string;
+  /** It was made for this one attempt. */
+  readonly attempt?: { readonly id: string; readonly token: string };
   /** See `LogSpoolOptions` and `BundleCacheOptions`. */
   readonly maxSpoolBytes?: number;
   readonly maxBundleBytes?: number;
@@ -93,6 +95,7 @@ export function workerService(options: WorkerServiceOptions): WorkerService {
     onNotice,
     ...(labels === undefined ? {} : { labels }),
     ...(executor === undefined ? {} : { executor }),
+    ...(options.attempt === undefined ? {} : { attempt: options.attempt }),
     ...(options.onDrained === undefined ? {} : { onDrained: options.onDrained }),
   });
   return {

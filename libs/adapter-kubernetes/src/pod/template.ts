@@ -36,7 +36,7 @@ export function podOf(settings: Settings, assignment: Assignment, owned: OwnedPa
   return problem === undefined ? ok(pod as unknown as Pod) : err(problem);
 }
 
-function base({ image, command, serviceAccount }: Settings): JsonObject {
+function base({ image, command, args, serviceAccount }: Settings): JsonObject {
   return {
     spec: {
       serviceAccountName: serviceAccount,
@@ -49,6 +49,8 @@ function base({ image, command, serviceAccount }: Settings): JsonObject {
           name: CONTAINER,
           ...(image === undefined ? {} : { image }),
           ...(command === undefined ? {} : { command }),
+          args,
+          env: [{ name: 'RONDO_WORKER_DATA', value: '/tmp/rondo-worker' }],
           terminationMessagePolicy: 'FallbackToLogsOnError',
         },
       ],
@@ -78,10 +80,14 @@ function required(settings: Settings, { id, executionTimeoutMs }: Assignment, me
         {
           name: CONTAINER,
           env: [
-            { name: 'RONDO_ATTEMPT', value: id },
-            { name: 'RONDO_GATEWAYS', value: gateways.join(',') },
-            { name: 'RONDO_WORKER', value: settings.podWorker ?? meta.name },
-            { name: 'RONDO_ATTEMPT_TOKEN', valueFrom: { secretKeyRef: { name: meta.name, key: TOKEN_KEY } } },
+            { name: 'RONDO_GATEWAYS_ADDRESSES', value: gateways.join(',') },
+            { name: 'RONDO_WORKER_NAME', value: settings.podWorker ?? meta.name },
+            { name: 'RONDO_WORKER_SLOTS', value: '1' },
+            { name: 'RONDO_WORKER_ATTEMPT', value: id },
+            {
+              name: 'RONDO_WORKER_ATTEMPT_TOKEN',
+              valueFrom: { secretKeyRef: { name: meta.name, key: TOKEN_KEY } },
+            },
           ],
         },
       ],

@@ -75,7 +75,8 @@ export class Link {
   }
 
   takes({ queue, executor }: { readonly queue: string; readonly executor?: string | undefined }): boolean {
-    return this.serves(queue) && (executor === undefined || this.hasExecutor(executor));
+    if (!this.serves(queue)) return false;
+    return executor === undefined ? this.hello.namedOnly !== true : this.hasExecutor(executor);
   }
 
   send(frame: GatewayFrame): void {
@@ -127,6 +128,11 @@ export class Links {
 
   taking(): Link[] {
     return Array.from(this.byName.values()).filter((link) => link.isTaking);
+  }
+
+  /** Those of them that look after waits, run callbacks and load files. */
+  helping(): Link[] {
+    return this.taking().filter(({ hello }) => hello.attemptsOnly !== true);
   }
 
   accept(channel: WorkerChannel): void {
@@ -206,6 +212,8 @@ export class Links {
   private recount(): void {
     const kinds = new Set<string>();
     for (const link of this.byName.values()) if (link.isOpen && !link.isDraining) kinds.add(link.kind);
-    this.kinds = kinds.size;
+    // One that does not take every order of its queues is to be asked about each.
+    const isChoosy = [...this.byName.values()].some(({ hello }) => hello.namedOnly === true);
+    this.kinds = kinds.size + (isChoosy ? 1 : 0);
   }
 }

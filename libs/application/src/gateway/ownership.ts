@@ -1,4 +1,11 @@
-import { DEFAULT_PARTITIONS, keyOfPartition, TOPICS, type PartitionOwner, type ReadyMessage } from '@rondo/contracts';
+import {
+  DEFAULT_PARTITIONS,
+  keyOfPartition,
+  TOPICS,
+  type PartitionOwner,
+  type ReadyMessage,
+  type ReadyOrder,
+} from '@rondo/contracts';
 import { PARTITIONS_STREAM, type PartitionsTaken } from '@rondo/domain';
 import type { Clock, DeliveredMessage, EventStore, Ids, MessageBus, OwnedPartition, WorkerClaim } from '@rondo/ports';
 import { envelope, traceOf } from '../scheduler/envelope.ts';
@@ -315,7 +322,7 @@ export class Ownership implements Owners {
     const holder = message.kind === 'order' ? held.unstated.get(message.assignment.id) : undefined;
     if (message.kind !== 'order' || holder === undefined) return this.options.onMessage(message, held.partition);
     held.unstated.delete(message.assignment.id);
-    if (!this.attempts.isKnown(message.assignment.id)) this.attempts.adopt(message, holder);
+    if (!this.attempts.isKnown(message.assignment.id)) this.adopt(message, holder);
   }
 
   /** The worker was away, and says what it has of a partition that goes on. */
@@ -331,9 +338,16 @@ export class Ownership implements Owners {
       const holder = attempts.assigned.get(id)?.link;
       const order = attempts.orderOf(id);
       if (holder !== undefined) link.send({ kind: 'cancel', ids: [id], reason: 'another worker has it' });
-      else if (order !== undefined && running.includes(id)) attempts.adopt(order, link);
+      else if (order !== undefined && running.includes(id)) this.adopt(order, link);
       else if (order === undefined) held.unstated.set(id, link);
     }
+  }
+
+  /** An executor of attempts alone may have a place for one that has not begun, and not know what to run in it. */
+  private adopt(order: ReadyOrder, holder: Link): void {
+    this.attempts.adopt(order, holder);
+    if (holder.hello.attemptsOnly === true && order.restated?.acknowledged !== true)
+      this.attempts.assignAgain(holder, [order.assignment.id]);
   }
 
   private complete(held: Held): void {
@@ -345,7 +359,7 @@ export class Ownership implements Owners {
       const holder = recovery.claimed.get(id);
       recovery.claimed.delete(id);
       if (attempts.isKnown(id)) continue;
-      if (holder !== undefined) attempts.adopt(order, holder);
+      if (holder !== undefined) this.adopt(order, holder);
       else if (order.restated?.acknowledged === true) attempts.lose(id, 'no worker has it any more', undefined, owner);
       else attempts.push(order);
     }

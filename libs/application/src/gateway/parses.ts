@@ -50,7 +50,7 @@ export class Parses {
   }
 
   private place(asked: readonly Asked[]): void {
-    const taking = this.links.taking();
+    const taking = this.links.helping();
     if (taking.length === 0) return;
     const counts = new Map(taking.map((link) => [link, 0]));
     for (const { link } of this.open.values())

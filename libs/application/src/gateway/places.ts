@@ -14,7 +14,7 @@ export class Places {
   of({ bundle }: { readonly bundle: WatchAssignment['assignment']['bundle'] }): Link | undefined {
     const known = this.byBundle.get(bundle.hash);
     if (known !== undefined) return known;
-    const taking = this.links.taking();
+    const taking = this.links.helping();
     if (taking.length === 0) return undefined;
     const counts = new Map(taking.map((link) => [link, 0]));
     for (const link of this.byBundle.values()) {
