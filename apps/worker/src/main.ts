@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { grpcGatewayLine } from '@rondo/adapter-grpc';
 import { main } from '@rondo/nest-platform/service';
+import { OTHER_SECTIONS } from '@rondo/service-kit/settings';
 import { checkWorkerConfig, optionsOf, tlsOf, WORKER_SETTINGS } from './service/settings.ts';
 import { workerService } from './service/worker-service.ts';
 
@@ -15,6 +16,7 @@ await main({
   about: 'Runs attempts in child processes, for every gateway that it is told of.',
   release,
   sections: WORKER_SETTINGS,
+  otherSections: OTHER_SECTIONS,
   check: checkWorkerConfig,
   compose: async ({ config, log, add, end, fail }) => {
     const tls = tlsOf(config.gateways);

@@ -9,6 +9,7 @@ export { backupDataFolder, restoreDataFolder, type BackupReport } from './folder
 export { openDataFolder, type DataFolder } from './folder/data-folder.ts';
 export { DataFolderError } from './folder/errors.ts';
 export { FOLDER_MIGRATIONS, type FolderMigration } from './folder/format.ts';
+export { lockFolder, type LockPaths } from './folder/lock.ts';
 export { dataPaths, type DataPaths } from './folder/paths.ts';
 export { verifyHistory } from './history/verify.ts';
 export { backupRunKeys } from './run-keys/backup.ts';

@@ -207,7 +207,24 @@ describe('a worker as a service', () => {
     expect(one.of('hello')[0]!.hello).toMatchObject({ interrupted: [of('blocks').id], journalIntact: true });
   });
 
-  it('names every problem of its configuration, and what it could not reach', async () => {
+  it('has its data folder for itself, and takes its settings from a file that it shares', async () => {
+    const one = await gateway();
+    const file = join(folder, 'rondo.yaml');
+    writeFileSync(
+      file,
+      `kafka: {brokers: [k:1]}\nworker: {name: w9}\ngateways: {addresses: ['${one.host.address}']}\n`,
+    );
+    const env = { RONDO_CONFIG: file, RONDO_GATEWAYS_ADDRESSES: '', RONDO_WORKER_NAME: '' };
+    const first = start(env);
+    await one.ready();
+    expect(one.of('hello')[0]!.hello.worker).toBe('w9');
+    expect(await exited(start(env))).toBe(1);
+    expect(output).toContain(`is in use by process ${first.pid}`);
+    first.kill('SIGKILL');
+    await exited(first);
+  });
+
+  it('names every problem of its configuration', async () => {
     const process = start({ RONDO_GATEWAYS_ADDRESSES: 'nowhere', RONDO_WORKER_UID: '5', RONDO_WORKER_SLOTS: '0' });
     expect(await exited(process)).toBe(2);
     expect(output).toContain('RONDO_GATEWAYS_ADDRESSES');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
-import { systemClock } from '@rondo/adapter-embedded';
+import { lockFolder, systemClock } from '@rondo/adapter-embedded';
 import { AttemptCalls, WorkerAgent } from '@rondo/application';
 import type { GatewayLine } from '@rondo/ports';
 import { monotonicMs } from '../monotonic.ts';
@@ -47,12 +47,18 @@ export interface WorkerService {
 /** How long a worker that stops tries to deliver logs. */
 const LOGS_MS = 5_000;
 
-/** A worker in a process of its own: neither store nor bus, only lines to gateways. */
+/** A worker in a process of its own: neither store nor bus, only lines to gateways. Throws where another has the data folder. */
 export function workerService(options: WorkerServiceOptions): WorkerService {
   const { lines, dataFolder, onNotice, maxSpoolBytes, maxBundleBytes, release, labels, executor } = options;
   const bundlesFolder = join(dataFolder, 'bundles');
   const isFreshDataFolder = !existsSync(join(dataFolder, 'worker', 'journal'));
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+  // Two processes with one journal would each take the other's attempts for its own.
+  const unlock = lockFolder({
+    folder: dataFolder,
+    lock: join(dataFolder, 'lock'),
+    holder: join(dataFolder, 'lock.holder'),
+  });
   const reachable = (): readonly GatewayLine[] => {
     const open = new Set(agent.status().addresses);
     return lines.toSorted((a, b) => Number(open.has(b.address)) - Number(open.has(a.address)));
@@ -108,6 +114,7 @@ export function workerService(options: WorkerServiceOptions): WorkerService {
       await spool.close(hurry?.aborted === true ? 0 : LOGS_MS);
       await Promise.all(lines.map((line) => line.close()));
       own.close();
+      unlock();
     },
     check: async () => {
       const { gateways, running, isDraining } = agent.status();

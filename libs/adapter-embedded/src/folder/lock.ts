@@ -5,6 +5,9 @@ import { writeFileAtomicSync } from '../files/atomic.ts';
 import { DataFolderError } from './errors.ts';
 import type { DataPaths } from './paths.ts';
 
+/** A folder, the file whose lock is the folder's, and the one that says who holds it. */
+export type LockPaths = Pick<DataPaths, 'folder' | 'lock' | 'holder'>;
+
 const SQLITE_BUSY = 5;
 
 interface Holder {
@@ -19,7 +22,7 @@ const held = new Set<DatabaseSync>();
  * Takes the folder for this process (I17). The lock is one that the operating system ends with the process, however it
  * ends: there is nothing stale to clean up. Who holds it stands in a file beside it, for the message only.
  */
-export function lockFolder(paths: DataPaths): () => void {
+export function lockFolder(paths: LockPaths): () => void {
   const db = new DatabaseSync(paths.lock, { timeout: 0 });
   try {
     db.exec('pragma journal_mode=delete; begin exclusive');
@@ -37,7 +40,7 @@ export function lockFolder(paths: DataPaths): () => void {
   };
 }
 
-function refused(paths: DataPaths, error: unknown): DataFolderError {
+function refused(paths: LockPaths, error: unknown): DataFolderError {
   if (((sqliteCodeOf(error) ?? 0) & 0xff) !== SQLITE_BUSY)
     return new DataFolderError('unusable', `${paths.lock} cannot be locked: ${messageOf(error)}`, error);
   const holder = readHolder(paths);
@@ -52,7 +55,7 @@ function refused(paths: DataPaths, error: unknown): DataFolderError {
   );
 }
 
-function readHolder(paths: DataPaths): Holder | undefined {
+function readHolder(paths: LockPaths): Holder | undefined {
   try {
     return JSON.parse(readFileSync(paths.holder, 'utf8')) as Holder;
   } catch {
