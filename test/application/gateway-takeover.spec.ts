@@ -47,6 +47,19 @@ describe('a gateway that takes partitions over (I2)', () => {
     ]);
   });
 
+  it('takes its partitions once more when the history has a higher generation of them, written late', async () => {
+    const a = await world.gateway('a');
+    const w = world.worker('w');
+    const line = await w.connect(a);
+    const late = { gateway: 'dead', partitions: [1], at: 0 };
+    const event = { id: crypto.randomUUID(), type: 'PartitionsTaken', data: JSON.stringify(late), meta: '{}' };
+    await world.store.append([{ stream: 'poolPartitions', expected: 'any', events: [event] }]);
+    await world.settle();
+    expect(line.of('generations').at(-1)!.owned).toEqual([{ partition: 1, generation: 3 }]);
+    await world.scheduler.schedule(anOrder('t'), anOrder('u', { pool: 'p2' }));
+    expect(w.handed.toSorted()).toEqual([idOf('t'), idOf('u')]);
+  });
+
   it('leaves with its worker what the worker claims', async () => {
     const a = await world.gateway('a');
     const w = world.worker('w');

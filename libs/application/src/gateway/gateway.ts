@@ -140,6 +140,7 @@ export class Gateway implements AdmissionQueries {
     const { host, bus } = this.options;
     await this.pools.start();
     await this.crew?.start();
+    await this.ownership?.start();
     await host.start((channel) => this.links.accept(channel));
     this.consumer = await bus.consume<ReadyMessage>({
       topic: TOPICS.tasksReady,
@@ -159,7 +160,7 @@ export class Gateway implements AdmissionQueries {
   async stop(graceMs: number): Promise<void> {
     await this.pools.stop();
     await this.consumer?.close();
-    this.ownership?.stop();
+    await this.ownership?.stop();
     await this.options.host.stop(graceMs);
     await this.crew?.stop();
     this.outbox.close();

@@ -10,6 +10,7 @@ import { PARTITIONS_STREAM, type PartitionsTaken } from '@rondo/domain';
 import type { Clock, DeliveredMessage, EventStore, Ids, MessageBus, OwnedPartition, WorkerClaim } from '@rondo/ports';
 import { envelope, traceOf } from '../scheduler/envelope.ts';
 import type { Attempts, Owners } from './attempts.ts';
+import { Generations } from './generations.ts';
 import type { Link } from './links.ts';
 import { Recovery } from './recovery.ts';
 
@@ -63,6 +64,7 @@ interface Held {
 export class Ownership implements Owners {
   private readonly options: OwnershipOptions;
   private readonly attempts: Attempts;
+  private readonly generations: Generations;
   private readonly held = new Map<number, Held>();
   private readonly epochs = new Map<number, number>();
   private readonly partitions = new Map<string, number>();
@@ -73,6 +75,12 @@ export class Ownership implements Owners {
   constructor(options: OwnershipOptions, attempts: Attempts) {
     this.options = options;
     this.attempts = attempts;
+    const { store, clock } = options;
+    this.generations = new Generations(store, clock, (partition) => this.outdo(partition));
+  }
+
+  start(): Promise<void> {
+    return this.generations.start();
   }
 
   get home(): number {
@@ -133,9 +141,10 @@ export class Ownership implements Owners {
     }
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.closed = true;
     this.cancelTimer?.();
+    await this.generations.stop();
   }
 
   onMessages(messages: readonly DeliveredMessage<ReadyMessage>[]): void {
@@ -184,12 +193,22 @@ export class Ownership implements Owners {
     if (this.options.isOwner(partition)) this.take([partition]);
   }
 
+  /** Schedulers and workers go by the highest generation: whoever has the partition must have it. */
+  private outdo(partition: number): void {
+    const owner = this.held.get(partition)?.owner;
+    if (owner === undefined || owner.generation >= this.generations.of(partition)) return;
+    if (!this.options.isOwner(partition)) return;
+    this.release([partition]);
+    this.take([partition]);
+  }
+
   private async takeOver(taken: readonly Held[]): Promise<void> {
     const { toBeHeard, monotonic, onGenerations } = this.options;
     const still = (): Held[] => taken.filter((held) => this.held.get(held.partition) === held && this.isMine(held));
     const generation = await this.write(still().map(({ partition }) => partition));
     if (generation === undefined) return;
     for (const held of still()) held.owner = { partition: held.partition, generation };
+    for (const { partition } of still()) this.outdo(partition);
     const begin = monotonic();
     const workers = await this.persist(toBeHeard);
     // A worker that hears of this owner, and lives under its lease from there on, cannot be lost by one before (I3): its word
