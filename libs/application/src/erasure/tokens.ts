@@ -100,6 +100,3 @@ export function erasedValue(kind: PlaceKind): Json {
   if (kind === 'lines') return [ERASED_TEXT];
   return kind === 'record' ? {} : { ...ERASED };
 }
-
-export const isErased = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && '$erased' in value && value.$erased === true;
