@@ -5,6 +5,7 @@ import {
   Gateway,
   Scheduler,
   sessionHost,
+  type SchedulerOptions,
   type SchedulerProblem,
   type SessionHostOptions,
 } from '@rondo/application';
@@ -125,7 +126,7 @@ export class ScriptedWorker implements WorkerSession {
   }
 }
 
-const clock: Clock = {
+export const clock: Clock = {
   now: Date.now,
   at(time, callback) {
     const timer = setTimeout(callback, Math.max(0, time - Date.now()));
@@ -150,6 +151,7 @@ export class Node {
     store: EventStore = memoryEventStore(),
     blobs: BlobStore = memoryBlobs(),
     change: Partial<SessionHostOptions> = {},
+    sealing: Pick<SchedulerOptions, 'keyring' | 'eraser' | 'sealsAll'> = {},
   ) {
     this.store = store;
     this.blobs = blobs;
@@ -162,6 +164,7 @@ export class Node {
       blobs,
       clock,
       ids,
+      ...sealing,
       onDurable: (reports) => this.gateway.durable(reports),
       onProblem: (problem) => this.problems.push(problem),
     });

@@ -1,6 +1,7 @@
 /** A sealed run: its values are nowhere in clear in the history, and nowhere at all once it is erased. */
-import { readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Project, read, rondo, runPath, until, type Row, type Rows, type Served } from './project.ts';
 
@@ -57,6 +58,7 @@ describe('a sealed run', () => {
   let project: Project;
   let served: Served;
   let run: Row;
+  let oldKeys: string;
   const of = (path = ''): string => runPath('people', 'p1') + path;
   const refusal = (path: string, body?: object): Promise<string> =>
     (body === undefined ? served.get(path) : served.post(path, body)).then(
@@ -66,6 +68,7 @@ describe('a sealed run', () => {
 
   beforeAll(async () => {
     project = new Project();
+    oldKeys = join(project.folder, 'old-keys.db');
     project.write('people.ts', PEOPLE);
     project.write('told.ts', TOLD);
     served = await project.serve();
@@ -111,6 +114,7 @@ describe('a sealed run', () => {
   });
 
   it('is erased: no byte of its values is left in the data folder', async () => {
+    copyFileSync(join(project.data, 'run-keys.db'), oldKeys);
     const done = await rondo('runs', 'erase', 'people', 'p1', '--yes', '--url', served.url);
     expect(done).toMatchObject({ code: 0, out: expect.stringContaining('is erased') });
     await served.post(runPath('told', 'told') + '/erase');
@@ -170,5 +174,25 @@ describe('a sealed run', () => {
     served = await project.serve();
     expect(await until('the rows', () => served.get(of()).catch(() => undefined))).toEqual(before);
     expect(filesWith(project.data, SECRET)).toEqual([]);
+  });
+
+  it('is erased again at the start when its key has come back with an old copy', async () => {
+    await served.platform.end();
+    const keys = join(project.data, 'run-keys.db');
+    copyFileSync(oldKeys, keys);
+    const old = new DatabaseSync(keys, { readOnly: true });
+    const held = old.prepare('select key from run_keys where key is not null').all() as { readonly key: string }[];
+    old.close();
+    expect(held).toHaveLength(2);
+    served = await project.serve();
+    await until('the end of its keys', () => Promise.resolve(held.every(({ key }) => !read(keys).includes(key))));
+    expect(await served.get(of())).toMatchObject({ conf: { $erased: true } });
+    expect(await served.get(runPath('told', 'told'))).toMatchObject({ conf: { $erased: true } });
+  });
+
+  it('that has not ended is not erased', async () => {
+    const runId = await served.trigger('people', { runId: 'p2', conf: { name: SECRET } });
+    const refused = await refusal(runPath('people', runId) + '/erase', {});
+    expect(refused).toMatch(/409 .*run 'p2' has not ended \(active\): .*abort it/);
   });
 });

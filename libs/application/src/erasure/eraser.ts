@@ -22,6 +22,7 @@ const AGAIN_MS = 10_000;
  */
 export class RunEraser {
   private readonly options: RunEraserOptions;
+  private readonly waiting = new Set<() => void>();
   private stopped = false;
 
   constructor(options: RunEraserOptions) {
@@ -42,7 +43,11 @@ export class RunEraser {
     }
     if (failed.length === 0 || this.stopped) return;
     const { clock } = this.options;
-    clock.at(clock.now() + AGAIN_MS, () => void (this.stopped ? undefined : this.erase(failed)));
+    const cancel = clock.at(clock.now() + AGAIN_MS, () => {
+      this.waiting.delete(cancel);
+      void this.erase(failed);
+    });
+    this.waiting.add(cancel);
   }
 
   /** Goes on with those of these erasures that were begun and not finished. */
@@ -59,6 +64,8 @@ export class RunEraser {
 
   stop(): void {
     this.stopped = true;
+    for (const cancel of this.waiting) cancel();
+    this.waiting.clear();
   }
 
   private async eraseOne({ dagId, runId }: ErasedRun): Promise<void> {
