@@ -8,7 +8,7 @@ import {
 import { eventHash, sealedMeta } from '@rondo/contracts';
 import { AppendTooLargeError, type AppendOutcome, type AppendRequest, type RecordedEvent } from '@rondo/ports';
 import { asPortError } from './errors.ts';
-import type { Head, Heads } from './heads.ts';
+import { EMPTY, type Head, type Heads } from './heads.ts';
 import { reading } from './reading.ts';
 import { fromWire, revisionOf, sizeOf, toWire } from './wire.ts';
 
@@ -42,7 +42,9 @@ export class Appender {
     const { stream, expected } = request;
     for (let tries = 0; ; tries++) {
       const known = this.heads.peek(stream);
-      const head = known ?? (await this.heads.read(stream));
+      // A stream that is to be new is taken to be so: the server says when it is not.
+      const isNew = expected === 'noStream' && tries === 0;
+      const head = known ?? (isNew ? EMPTY : await this.heads.read(stream));
       const wanted = expected === 'any' ? head.revision : expected === 'noStream' ? -1 : expected;
       if (wanted !== head.revision) {
         // What is known may be old: the server is asked once.

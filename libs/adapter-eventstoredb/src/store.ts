@@ -27,6 +27,7 @@ import { asPortError } from './errors.ts';
 import { Feed } from './feed.ts';
 import { Heads } from './heads.ts';
 import { reading } from './reading.ts';
+import { Slots } from './slots.ts';
 import { Streams } from './streams.ts';
 import { Follower } from './subscription.ts';
 import { fromWire, textOf } from './wire.ts';
@@ -37,6 +38,8 @@ export interface EventStoreDbOptions {
 }
 
 const PAGE = 1_000;
+/** Chains that are written at once: each call has a deadline from when it is sent, so a burst of thousands is not sent whole. */
+const AT_ONCE = 100;
 
 /** The history in EventStoreDB or KurrentDB, version 22.6 or later. */
 export function eventStoreDb(options: EventStoreDbOptions): EventStore {
@@ -48,6 +51,7 @@ class EventStoreDb implements EventStore {
   readonly #appender: Appender;
   readonly #streams: Streams;
   readonly #followers = new Set<Follower>();
+  readonly #slots = new Slots(AT_ONCE);
   /** The last append to each stream that is under way: later ones to it wait. */
   readonly #turns = new Map<string, Promise<unknown>>();
   #feed: Promise<Feed> | undefined;
@@ -62,7 +66,7 @@ class EventStoreDb implements EventStore {
     for (const request of chain) Appender.check(request);
     const streams = new Set(chain.map(({ stream }) => stream));
     const before = Array.from(streams, (stream) => this.#turns.get(stream) ?? Promise.resolve());
-    const turn = Promise.allSettled(before).then(() => this.#write(chain));
+    const turn = Promise.allSettled(before).then(() => this.#slots.use(() => this.#write(chain)));
     const settled = turn.catch(() => undefined);
     for (const stream of streams) this.#turns.set(stream, settled);
     void settled.then(() => {

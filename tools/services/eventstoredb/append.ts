@@ -5,7 +5,7 @@ import { pb, shared } from './pb.ts';
 import type { History } from './history.ts';
 
 /** The limit of a real server, its default. */
-const LIMIT = 1_048_576;
+export const LIMIT = 1_048_576;
 
 export function refusal(
   code: number,

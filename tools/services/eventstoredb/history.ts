@@ -94,8 +94,14 @@ export class History {
 
   /** When an event was committed: known of those of this process, else what it says itself. */
   timeOf({ position, meta }: RecordedEvent): number {
-    const found = this.times.find((each) => each.position >= position);
-    if (found !== undefined && position > (this.times[0]?.position ?? 0) - 10_000) return found.at;
+    let [low, high] = [0, this.times.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.times[middle]!.position < position) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.times[low];
+    if (found !== undefined && position > this.times[0]!.position - 10_000) return found.at;
     const { at } = JSON.parse(meta) as { readonly at?: unknown };
     return typeof at === 'number' ? at : 0;
   }

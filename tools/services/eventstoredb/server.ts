@@ -12,7 +12,8 @@ import {
 import type { IStreamsServer } from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import type { DeleteReq, DeleteResp, TombstoneReq, TombstoneResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { embeddedSubscriptions, openEmbeddedEventStore } from '@rondo/adapter-embedded';
-import { append, refusal } from './append.ts';
+import { append } from './append.ts';
+import { batchAppend } from './batch-append.ts';
 import { History } from './history.ts';
 import { serverFeatures } from './features.ts';
 import { pb, PersistentSubscriptionsService, ServerFeaturesService, StreamsService } from './pb.ts';
@@ -59,8 +60,7 @@ export async function startEventStoreDb({ folder, port = 0, tls, user }: ServerO
     read: (call) => void read(history, call),
     delete: (call, answer) => void end(history, call, answer as sendUnaryData<never>),
     tombstone: (call, answer) => void end(history, call, answer as sendUnaryData<never>),
-    batchAppend: (call) =>
-      void call.emit('error', refusal(status.UNIMPLEMENTED, 'unimplemented', 'appends come one by one here')),
+    batchAppend: (call) => batchAppend(history, call),
   };
   server.addService(StreamsService as ServiceDefinition, { ...service });
   const subscriptions = embeddedSubscriptions({ folder, events: store });
