@@ -112,10 +112,11 @@ describe('the spool of logs', () => {
       readdirSync(folder).some((name) => name.endsWith('.sent') && statSync(join(folder, name)).size > 0),
     );
     await spool.close(0);
-    gateway.most = Infinity;
-    open([gateway]);
+    const other = new Gateway();
+    open([other]);
     await eventually(() => spool.bytes === 0);
-    expect(gateway.textsOf('t').map((text) => text.slice(0, 6))).toEqual(['line 0', 'line 1', 'line 2']);
+    const texts = [...gateway.textsOf('t'), ...other.textsOf('t')];
+    expect(texts.map((text) => text.slice(0, 6))).toEqual(['line 0', 'line 1', 'line 2']);
   });
 
   it('drops lines where the disk has no room for more, and says so in the log', async () => {
