@@ -28,6 +28,7 @@ const jest = () => [
 const targets = {
   start: () => fromSource('apps/standalone/src/main.ts'),
   rondo: () => fromSource('apps/cli/src/main.ts'),
+  cluster: () => fromSource('tools/cluster/main.ts'),
   bench: () => fromSource('test/bench/main.ts'),
   conformance: () => fromSource('test/conformance/main.ts'),
   simulate: () => fromSource('test/simulation/main.ts'),

@@ -23,7 +23,7 @@ export function clientOf({ brokers, clientId = 'rondo', tls, sasl, onWarning }: 
     ...(tls === undefined ? {} : { ssl: tls }),
     ...(sasl === undefined ? {} : { sasl }),
     // A broker that is away is waited for: nothing is lost, and nothing spins.
-    retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER },
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: Number.MAX_SAFE_INTEGER },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => onWarning?.(textOf(entry)),
   });
@@ -34,28 +34,44 @@ function textOf({ namespace, log }: LogEntry): string {
   return `${namespace}: ${log.message}${typeof error === 'string' ? `: ${error}` : ''}`;
 }
 
-/** The number of partitions of the topic, which is made where it is missing. Resolves when each has a leader. */
+/** The number of partitions of the topic, which is made where it is missing. Resolves when each can be written to. */
 export async function makeTopic(admin: Admin, wanted: ITopicConfig): Promise<number> {
   await admin.createTopics({ waitForLeaders: false, topics: [wanted] });
   for (;;) {
     const partitions = await partitionsOf(admin, wanted.topic);
-    if (partitions !== undefined && partitions.every(({ leader }) => leader >= 0)) return partitions.length;
+    if (partitions !== undefined && partitions.every(({ leader }) => leader >= 0)) {
+      // A leader that is named may not know of it yet.
+      await whenKnown(() => admin.fetchTopicOffsets(wanted.topic));
+      return partitions.length;
+    }
     await sleep(LEADER_MS);
   }
 }
 
 /** How often it is asked whether a new topic has its leaders. */
-const LEADER_MS = 20;
+const LEADER_MS = 50;
 
-/** Undefined: the broker that was asked has not heard of a new topic, or of its leaders. */
 async function partitionsOf(admin: Admin, topic: string): Promise<readonly { readonly leader: number }[] | undefined> {
-  try {
-    return (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]?.partitions;
-  } catch (error) {
-    const { type } = error as { readonly type?: string };
-    if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'LEADER_NOT_AVAILABLE') return undefined;
-    throw error;
-  }
+  const { topics } = await whenKnown(() => admin.fetchTopicMetadata({ topics: [topic] }));
+  return topics[0]?.partitions;
+}
+
+const NOT_YET: readonly unknown[] = [
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'REPLICA_NOT_AVAILABLE',
+];
+
+/** Asks again while the broker that was asked has not heard of a new topic, or of its leaders. */
+export async function whenKnown<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;)
+    try {
+      return await ask();
+    } catch (error) {
+      if (!NOT_YET.includes((error as { readonly type?: unknown }).type)) throw error;
+      await sleep(LEADER_MS);
+    }
 }
 
 /** Of what is published together to one partition, compressed. */

@@ -1,5 +1,6 @@
-import type { Admin, IHeaders, Kafka, Producer } from 'kafkajs';
+import type { Admin, IHeaders, Kafka } from 'kafkajs';
 import { makeTopic } from './client.ts';
+import type { Outgoing } from './outgoing.ts';
 
 export const DEAD_LETTERS = 'rondo.dead-letters';
 
@@ -23,14 +24,14 @@ export type Burial = Omit<DeadLetter, 'offset'>;
 export class DeadLetters {
   readonly #kafka: Kafka;
   readonly #admin: Admin;
-  readonly #producer: Producer;
+  readonly #outgoing: Outgoing;
   readonly #prefix: string;
   readonly #ready: () => Promise<void>;
 
-  constructor(kafka: Kafka, admin: Admin, producer: Producer, prefix: string, ready: () => Promise<void>) {
+  constructor(kafka: Kafka, admin: Admin, outgoing: Outgoing, prefix: string, ready: () => Promise<void>) {
     this.#kafka = kafka;
     this.#admin = admin;
-    this.#producer = producer;
+    this.#outgoing = outgoing;
     this.#prefix = prefix;
     this.#ready = ready;
   }
@@ -42,7 +43,7 @@ export class DeadLetters {
   async bury({ topic, partition, at, key, value, error }: Burial): Promise<void> {
     await this.#ensure();
     const headers = { topic, partition: String(partition), at: String(at), error: error.slice(0, 1_000) };
-    await this.#producer.send({ topic: this.#topic, acks: -1, messages: [{ key, value, partition: 0, headers }] });
+    await this.#outgoing.send(this.#topic, [{ key, value, partition: 0, headers }]);
   }
 
   /** All that lie there, the oldest first. */
@@ -78,7 +79,7 @@ export class DeadLetters {
     const wanted = new Set(offsets);
     const letters = (await this.list()).filter(({ offset }) => wanted.has(offset));
     for (const { topic, partition, key, value } of letters)
-      await this.#producer.send({ topic, acks: -1, messages: [{ key, value, partition }] });
+      await this.#outgoing.send(topic, [{ key, value, partition }]);
     return letters.length;
   }
 

@@ -1,7 +1,7 @@
 import { DEFAULT_PARTITIONS, partitionOfKey } from '@rondo/contracts';
 import type { BusMessage, ConsumeOptions, Consumer, MessageBus } from '@rondo/ports';
-import type { Admin, Kafka, Producer } from 'kafkajs';
-import { clientOf, Topics, type ClientOptions } from './client.ts';
+import type { Admin, Kafka } from 'kafkajs';
+import { clientOf, Topics, whenKnown, type ClientOptions } from './client.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Member } from './member.ts';
 import { Outgoing } from './outgoing.ts';
@@ -51,7 +51,6 @@ class Bus implements KafkaBus {
   readonly #prefix: string;
   readonly #kafka: Kafka;
   readonly #admin: Admin;
-  readonly #producer: Producer;
   readonly #topics: Topics;
   readonly #outgoing: Outgoing;
   readonly #members = new Set<Member>();
@@ -64,10 +63,11 @@ class Bus implements KafkaBus {
     this.#prefix = options.prefix ?? '';
     this.#kafka = clientOf(options);
     this.#admin = this.#kafka.admin();
-    this.#producer = this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
     this.#topics = new Topics(this.#admin, this.#partitions, options.replicas ?? 1);
-    this.#outgoing = new Outgoing(this.#producer);
-    this.deadLetters = new DeadLetters(this.#kafka, this.#admin, this.#producer, this.#prefix, () => this.#ready());
+    this.#outgoing = new Outgoing(() =>
+      this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false }),
+    );
+    this.deadLetters = new DeadLetters(this.#kafka, this.#admin, this.#outgoing, this.#prefix, () => this.#ready());
   }
 
   partitionOf(_topic: string, key: string): number {
@@ -121,7 +121,7 @@ class Bus implements KafkaBus {
 
   /** Where the next message of each partition will be. Asked for before the group has members. */
   async #ends(topic: string): Promise<Map<number, string>> {
-    const ends = await this.#admin.fetchTopicOffsets(topic);
+    const ends = await whenKnown(() => this.#admin.fetchTopicOffsets(topic));
     return new Map(ends.map(({ partition, high }) => [partition, high]));
   }
 
@@ -136,13 +136,12 @@ class Bus implements KafkaBus {
     this.#closed = true;
     await Promise.all(Array.from(this.#members, (member) => member.close()));
     await this.#connected?.catch(() => undefined);
-    await this.#outgoing.settled();
-    await Promise.all([this.#producer.disconnect(), this.#admin.disconnect()]);
+    await Promise.all([this.#outgoing.disconnect(), this.#admin.disconnect()]);
   }
 
   #ready(): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the bus is closed'));
-    this.#connected ??= Promise.all([this.#producer.connect(), this.#admin.connect()]).then(() => undefined);
+    this.#connected ??= Promise.all([this.#outgoing.connect(), this.#admin.connect()]).then(() => undefined);
     return this.#connected;
   }
 }
