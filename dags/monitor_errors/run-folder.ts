@@ -1,4 +1,7 @@
-/** Where a run keeps its files: `rondo-monitor-errors/<run id>` in the system's temporary folder. */
+/**
+ * Where a run keeps its files: `rondo-monitor-errors/<run id>` in the folder of RONDO_EXAMPLE_FILES, which all workers share;
+ * without it, in the system's temporary folder.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +9,7 @@ import type { ErrorRecord } from './records.ts';
 
 /** The same for every task of a run, whichever process it runs in. */
 export const runFolder = (runId: string): string =>
-  join(tmpdir(), 'rondo-monitor-errors', runId.replaceAll(/[^\w.-]/g, '_'));
+  join(process.env.RONDO_EXAMPLE_FILES || tmpdir(), 'rondo-monitor-errors', runId.replaceAll(/[^\w.-]/g, '_'));
 
 export const rawLog = (folder: string, app: string): string => join(folder, `${app}.log`);
 export const errorsFile = (folder: string): string => join(folder, 'errors.ndjson');

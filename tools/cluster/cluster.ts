@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { missingForKafka, startKafka, type KafkaBroker } from '../services/kafka.mjs';
 import { missingForPostgres, startPostgres, type PostgresServer } from '../services/postgres.mjs';
@@ -7,6 +7,9 @@ import { Ports } from './ports.ts';
 import { ServiceProcess, type ProcessOptions } from './processes.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
+
+/** Enough for a few services of each kind; a broker makes hundreds of them in seconds. */
+const PARTITIONS = 16;
 
 export interface ClusterOptions {
   /** Everything that the cluster writes; made when it is missing. */
@@ -63,7 +66,10 @@ export class Cluster {
 
   async start(): Promise<void> {
     const { folder, say } = this.options;
-    for (const name of ['logs', 'kafka', 'postgres', 'storage', 'workers'])
+    // The database may run as another user, who has to reach its own folder.
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o711);
+    for (const name of ['logs', 'kafka', 'postgres', 'storage', 'workers', 'files'])
       mkdirSync(join(folder, name), { recursive: true });
     say('Starting Kafka, PostgreSQL and the event store ...');
     await this.startEngines();
@@ -84,14 +90,16 @@ export class Cluster {
     const own = process.env['RONDO_EVENTSTOREDB'];
     this.eventStoreUrl = own ?? '';
     if (own === undefined) await this.declareEventStore();
-    const [kafka, postgres] = await Promise.all([
-      startKafka({ folder: join(folder, 'kafka'), port: kafkaPort, keep: true }),
-      startPostgres({ folder: join(folder, 'postgres'), port: postgresPort, keep: true }),
+    // Whatever starts is to be stopped, also when another does not.
+    const started = await Promise.allSettled([
+      startKafka({ folder: join(folder, 'kafka'), port: kafkaPort, keep: true }).then((kafka) => (this.kafka = kafka)),
+      startPostgres({ folder: join(folder, 'postgres'), port: postgresPort, keep: true }).then((postgres) => {
+        this.postgres = postgres;
+        this.postgresUrl = postgres.url;
+      }),
       this.eventStore?.ready(),
     ]);
-    this.kafka = kafka;
-    this.postgres = postgres;
-    this.postgresUrl = postgres.url;
+    for (const each of started) if (each.status === 'rejected') throw each.reason;
   }
 
   private async declareEventStore(): Promise<void> {
@@ -135,6 +143,7 @@ export class Cluster {
       // As from the DAG file itself, and then what this installation has.
       RONDO_WORKER_MODULE_ROOTS: `${dags},${checkout}`,
       RONDO_WORKER_PASS_ENV: 'RONDO_EXAMPLE_*',
+      RONDO_EXAMPLE_FILES: join(folder, 'files'),
     });
   }
 
@@ -160,6 +169,7 @@ export class Cluster {
   private shared(): Readonly<Record<string, string>> {
     return {
       RONDO_KAFKA_BROKERS: this.kafka!.brokers.join(','),
+      RONDO_KAFKA_PARTITIONS: String(PARTITIONS),
       RONDO_EVENTSTORE_URL: this.eventStoreUrl,
       RONDO_POSTGRES_URL: this.postgresUrl,
       RONDO_STORAGE_URL: `file://${join(this.options.folder, 'storage')}`,

@@ -71,16 +71,18 @@ export const queryService: ServiceDefinition<typeof SETTINGS> = {
 };
 
 async function compose(service: Service<typeof SETTINGS>): Promise<void> {
-  const { config, log, add } = service;
+  const { config, log, add, addAll } = service;
   const [clock, ids] = [systemClock(), systemIds];
   const eventStore = await openEventStore(service, config.eventstore);
   const { blobs, bundles, logs } = await openStorage(service, config.storage);
   const bus = await openBus(service, config.kafka);
   const readModels = await openReadModels(service, config.postgres, { events: eventStore, blobs, writes: true });
   const commands = new BusCommands(bus, clock, ids);
-  await add({ name: 'commands', start: () => commands.start(), stop: () => commands.stop() });
   const admission = new BusAdmission(bus, clock, ids);
-  await add({ name: 'admission', start: () => admission.start(), stop: () => admission.stop() });
+  await addAll([
+    { name: 'commands', start: () => commands.start(), stop: () => commands.stop() },
+    { name: 'admission', start: () => admission.start(), stop: () => admission.stop() },
+  ]);
   const secrets = openSecrets(config.secrets);
   const { listen, token, hosts, origins, confOverridesParams } = config.api;
   const module = QueryModule.register({

@@ -58,16 +58,14 @@ export const schedulerService: ServiceDefinition<typeof SETTINGS> = {
 };
 
 async function compose(service: Service<typeof SETTINGS>): Promise<void> {
-  const { config, log, add } = service;
+  const { config, log, add, addAll } = service;
   const [clock, ids] = [systemClock(), systemIds];
   const store = await openEventStore(service, config.eventstore);
   const { blobs, bundles } = await openStorage(service, config.storage);
   const bus = await openBus(service, config.kafka);
   const readModels = await openReadModels(service, config.postgres, { events: store, blobs, writes: false });
   const commands = new BusCommands(bus, clock, ids);
-  await add({ name: 'commands', start: () => commands.start(), stop: () => commands.stop() });
   const parser = new BusParser({ bus, clock, ids, bundles, onNotice: (notice) => log.warn(notice) });
-  await add({ name: 'parser', start: () => parser.start(), stop: () => parser.stop() });
   const { maxMapLength } = config.scheduler;
   const module = SchedulerModule.register({
     ...{ store, bus, blobs, clock, ids, maxMapLength },
@@ -77,22 +75,23 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const context = await NestFactory.createApplicationContext(module, { logger: nestLogger(log), abortOnError: false });
   await add({ name: 'nest', stop: () => context.close() });
   const scheduler = context.get<Scheduler>(SCHEDULER);
-  await add({
-    name: 'scheduler',
-    start: () => scheduler.start(),
-    stop: () => scheduler.stop(),
-    check: async () => quarantineOf(scheduler),
-  });
   const events = new SensorEvents({ store, bus, clock, onRefused: (notice) => log.warn(notice) });
-  await add({ name: 'sensorEvents', start: () => events.start(), stop: () => events.stop() });
   const root = resolve(config.scheduler.dags);
   const timetables = new TimetableAsker({ bus, session: parser, commands, ids, root, bundleOf: bundleOf(blobs) });
-  await add({ name: 'timetables', start: () => timetables.start(), stop: () => timetables.stop() });
-  const system = systemWork(log, {
-    ...{ store, blobs, bundles, commands, readModels, clock, ids, root },
-    session: parser,
-    bus,
-  });
+  await addAll([
+    { name: 'commands', start: () => commands.start(), stop: () => commands.stop() },
+    { name: 'parser', start: () => parser.start(), stop: () => parser.stop() },
+    {
+      name: 'scheduler',
+      start: () => scheduler.start(),
+      stop: () => scheduler.stop(),
+      check: async () => quarantineOf(scheduler),
+    },
+    { name: 'sensorEvents', start: () => events.start(), stop: () => events.stop() },
+    { name: 'timetables', start: () => timetables.start(), stop: () => timetables.stop() },
+  ]);
+  const parts = { ...{ store, blobs, bundles, commands, readModels, clock, ids, root }, session: parser, bus };
+  const system = systemWork(log, parts);
   await add({
     name: 'system',
     start: () => system.start(),

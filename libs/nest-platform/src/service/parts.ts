@@ -18,7 +18,7 @@ const CHECK_MS = 2_000;
 export class Parts {
   readonly #log: Log;
   readonly #running: Part[] = [];
-  #starting: string | undefined;
+  readonly #starting = new Set<string>();
   #stopping: string | undefined;
   #isDown = false;
 
@@ -29,15 +29,21 @@ export class Parts {
   /** Starts the part, after those before it. Nothing is started once it is to stop. */
   async add<P extends Part>(part: P): Promise<P> {
     if (this.#isDown) throw new StoppingError();
-    this.#starting = part.name;
+    this.#starting.add(part.name);
     const begin = performance.now();
     // Also one whose start fails half-way is stopped.
     this.#running.push(part);
     await part.start?.();
     this.#log.debug(`${part.name} has started`, { ms: Math.round(performance.now() - begin) });
-    this.#starting = undefined;
+    this.#starting.delete(part.name);
     if (this.#isDown) throw new StoppingError();
     return part;
+  }
+
+  /** Starts parts that do not need each other at the same time. */
+  async addAll(parts: readonly Part[]): Promise<void> {
+    const started = await Promise.allSettled(parts.map((part) => this.add(part)));
+    for (const each of started) if (each.status === 'rejected') throw each.reason;
   }
 
   /** The state of each part. */
@@ -46,7 +52,7 @@ export class Parts {
     await Promise.all(
       this.#running.map(async (part) => {
         states[part.name] = { state: 'starting' };
-        states[part.name] = part.name === this.#starting ? { state: 'starting' } : await stateOf(part);
+        states[part.name] = this.#starting.has(part.name) ? { state: 'starting' } : await stateOf(part);
       }),
     );
     if (this.#isDown) states['service'] = { state: 'stopping', detail: this.#stopping ?? 'everything has stopped' };

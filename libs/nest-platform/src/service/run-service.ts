@@ -32,6 +32,8 @@ export interface Service<S extends Sections> {
   readonly log: Log;
   /** Starts a part, after those before it; parts stop in the reverse order. */
   readonly add: <P extends Part>(part: P) => Promise<P>;
+  /** Starts parts that do not need each other at the same time; they stop one after the other, the last first. */
+  readonly addAll: (parts: readonly Part[]) => Promise<void>;
   /** The state of each part. */
   readonly states: () => Promise<Readonly<Record<string, DependencyState>>>;
   /** What `/metrics` answers. */
@@ -120,6 +122,8 @@ class RunningService<S extends Sections> implements Service<S> {
   }
 
   readonly add = <P extends Part>(part: P): Promise<P> => this.#parts.add(part);
+
+  readonly addAll = (parts: readonly Part[]): Promise<void> => this.#parts.addAll(parts);
 
   readonly states = (): Promise<Readonly<Record<string, DependencyState>>> => this.#parts.states();
 
