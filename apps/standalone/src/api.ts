@@ -12,6 +12,8 @@ export interface HttpOptions {
   readonly host: string;
   /** Undefined: 8080, or the next free one. */
   readonly port: number | undefined;
+  /** Undefined: the API is not served over gRPC. */
+  readonly grpcPort?: number | undefined;
   /** Wanted by everybody who does not come over loopback. */
   readonly token: string | undefined;
   /** Names under which others address the API, beside `host` itself. */
@@ -49,7 +51,7 @@ export async function serveApi(options: ApiOptions): Promise<ApiServer> {
   const url = server.url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
   await writeFile(file, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 });
   return {
-    url: server.url,
+    ...server,
     close: async () => {
       await server.close();
       if ((await readFile(file, 'utf8').catch(() => '')).includes(`"pid":${process.pid}`))
@@ -59,8 +61,11 @@ export async function serveApi(options: ApiOptions): Promise<ApiServer> {
 }
 
 async function listen(options: ApiOptions): Promise<ApiServer> {
-  const { host, port } = options.http;
-  return serve(queryOptions(options), host, port === undefined ? await freePort(host) : await wantedPort(host, port));
+  const { host, port, grpcPort } = options.http;
+  const grpc =
+    grpcPort === undefined ? undefined : { listen: `${host.includes(':') ? `[${host}]` : host}:${grpcPort}` };
+  const chosen = port === undefined ? await freePort(host) : await wantedPort(host, port);
+  return serve(queryOptions(options), host, chosen, grpc);
 }
 
 /** The first that is free from 8080 on. */

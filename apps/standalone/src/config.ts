@@ -12,6 +12,7 @@ const OPTIONS = {
   dags: { type: 'string' },
   host: { type: 'string' },
   port: { type: 'string' },
+  'grpc-port': { type: 'string' },
   workers: { type: 'string' },
   executor: { type: 'string' },
   queues: { type: 'string' },
@@ -39,6 +40,7 @@ Starts the platform with every service in one process, runs the example once and
   --host ADDRESS    address of the API (default 127.0.0.1; RONDO_HOST). Anything but loopback needs RONDO_API_TOKEN;
                     RONDO_API_HOSTS names the hosts under which others may address it, separated by commas
   --port N          port of the API (default 8080, or the next free one; RONDO_PORT)
+  --grpc-port N     port of the API over gRPC (default: none; RONDO_GRPC_PORT)
   --workers N       attempts that run at once (default: one for each core; RONDO_WORKERS)
   --executor NAME   local, or sequential: one attempt at a time (default local; RONDO_EXECUTOR)
   --queues NAMES    queues whose tasks are run, separated by commas (default: all; RONDO_QUEUES)
@@ -79,6 +81,7 @@ const SOURCES: readonly {
   { name: 'dags', flag: 'dags', variable: 'RONDO_DAGS' },
   { name: 'host', flag: 'host', variable: 'RONDO_HOST' },
   { name: 'port', flag: 'port', variable: 'RONDO_PORT' },
+  { name: 'grpcPort', flag: 'grpc-port', variable: 'RONDO_GRPC_PORT' },
   { name: 'workers', flag: 'workers', variable: 'RONDO_WORKERS' },
   { name: 'executor', flag: 'executor', variable: 'RONDO_EXECUTOR' },
   { name: 'queues', flag: 'queues', variable: 'RONDO_QUEUES' },
@@ -135,6 +138,7 @@ const Settings = z.object({
   dags: z.string().min(1).default('dags'),
   host: z.string().min(1).default('127.0.0.1'),
   port: whole(0, 65_535).optional(),
+  grpcPort: whole(0, 65_535).optional(),
   workers: whole(1, 1_000).optional(),
   executor: z.enum(['local', 'sequential']).default('local'),
   queues: z
@@ -162,6 +166,8 @@ export interface StandaloneConfig {
   readonly host: string;
   /** Undefined: 8080, or the next free one. */
   readonly port: number | undefined;
+  /** Undefined: the API is not served over gRPC. */
+  readonly grpcPort: number | undefined;
   readonly workers: number;
   readonly executor: 'local' | 'sequential';
   /** Undefined: all. */
@@ -211,6 +217,7 @@ export function readConfig(args: readonly string[], env: Environment, base: stri
       dags: resolve(base, s.dags),
       host: s.host,
       port: s.port,
+      grpcPort: s.grpcPort,
       workers: s.workers ?? availableParallelism(),
       executor: s.executor,
       queues: s.queues,

@@ -68,6 +68,8 @@ export interface Platform {
   readonly version: string;
   /** Address of the API. */
   readonly url: string | undefined;
+  /** `host:port` of the API over gRPC; undefined: it was not asked for. */
+  readonly grpcAddress: string | undefined;
   readonly store: EmbeddedEventStore;
   readonly readModels: EmbeddedReadModels;
   readonly commands: BusCommands;
@@ -140,6 +142,11 @@ class StandalonePlatform implements Platform {
   get url(): string | undefined {
     return this.api?.url;
   }
+
+  get grpcAddress(): string | undefined {
+    return this.api?.grpcAddress;
+  }
+
   get store(): EmbeddedEventStore {
     return this.opened.store;
   }

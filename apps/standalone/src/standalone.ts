@@ -18,7 +18,13 @@ export async function runStandalone(config: StandaloneConfig): Promise<number> {
   try {
     platform = await startPlatform({
       ...config,
-      http: { host: config.host, port: config.port, token: config.token, hosts: config.hosts },
+      http: {
+        host: config.host,
+        port: config.port,
+        grpcPort: config.grpcPort,
+        token: config.token,
+        hosts: config.hosts,
+      },
       env: process.env,
     });
   } catch (error) {
@@ -119,6 +125,7 @@ async function showEnd(
   for (const line of await failuresOf(platform.readModels, dagId, runId)) say(`  ${line}`);
   if (dagId === 'monitor_errors') say(printReport(report));
   say(`\nAPI ${platform.url ?? ''}  OpenAPI ${platform.url ?? ''}/api/v1/openapi.json`);
+  if (platform.grpcAddress !== undefined) say(`gRPC ${platform.grpcAddress}`);
   if (config.json)
     process.stdout.write(
       `${JSON.stringify({ dagId, runId, state: run.state, seconds: run.seconds, events: run.events, report })}\n`,

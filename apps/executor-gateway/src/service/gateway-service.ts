@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { NestFactory } from '@nestjs/core';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
-import { grpcSessionHost, type ServerTls } from '@rondo/adapter-grpc';
+import { grpcSessionHost, serverTlsOf, serverTlsProblems } from '@rondo/adapter-grpc';
 import { attemptServices, ParseDesk, StoredSecrets, type Gateway } from '@rondo/application';
 import type { Result } from '@rondo/kernel';
 import { address, nestLogger, text, whole, type Service, type ServiceDefinition } from '@rondo/nest-platform/service';
@@ -53,12 +52,9 @@ export const gatewayService: ServiceDefinition<typeof SETTINGS> = {
   release: RELEASE,
   sections: SETTINGS,
   otherSections: OTHER_SECTIONS,
-  check: ({ kafka, gateway: { tlsCert, tlsKey, tlsClientCa } }) => [
+  check: ({ kafka, gateway }) => [
     ...kafkaProblems(kafka),
-    ...((tlsCert === undefined) !== (tlsKey === undefined) || (tlsClientCa !== undefined && tlsCert === undefined)
-      ? ['gateway.tlsCert and gateway.tlsKey belong together, and gateway.tlsClientCa needs both']
-      : []),
-    ...[tlsCert, tlsKey, tlsClientCa].flatMap((file) => unreadable(file)),
+    ...serverTlsProblems(gateway, (field) => `gateway.${field}`),
   ],
   compose,
 };
@@ -79,7 +75,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
     secrets: openSecrets(config.secrets),
   });
   const { host: name, port } = config.gateway.listen;
-  const tls = tlsOf(config.gateway);
+  const tls = serverTlsOf(config.gateway);
   const host = grpcSessionHost({
     ...{ logs, bundles },
     listen: `${name.includes(':') ? `[${name}]` : name}:${port}`,
@@ -120,29 +116,6 @@ function standOf(gateway: Gateway): string {
   const { workers, slots, waiting, assigned, partitions, recovering } = gateway.status();
   const connected = workers.filter(({ isConnected }) => isConnected).length;
   return `${connected} workers, ${slots} slots, ${assigned} assigned, ${waiting} waiting, ${partitions} partitions, ${recovering} recovering`;
-}
-
-function tlsOf({
-  tlsCert,
-  tlsKey,
-  tlsClientCa,
-}: Readonly<Record<'tlsCert' | 'tlsKey' | 'tlsClientCa', string | undefined>>): ServerTls | undefined {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  return {
-    cert: readFileSync(tlsCert),
-    key: readFileSync(tlsKey),
-    ...(tlsClientCa === undefined ? {} : { clientCa: readFileSync(tlsClientCa) }),
-  };
-}
-
-function unreadable(file: string | undefined): string[] {
-  if (file === undefined) return [];
-  try {
-    readFileSync(file);
-    return [];
-  } catch (error) {
-    return [`gateway: ${error instanceof Error ? error.message : String(error)}`];
-  }
 }
 
 function orThrow<T>(result: Result<T>): T {

@@ -11,6 +11,7 @@ const CODES: Readonly<Record<number, status>> = {
   403: status.PERMISSION_DENIED,
   404: status.NOT_FOUND,
   409: status.FAILED_PRECONDITION,
+  410: status.NOT_FOUND,
   413: status.RESOURCE_EXHAUSTED,
   422: status.INVALID_ARGUMENT,
   503: status.UNAVAILABLE,

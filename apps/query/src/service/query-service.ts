@@ -1,5 +1,7 @@
+import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import { serverTlsOf, serverTlsProblems, type ServerTlsFiles } from '@rondo/adapter-grpc';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
 import { AdminService, BusAdmission, BusCommands, SensorEvents } from '@rondo/application';
 import {
@@ -8,6 +10,7 @@ import {
   list,
   nestLogger,
   text,
+  type Address,
   type Service,
   type ServiceDefinition,
 } from '@rondo/nest-platform/service';
@@ -28,7 +31,7 @@ import {
 } from '@rondo/service-kit';
 import type { HealthReport } from '../options.ts';
 import { QueryModule } from '../query.module.ts';
-import { API_APPLICATION, prepareApi, urlOf } from '../server.ts';
+import { API_APPLICATION, prepareApi, serveGrpcApi, urlOf } from '../server.ts';
 
 const SETTINGS = {
   kafka: KAFKA_SETTINGS,
@@ -48,6 +51,13 @@ const SETTINGS = {
     origins: list('Origins of pages that may use the API beside its own.', {
       form: [/^https?:\/\/[\w.:[\]-]+$/, 'https://host'],
     }),
+    grpcListen: address('Where the API is served over gRPC, too. Default: nowhere.', {}),
+    grpcTlsCert: text('A file with the certificate of that server, in PEM; with it connections are encrypted.', {}),
+    grpcTlsKey: text('A file with its key.', {}),
+    grpcTlsClientCa: text(
+      'A file with those who sign the certificates of clients: with it a client must show one.',
+      {},
+    ),
     confOverridesParams: flag("Whether a run's conf changes its params.", { default: true }),
   },
 };
@@ -61,11 +71,9 @@ export const queryService: ServiceDefinition<typeof SETTINGS> = {
   // I17.
   check: ({ kafka, api }) => [
     ...kafkaProblems(kafka),
-    ...(isLoopback(api.listen.host) || api.token !== undefined
-      ? []
-      : [
-          `api.listen ${JSON.stringify(api.listen.host)} opens the API to others, who need a token: api.token (RONDO_API_TOKEN)`,
-        ]),
+    ...tokenProblems('api.listen', api.listen, api.token),
+    ...tokenProblems('api.grpcListen', api.grpcListen, api.token),
+    ...serverTlsProblems(tlsFiles(api), (field) => `api.grpcT${field.slice(1)}`),
   ],
   compose,
 };
@@ -105,6 +113,40 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   prepareApi(app);
   await add({ name: 'api', start: () => app.listen(listen.port, listen.host), stop: () => app.close() });
   log.info('serves the API', { url: urlOf(app, listen.host) });
+  await openGrpc(service, app);
+}
+
+async function openGrpc({ config, log, add }: Service<typeof SETTINGS>, app: INestApplication): Promise<void> {
+  const { grpcListen } = config.api;
+  if (grpcListen === undefined) return;
+  const tls = serverTlsOf(tlsFiles(config.api));
+  const server = await serveGrpcApi(app, {
+    listen: addressText(grpcListen),
+    ...(tls === undefined ? {} : { tls }),
+  });
+  await add({ name: 'grpc', stop: () => server.close() });
+  log.info('serves the API over gRPC', { address: server.address });
+}
+
+interface GrpcFiles {
+  readonly grpcTlsCert: string | undefined;
+  readonly grpcTlsKey: string | undefined;
+  readonly grpcTlsClientCa: string | undefined;
+}
+
+const tlsFiles = ({ grpcTlsCert, grpcTlsKey, grpcTlsClientCa }: GrpcFiles): ServerTlsFiles => ({
+  tlsCert: grpcTlsCert,
+  tlsKey: grpcTlsKey,
+  tlsClientCa: grpcTlsClientCa,
+});
+
+const addressText = ({ host, port }: Address): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+function tokenProblems(setting: string, at: Address | undefined, token: string | undefined): string[] {
+  if (at === undefined || isLoopback(at.host) || token !== undefined) return [];
+  return [
+    `${setting} ${JSON.stringify(at.host)} opens the API to others, who need a token: api.token (RONDO_API_TOKEN)`,
+  ];
 }
 
 function healthOf(states: Awaited<ReturnType<Service<typeof SETTINGS>['states']>>): HealthReport {
