@@ -45,6 +45,20 @@ describe('the lease of a worker (I3)', () => {
     expect(world.session.cancelled).toEqual([{ ids: [idOf('x')], as: 'lost' }]);
   });
 
+  it('is not extended by a gateway that answers, and does not own the partition any more', async () => {
+    const world = await worldWith('x');
+    world.a.own({ 2: 1 });
+    world.assign(world.a, 2, 1, attempt('y'));
+    const end = world.a.end;
+    end.answersBeats = false;
+    const answer = (): void => end.say({ kind: 'beaten', n: end.take('beat').at(-1)!.n, owned: [2] });
+    for (let ms = 0; ms < 2 * LEASE_MS; ms += LEASE_MS / 3) {
+      await world.pass(LEASE_MS / 3, 1_000);
+      answer();
+    }
+    expect(world.session.cancelled).toEqual([{ ids: [idOf('x')], as: 'lost' }]);
+  });
+
   it('ends nothing when the gateway is back in time', async () => {
     const world = await worldWith('x');
     world.a.end.close();

@@ -95,7 +95,11 @@ export type GatewayFrame =
   | { readonly kind: 'cancel'; readonly ids: readonly string[]; readonly reason: string }
   /** The results are durable in the history: the worker may forget them. */
   | { readonly kind: 'acknowledge'; readonly ids: readonly string[] }
-  | { readonly kind: 'beaten'; readonly n: number }
+  /**
+   * `owned`: partitions that the gateway vouches for. The lease of attempts of others runs on from the last answer that had them:
+   * whoever owns those now waits for its end (I3). Absent: all.
+   */
+  | { readonly kind: 'beaten'; readonly n: number; readonly owned?: readonly number[] }
   | { readonly kind: 'parse'; readonly request: ParseRequest }
   | { readonly kind: 'answer'; readonly n: number; readonly value?: Json; readonly error?: string }
   /** How many orders wait at this gateway that the worker could take: it divides its slots by it. */

@@ -185,7 +185,7 @@ export class WorkerAgent {
       case 'acknowledge':
         return this.#onAcknowledge(frame.ids);
       case 'beaten':
-        return this.#onBeaten(contact, frame.n);
+        return this.#onBeaten(contact, frame);
       case 'parse':
         return void session.parse(frame.request).then((result) => contact.send({ kind: 'parsed', result }));
       case 'answer':
@@ -264,7 +264,8 @@ export class WorkerAgent {
     this.#changed();
   }
 
-  #onBeaten(contact: Contact, n: number): void {
+  #onBeaten(contact: Contact, { n, owned }: Extract<GatewayFrame, { kind: 'beaten' }>): void {
+    if (owned !== undefined) this.#part(contact, new Set(owned));
     const claimed = new Set(contact.beaten(n).filter((partition) => this.#holdings.isOwner(contact, partition)));
     const taken = [...this.#holdings.held.values()].filter(
       (one) => one.contact !== contact && claimed.has(one.partition),
@@ -275,6 +276,21 @@ export class WorkerAgent {
     if (leased.length > 0) this.#options.session.relet?.(leased, contact.key);
     this.#deliveries.deliver();
     this.#changed();
+  }
+
+  /** I3: the gateway is not the owner of these any more, and whoever is counts from when it was. */
+  #part(contact: Contact, owned: ReadonlySet<number>): void {
+    const left = [...this.#holdings.held.values()].filter(
+      (held) => held.contact === contact && held.isLeased && !owned.has(held.partition),
+    );
+    if (left.length === 0) return;
+    const lease = contact.part(contact.vouchedAt);
+    for (const held of left) held.contact = lease;
+    this.#leases.begin(lease, contact.leaseMs);
+    this.#options.session.relet?.(
+      left.map(({ id }) => id),
+      lease.key,
+    );
   }
 
   #onAcknowledge(ids: readonly string[]): void {

@@ -31,6 +31,7 @@ export class Contact {
   renewedAt = -Infinity;
   offered = 0;
   #beats: Beat[] = [];
+  #parted = 0;
   #count = 0;
   /** Offers that were lowered, and the beat after which the gateway knows. */
   #lowered: { readonly slots: number; readonly n: number }[] = [];
@@ -58,6 +59,14 @@ export class Contact {
   get promised(): number {
     if (this.isClosed) return 0;
     return this.#lowered.reduce((most, { slots }) => Math.max(most, slots), this.offered);
+  }
+
+  /** For attempts that the gateway vouches for no more: a lease of their own, which nothing extends. */
+  part(vouchedAt: number): Contact {
+    const lease = new Contact(`${this.key}/${++this.#parted}`, this.address, this.channel, vouchedAt);
+    lease.gateway = this.gateway;
+    lease.isClosed = true;
+    return lease;
   }
 
   send(frame: AgentFrame): void {

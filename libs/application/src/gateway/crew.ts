@@ -152,7 +152,7 @@ export class Crew {
 
   private answerBeat(link: Link): void {
     if (!link.isWelcome || link.beat === undefined) return;
-    link.send({ kind: 'beaten', n: link.beat });
+    link.send({ kind: 'beaten', n: link.beat, owned: this.options.ownership().vouched() });
     link.beat = undefined;
   }
 

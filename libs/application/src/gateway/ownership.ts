@@ -116,6 +116,11 @@ export class Ownership implements Owners {
     return [...this.held.values()].flatMap(({ owner, isAsked }) => (owner !== undefined && isAsked ? [owner] : []));
   }
 
+  /** Partitions that nobody else can have now. */
+  vouched(): readonly number[] {
+    return [...this.held.values()].flatMap((held) => (this.isMine(held) ? [held.partition] : []));
+  }
+
   /** The bus has given these to this gateway. */
   take(partitions: readonly number[]): void {
     const { shards = DEFAULT_PARTITIONS } = this.options;
