@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { TOPICS } from '@rondo/contracts';
 import * as operators from '@rondo/operators';
 import { TASK_STATES, TRIGGER_RULES } from '@rondo/domain';
 import { Dag, macros, renderTemplate, templateContext, type DagOptions } from '@rondo/sdk';
@@ -99,6 +100,13 @@ function firstCellsOf(path: string, after: string, column: number): readonly str
   const end = lines.findIndex((line, i) => i > 2 && line.startsWith('| |'));
   return lines.slice(2, end === -1 ? undefined : end).map((line) => line.split('|')[column]!);
 }
+
+describe('docs/operations.md', () => {
+  it('lists every topic, and no other', () => {
+    const listed = firstCells(pageAt('docs/operations.md'), '## Topics').flatMap(codeIn);
+    expect([...listed].sort()).toEqual(Object.values(TOPICS).sort());
+  });
+});
 
 describe('docs/api.md', () => {
   const listed = firstCells(pageAt('docs/api.md'), '## Operations').flatMap(codeIn);

@@ -12,7 +12,7 @@ export interface S3Options extends BucketOptions, S3LogOptions {
 export interface S3Stores {
   readonly blobs: BlobStore;
   readonly bundles: BundleStore;
-  readonly logs: LogStore & { deleteRun(dagId: string, runId: string): Promise<void> };
+  readonly logs: LogStore;
   /**
    * Brings in a log that was kept elsewhere under this path, `{dag}/{run}/{task}/{map index or -}/{try}`: what is there already
    * is gone on from. Answers the number of lines that were missing.
