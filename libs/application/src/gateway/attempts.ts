@@ -43,6 +43,12 @@ export interface QueueLoad {
   readonly assigned: number;
 }
 
+interface Ended {
+  readonly link: Link | undefined;
+  /** Undefined: not known, or there is only one gateway. */
+  readonly partition: number | undefined;
+}
+
 type Batches = Map<Link, Map<PartitionOwner, Assignment[]>>;
 
 const SOLE: PartitionOwner = { partition: 0, generation: 0 };
@@ -61,9 +67,7 @@ export class Attempts {
   private readonly waiting: Admission<ReadyOrder>;
   private readonly deferred: DeferredSlots;
   /** Attempts whose end was passed on and is not durable yet, with who reported it: a restated order of one is dropped. */
-  private readonly ended = new Map<string, Link | undefined>();
-  /** Of those that have ended: lost, and by the owner of which partition. Schedulers do not believe one that has a successor. */
-  private readonly lost = new Map<string, number>();
+  private readonly ended = new Map<string, Ended>();
   private readonly over = new Set<string>();
 
   constructor(options: AttemptsOptions) {
@@ -159,9 +163,10 @@ export class Attempts {
       const order = this.waiting.orderOf(id);
       if (order === undefined) continue;
       this.waiting.remove(id);
-      this.ended.set(id, undefined);
       const { attempt } = order.assignment;
-      outbox.push({ kind: 'withdrawn', attempt, at: clock.now(), reason }, this.replyTo(order));
+      const partition = this.partitionOf(order);
+      this.ended.set(id, { link: undefined, partition });
+      outbox.push({ kind: 'withdrawn', attempt, at: clock.now(), reason }, partition);
     }
   }
 
@@ -241,7 +246,8 @@ export class Attempts {
     if (attempt === undefined) return;
     this.waiting.remove(id);
     this.release(id, outcome.kind === 'defer' || outcome.kind === 'trigger');
-    this.ended.set(id, link);
+    const partition = this.partitionOf(order);
+    this.ended.set(id, { link, partition });
     link.pace.finished(at - startedAt);
     this.executedMs += at - startedAt;
     this.options.onPid?.(pid);
@@ -252,7 +258,7 @@ export class Attempts {
         ...(rendered === undefined ? {} : { rendered }),
         ...(mapIndexName === undefined ? {} : { mapIndexName }),
       },
-      this.replyTo(order),
+      this.replyTo(partition),
     );
   }
 
@@ -270,11 +276,11 @@ export class Attempts {
     this.waiting.remove(id);
     this.release(id);
     if (attempt === undefined || this.ended.has(id)) return;
-    this.ended.set(id, link);
-    if (owner !== undefined) this.lost.set(id, owner.partition);
+    const partition = this.partitionOf(order) ?? owner?.partition;
+    this.ended.set(id, { link, partition });
     const named = owner === undefined ? {} : { owner };
     const at = this.options.clock.now();
-    this.options.outbox.push({ kind: 'lost', attempt, at, reason, ...named }, this.replyTo(order));
+    this.options.outbox.push({ kind: 'lost', attempt, at, reason, ...named }, this.replyTo(partition));
   }
 
   /** The history has these results: worker and gateway may forget them. */
@@ -282,9 +288,8 @@ export class Attempts {
     const { links, owners } = this.options;
     const told = new Map<Link, string[]>();
     for (const id of ids) {
-      const link = this.ended.get(id);
+      const link = this.ended.get(id)?.link;
       this.ended.delete(id);
-      this.lost.delete(id);
       if (owners !== undefined) this.remember(id);
       for (const each of link === undefined ? links : [link]) {
         const list = told.get(each);
@@ -295,17 +300,15 @@ export class Attempts {
     for (const [link, list] of told) link.send({ kind: 'acknowledge', ids: list });
   }
 
-  /** The partition is another's, or will be stated anew. */
+  /**
+   * The partition is another's, or will be stated anew: what ended may not have been believed, and is open then.
+   */
   drop(partition: number): void {
     const isOf = (pool: string): boolean => this.options.owners?.().partitionOf(pool) === partition;
     for (const { pool, assignment } of this.waiting.orders()) if (isOf(pool)) this.waiting.remove(assignment.id);
     for (const [id, { order }] of this.assigned) if (isOf(order.pool)) this.release(id);
+    for (const [id, ended] of this.ended) if (ended.partition === partition) this.ended.delete(id);
     this.deferred.drop(isOf);
-    for (const [id, of] of this.lost)
-      if (of === partition) {
-        this.lost.delete(id);
-        this.ended.delete(id);
-      }
   }
 
   admissionOf(id: string, demand: Demand): AdmissionAnswer {
@@ -352,10 +355,13 @@ export class Attempts {
     return owners === undefined ? SOLE : owners.ownerOf(owners.partitionOf(pool));
   }
 
-  private replyTo(order: ReadyOrder | undefined): number | undefined {
-    const owners = this.options.owners?.();
-    if (owners === undefined) return undefined;
-    return order === undefined ? owners.home : owners.partitionOf(order.pool);
+  /** Undefined: not known, or there is only one gateway. */
+  private partitionOf(order: ReadyOrder | undefined): number | undefined {
+    return order && this.options.owners?.().partitionOf(order.pool);
+  }
+
+  private replyTo(partition: number | undefined): number | undefined {
+    return partition ?? this.options.owners?.().home;
   }
 
   /** What an attempt held is free, once; but for the slots of one that is deferred. */
