@@ -152,7 +152,10 @@ export interface CommandMessage {
 
 /** A report of an attempt, as the gateway passes it on. Each is complete in itself: `finished` brings what `queued` and `started` would have said. */
 export type AttemptReport = RunReport & {
-  /** Of a lost attempt, where there are several gateways: who lost it. One that has been followed by another is not believed (I2). */
+  /**
+   * Of an attempt that was lost or withdrawn, where there are several gateways: in whose name. One that has been followed by another is
+   * not believed (I2).
+   */
   readonly owner?: PartitionOwner;
 };
 

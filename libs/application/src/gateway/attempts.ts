@@ -170,6 +170,14 @@ export class Attempts {
     }
   }
 
+  /** Nobody says that it was begun, and nobody can say that it was not: it goes on under another id (I1). */
+  renew(order: ReadyOrder, reason: string, owner: PartitionOwner): void {
+    const { attempt, id } = order.assignment;
+    this.ended.set(id, { link: undefined, partition: owner.partition });
+    const at = this.options.clock.now();
+    this.options.outbox.push({ kind: 'withdrawn', attempt, at, reason, owner }, owner.partition);
+  }
+
   reorder(ranks: readonly ReadyRank[]): void {
     for (const { id, ...rank } of ranks) this.waiting.replace(id, rank);
   }

@@ -210,7 +210,7 @@ export class Ownership implements Owners {
   private async takeOver(taken: readonly Held[]): Promise<void> {
     const { toBeHeard, monotonic, onGenerations } = this.options;
     const still = (): Held[] => taken.filter((held) => this.held.get(held.partition) === held && this.isMine(held));
-    const generation = await this.write(still().map(({ partition }) => partition));
+    const generation = await this.write(still);
     if (generation === undefined) return;
     for (const held of still()) held.owner = { partition: held.partition, generation };
     for (const { partition } of still()) this.outdo(partition);
@@ -228,15 +228,16 @@ export class Ownership implements Owners {
     for (const held of still()) this.complete(held);
   }
 
-  private async write(partitions: readonly number[]): Promise<number | undefined> {
+  private async write(still: () => readonly Held[]): Promise<number | undefined> {
+    const partitions = still().map(({ partition }) => partition);
     if (partitions.length === 0) return undefined;
     const { store, clock, gateway, ids } = this.options;
     const at = clock.now();
     const event: PartitionsTaken = { type: 'PartitionsTaken', data: { gateway, partitions, at } };
     const cause = { causationId: 'assignment', actor: `service:${gateway}` };
     const recorded = envelope(event, traceOf(PARTITIONS_STREAM, ''), cause, at, ids);
-    const outcomes = await this.persist(() =>
-      store.append([{ stream: PARTITIONS_STREAM, expected: 'any', events: [recorded] }]),
+    const outcomes = await this.persist(async () =>
+      still().length === 0 ? [] : store.append([{ stream: PARTITIONS_STREAM, expected: 'any', events: [recorded] }]),
     );
     const outcome = outcomes?.[0];
     // From 1: a worker that knows of no owner knows generation 0.
@@ -385,6 +386,7 @@ export class Ownership implements Owners {
       if (attempts.isKnown(id)) continue;
       if (holder !== undefined) this.adopt(order, holder);
       else if (order.restated?.acknowledged === true) attempts.lose(id, 'no worker has it any more', undefined, owner);
+      else if (recovery.isUncertain) attempts.renew(order, 'a worker that may have had it is gone', owner);
       else attempts.push(order);
     }
     for (const [id, holder] of recovery.claimed) if (!attempts.isKnown(id)) held.unstated.set(id, holder);

@@ -17,6 +17,7 @@ export class Recovery {
   /** Workers that have not claimed; undefined: it is not known who there is. */
   private workers: Set<string> | undefined;
   private isLeaseOver = false;
+  private hasLostJournal = false;
 
   constructor(shards: number) {
     this.shards = new Set(Array.from({ length: shards }, (_, shard) => shard));
@@ -24,6 +25,11 @@ export class Recovery {
 
   get isDone(): boolean {
     return this.shards.size === 0 && (this.isLeaseOver || this.workers?.size === 0);
+  }
+
+  /** A worker may have begun what it has not claimed: it is away, or does not know it any more. */
+  get isUncertain(): boolean {
+    return this.hasLostJournal || this.missing.length > 0;
   }
 
   get missing(): readonly string[] {
@@ -46,6 +52,7 @@ export class Recovery {
 
   claim(link: Link, { running, ended }: WorkerClaim): void {
     for (const id of [...running, ...ended]) this.claimed.set(id, link);
+    if (!link.hello.journalIntact) this.hasLostJournal = true;
     this.excuse(link.name);
   }
 
