@@ -242,7 +242,8 @@ export class Executor {
         return;
       case 'ended':
         entry.isRunning = false;
-        if (this.#isMine(entry)) void this.#conclude(entry, pod, stand.end);
+        if (stand.end.isUnseen === true && entry.mayHaveBegun) entry.unseen = stand.end.message;
+        else if (this.#isMine(entry)) void this.#conclude(entry, pod, stand.end);
     }
   }
 
@@ -252,6 +253,7 @@ export class Executor {
     if (entry === undefined) return this.#cleanup.onGone(name);
     if (entry.pod?.metadata.uid !== uid) return;
     entry.isGone = true;
+    entry.unseen = 'its pod was deleted';
     this.#judge(entry, pod);
     this.#tick();
   }

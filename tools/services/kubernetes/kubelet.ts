@@ -36,11 +36,14 @@ export class Kubelet {
   readonly #options: KubeletOptions;
   readonly #running = new Map<string, Running>();
   readonly #settled = new Set<string>();
+  readonly #backingOff = new Set<string>();
+  readonly #node: string;
   #isLost = false;
 
   constructor(api: Api, options: KubeletOptions = {}) {
     this.#api = api;
     this.#options = options;
+    this.#node = options.node ?? 'node-1';
     api.store.changed.on('change', this.#onChange);
     for (const pod of api.store.list('pods')) this.#sync(pod);
   }
@@ -78,6 +81,8 @@ export class Kubelet {
   #sync({ metadata: { namespace, name, uid } }: ApiObject): void {
     const pod = this.#api.store.find('pods', namespace, name);
     if (this.#isLost || pod === undefined || pod.metadata.uid !== uid) return;
+    const { nodeName = this.#node } = pod.spec!;
+    if (nodeName !== this.#node) return;
     if (pod.metadata.deletionTimestamp !== undefined) return this.#terminate(pod);
     if (this.#running.has(uid) || this.#settled.has(uid)) return;
     if (pod.spec!.nodeName === undefined && !this.#schedule(pod)) return;
@@ -85,7 +90,7 @@ export class Kubelet {
   }
 
   #schedule(pod: ApiObject): boolean {
-    const { node = 'node-1', memory } = this.#options;
+    const { memory } = this.#options;
     const wanted = totalOf(pod, 'requests', 'memory');
     const fits = memory === undefined || wanted <= amountOf(memory)!;
     const condition = fits
@@ -96,17 +101,18 @@ export class Kubelet {
           reason: 'Unschedulable',
           message: '0/1 nodes are available: 1 Insufficient memory.',
         };
-    this.#write(pod, { conditions: [condition], ...(fits ? { startTime: timestamp() } : {}) }, fits ? node : undefined);
+    this.#write(
+      pod,
+      { conditions: [condition], ...(fits ? { startTime: timestamp() } : {}) },
+      fits ? this.#node : undefined,
+    );
     return fits;
   }
 
   #start(pod: ApiObject): void {
     const container = pod.spec!.containers[0]!;
     const { hasImage = () => true } = this.#options;
-    if (!hasImage(container.image)) {
-      this.#waits(pod, container, 'ErrImagePull', `failed to pull and unpack image "${container.image}": not found`);
-      return this.#waits(pod, container, 'ImagePullBackOff', `Back-off pulling image "${container.image}"`);
-    }
+    if (!hasImage(container.image)) return this.#backOff(pod, container);
     const env = this.#environment(pod, container);
     if (typeof env === 'string') return this.#waits(pod, container, 'CreateContainerConfigError', env);
     const [file, ...args] = [...(container.command ?? []), ...(container.args ?? [])];
@@ -120,6 +126,15 @@ export class Kubelet {
     if (child.pid === undefined) return;
     this.#write(pod, { phase: 'Running', ...statuses(container, { running: { startedAt: running.startedAt } }, true) });
     this.#limit(pod, container, running);
+  }
+
+  #backOff(pod: ApiObject, container: Container): void {
+    const { uid } = pod.metadata;
+    if (this.#backingOff.has(uid)) return;
+    this.#backingOff.add(uid);
+    const { image } = container;
+    this.#waits(pod, container, 'ErrImagePull', `failed to pull and unpack image "${image}": not found`);
+    this.#waits(pod, container, 'ImagePullBackOff', `Back-off pulling image "${image}"`);
   }
 
   #limit({ spec }: ApiObject, { resources }: Container, running: Running): void {

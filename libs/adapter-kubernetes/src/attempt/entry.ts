@@ -32,8 +32,10 @@ export class Entry {
   stuck: Problem | undefined;
   /** Its container runs, as the cluster says. */
   isRunning = false;
-  /** Its pod object is there no more, and its container may still run somewhere. */
+  /** Its pod object is there no more. */
   isGone = false;
+  /** Why its pod is to be ended though nobody has seen its container end: it may still run somewhere. */
+  unseen: string | undefined;
   isConcluding = false;
   isDeleting = false;
   readonly since: number;

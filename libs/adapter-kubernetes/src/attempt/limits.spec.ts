@@ -58,14 +58,14 @@ describe('what is due of an attempt', () => {
       { assignment: undefined, mayHaveBegun: true, isRunning: true, heardAt: 499 },
       undefined,
     ],
-    ['its pod is gone before it began', 0, { isGone: true }, 'lost'],
+    ['its pod is gone before it began', 0, { unseen: 'gone' }, 'lost'],
     // I3: another may only begin when this one's worker has ended it.
-    ['its pod is gone, and its worker may live', 119, { isGone: true, mayHaveBegun: true }, undefined],
-    ['its pod is gone, and its lease is over', 120, { isGone: true, mayHaveBegun: true }, 'lost'],
+    ['its pod is gone, and its worker may live', 119, { unseen: 'gone', mayHaveBegun: true }, undefined],
+    ['its pod is gone, and its lease is over', 120, { unseen: 'gone', mayHaveBegun: true }, 'lost'],
     [
       'its pod is gone as it was to be',
       120,
-      { isGone: true, mayHaveBegun: true, cancelled: { reason: 'r', deleteAt: 0 } },
+      { unseen: 'gone', mayHaveBegun: true, cancelled: { reason: 'r', deleteAt: 0 } },
       'cancelled',
     ],
     [

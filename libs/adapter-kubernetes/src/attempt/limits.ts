@@ -15,10 +15,10 @@ export function dueOf(entry: Entry, settings: Settings, leaseMs: number, now: nu
   const { pod, stuck, mayHaveBegun, heardAt } = entry;
   if (pod === undefined || entry.isConcluding) return undefined;
   const isSilent = now - heardAt >= leaseMs;
-  if (entry.isGone) {
+  if (entry.unseen !== undefined) {
     // I3: what nobody sees any more may still run, until its worker's lease is over.
     if (mayHaveBegun && !isSilent) return undefined;
-    return { report: ended(entry, 'its pod was deleted'), andDelete: false };
+    return { report: ended(entry, entry.unseen), andDelete: false };
   }
   const { deletionTimestamp } = pod.metadata;
   if (deletionTimestamp !== undefined) {

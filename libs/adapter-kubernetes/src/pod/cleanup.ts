@@ -54,8 +54,7 @@ export class Cleanup {
   #look(done: Done, now: number): void {
     const { pod, outcome, since } = done;
     if (pod === undefined || done.isDeleted) return;
-    const hasEnded = standOf(pod).kind === 'ended';
-    if (!hasEnded && now - since < LEAVE_MS) return;
+    if (standOf(pod).kind === 'running' && now - since < LEAVE_MS) return;
     const { deletePods, keepMs } = this.#settings;
     const isKept = deletePods === 'never' || (deletePods === 'on-success' && outcome !== 'success');
     const isDue = !isKept || now - since >= keepMs;

@@ -22,6 +22,8 @@ export interface PodEnd {
   readonly reason: string;
   readonly message: string;
   readonly exitCode?: number;
+  /** Nobody has seen its container end: the node may be cut off, and it may still run there (I3). */
+  readonly isUnseen?: true;
 }
 
 /** Reasons of a waiting container that do not pass by themselves, most of the time. */
@@ -57,7 +59,7 @@ export function standOf({ metadata, status = {} }: Pod): Stand {
 }
 
 function endOf(
-  { exitCode, reason = 'Error', message }: Terminated,
+  { exitCode, reason = exitCode === 0 ? 'Completed' : 'Error', message }: Terminated,
   status: NonNullable<Pod['status']>,
   deleted?: string,
 ): PodEnd {
@@ -80,22 +82,18 @@ function endWithoutContainer(status: NonNullable<Pod['status']>, init: readonly 
   if (status.reason === 'DeadlineExceeded') return deadline(status);
   if (status.phase === 'Succeeded')
     return { kind: 'success', reason: 'Completed', message: "the pod's worker has left" };
-  const failed = init.find(({ state }) => (state?.terminated?.exitCode ?? 0) !== 0);
-  const end = failed?.state?.terminated;
-  if (failed !== undefined && end !== undefined)
+  const first = init.find(({ state }) => (state?.terminated?.exitCode ?? 0) !== 0);
+  const end = first?.state?.terminated;
+  if (first !== undefined && end !== undefined)
     return {
       kind: end.reason === 'OOMKilled' ? 'memory' : 'broken',
       reason: end.reason ?? 'Error',
-      message: `the pod's container '${failed.name}' ended with exit code ${end.exitCode}: ${end.message ?? end.reason ?? ''}`,
+      message: `the pod's container '${first.name}' ended with exit code ${end.exitCode}: ${end.message ?? end.reason ?? ''}`,
       exitCode: end.exitCode,
     };
-  return (
-    takenBy(status, undefined) ?? {
-      kind: 'taken',
-      reason: status.reason ?? 'Failed',
-      message: `the pod has failed: ${status.message ?? ''}`,
-    }
-  );
+  const reason = status.reason ?? 'Failed';
+  const failed = { kind: 'taken', reason, message: `the pod has failed: ${status.message ?? ''}` } as const;
+  return { ...(takenBy(status, undefined) ?? failed), isUnseen: true };
 }
 
 /** The cluster has ended it: evicted, preempted, drained, its node gone. */
