@@ -213,6 +213,22 @@ describe('reports', () => {
     expect(world.a.end.take('hello')[0]!.hello.interrupted).toEqual(['older']);
   });
 
+  it('of a lost journal are not told for good', async () => {
+    const world = new AgentWorld();
+    world.session.hello = { ...world.session.hello, journalIntact: false };
+    await world.start();
+    const first = world.a.welcome();
+    await world.pass(30_000);
+    first.close();
+    await world.pass(500);
+    const second = world.a.welcome();
+    await world.pass(31_000);
+    second.close();
+    await world.pass(500);
+    const intact = world.a.ends.map((end) => end.take('hello')[0]!.hello.journalIntact);
+    expect(intact).toEqual([false, false, true]);
+  });
+
   it('of watches and callbacks go to who asked, or to the next that is there', async () => {
     const world = await new AgentWorld(2).start();
     for (const line of world.lines) line.welcome();

@@ -44,6 +44,8 @@ export interface WorkerAgentOptions {
 
 const ENDING_MS = 6_500;
 /** How long a worker that leaves waits for its last results to be acknowledged. */
+/** A lost journal says nothing of what was handed over after so long: all of it is known to this process. */
+const TOLD_MS = 60_000;
 const FAREWELL_MS = 10_000;
 const LEAST_FAREWELL_MS = 1_000;
 
@@ -64,6 +66,8 @@ export class WorkerAgent {
   readonly #deliveries: Deliveries;
   #hello: WorkerHello | undefined;
   #interrupted: ReadonlySet<string> = new Set();
+  /** For the first time. */
+  #welcomedAt = Infinity;
   #isDraining = false;
   #isToLeave = false;
   #isSettling = false;
@@ -151,7 +155,9 @@ export class WorkerAgent {
 
   #greet(contact: Contact): void {
     const { boot, release, labels = {}, executor = 'local', attempt } = this.#options;
-    const { worker, slots, queues, journalIntact } = this.#hello!;
+    const { worker, slots, queues } = this.#hello!;
+    const isTold = this.#options.monotonic() - this.#welcomedAt >= TOLD_MS;
+    const journalIntact = this.#hello!.journalIntact || isTold;
     const interrupted = [...this.#interrupted];
     const who = { worker, boot, release, slots, queues, labels, executor };
     const made = attempt === undefined ? {} : { attempt };
@@ -208,6 +214,7 @@ export class WorkerAgent {
   #onWelcome(contact: Contact, { gateway, leaseMs }: Extract<GatewayFrame, { kind: 'welcome' }>): void {
     contact.isWelcome = true;
     contact.gateway = gateway;
+    this.#welcomedAt = Math.min(this.#welcomedAt, this.#options.monotonic());
     for (const link of this.#links) if (link.contact === contact) link.welcomed();
     this.#leases.begin(contact, leaseMs);
     this.#deliveries.deliver();
