@@ -98,6 +98,19 @@ describe('the lease of a worker (I3)', () => {
     expect(world.session.cancelled).toEqual([{ ids: [idOf('x')], as: 'lost' }]);
   });
 
+  it('is not that of a new owner that has lost the partition when it reads the claim', async () => {
+    const world = await worldWith('x');
+    const { end } = world.b;
+    world.a.isAway = true;
+    world.a.end.close();
+    end.answersBeats = false;
+    world.b.own({ 1: 2 });
+    end.say({ kind: 'beaten', n: end.take('beat').at(-1)!.n, owned: [] });
+    expect(world.session.leases.get(idOf('x'))).toBe('a#1');
+    await world.pass(ENDS_AT);
+    expect(world.session.cancelled).toEqual([{ ids: [idOf('x')], as: 'lost' }]);
+  });
+
   it('does not hold a task that goes on without contact', async () => {
     const world = await worldWith('x');
     world.assign(world.a, 1, 1, attempt('free', { onLostContact: 'continue' }));

@@ -273,7 +273,10 @@ export class WorkerAgent {
 
   #onBeaten(contact: Contact, { n, owned }: Extract<GatewayFrame, { kind: 'beaten' }>): void {
     if (owned !== undefined) this.#part(contact, new Set(owned));
-    const claimed = new Set(contact.beaten(n).filter((partition) => this.#holdings.isOwner(contact, partition)));
+    // A claim may have come to one that owns the partition no more.
+    const isOwner = (partition: number): boolean =>
+      this.#holdings.isOwner(contact, partition) && owned?.includes(partition) !== false;
+    const claimed = new Set(contact.beaten(n).filter((partition) => isOwner(partition)));
     const taken = [...this.#holdings.held.values()].filter(
       (one) => one.contact !== contact && claimed.has(one.partition),
     );
