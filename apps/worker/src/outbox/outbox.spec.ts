@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -58,5 +58,38 @@ describe('an outbox', () => {
       outbox.acknowledge([`a${i}`]);
     }
     expect(statSync(join(folder, 'journal')).size).toBeLessThan(20_000);
+  });
+});
+
+describe('reports of sealed runs', () => {
+  const journal = (): string => readFileSync(join(folder, 'journal'), 'utf8');
+
+  it('are gone from the file once they are acknowledged, and those of others stay until it is compacted', () => {
+    const outbox = open();
+    outbox.finish('plain', '{"of":"Bob"}');
+    outbox.finish('sealed', '{"of":"Ada"}', true);
+    outbox.finish('kept', '{"of":"Cleo"}', true);
+    outbox.commit();
+    expect(journal()).toContain('Ada');
+    expect(outbox.acknowledge(['plain'])).toBe(false);
+    outbox.commit();
+    expect(journal()).toContain('Bob');
+    expect(outbox.acknowledge(['sealed'])).toBe(true);
+    outbox.commit();
+    expect(journal()).not.toContain('Ada');
+    expect([...outbox.unacknowledged()]).toEqual(['{"of":"Cleo"}']);
+    outbox.close();
+    expect([...open().unacknowledged()]).toEqual(['{"of":"Cleo"}']);
+  });
+
+  it('are gone too when a process that did not know them as such acknowledges them', () => {
+    const before = open();
+    before.finish('sealed', '{"of":"Ada"}', true);
+    before.close();
+    const outbox = open();
+    expect(outbox.acknowledge(['sealed'])).toBe(true);
+    outbox.commit();
+    expect(journal()).not.toContain('Ada');
+    outbox.close();
   });
 });
