@@ -39,6 +39,7 @@ export async function withPlatform<T extends object>(
       dags,
       workers: options.workers,
       executor: 'local',
+      sealRuns: options.sealed,
       http: undefined,
       env: process.env,
     });

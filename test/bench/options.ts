@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly body: Body;
   readonly workers: number;
   readonly keep: boolean;
+  /** Every run is sealed. */
+  readonly sealed: boolean;
 }
 
 export type Body =
@@ -36,6 +38,7 @@ Prints one JSON object.
 
   --body noop|fibo:K|bash   what a task does (default noop)
   --workers N               children that run tasks (default: one for each core)
+  --sealed                  seal every run with a key of its own
   --keep                    leave the data folder, and say where it is
 `;
 
@@ -53,6 +56,7 @@ export function readOptions(args: readonly string[]): { readonly scenario: strin
       workers: number,
       body: number,
       keep: { type: 'boolean' },
+      sealed: { type: 'boolean' },
     },
   });
   const count = (name: 'tasks' | 'runs' | 'dags' | 'events' | 'seconds' | 'workers'): number | undefined => {
@@ -74,6 +78,7 @@ export function readOptions(args: readonly string[]): { readonly scenario: strin
       workers: count('workers') ?? availableParallelism(),
       body: readBody(values.body ?? 'noop'),
       keep: values.keep === true,
+      sealed: values.sealed === true,
     },
   };
 }

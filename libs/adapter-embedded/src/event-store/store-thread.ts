@@ -182,6 +182,7 @@ export class StoreThread {
   #readSome(): void {
     const waiting = this.#reads;
     this.#reads = [];
+    this.#createRunKeys(waiting);
     let paged = false;
     for (const read of waiting) {
       const isPage = read.query.q === 'stream' || read.query.q === 'all' || read.query.q === 'heads';
@@ -194,6 +195,17 @@ export class StoreThread {
     this.#feed.nextPage((after, filter, limit) =>
       this.#reader.all({ q: 'all', after, upTo: null, limit, filter }, head),
     );
+  }
+
+  /** Keys that are asked for in one cycle are made in one transaction; each answer then finds its own. */
+  #createRunKeys(reads: readonly Read[]): void {
+    const made = reads.flatMap(({ query }) => (query.q === 'createRunKey' ? [query] : []));
+    if (made.length < 2) return;
+    try {
+      this.#runKeys.create(made);
+    } catch {
+      // Each is tried by itself, and refused with its own error.
+    }
   }
 
   #answer({ port, id, query }: Read): void {
@@ -225,7 +237,7 @@ export class StoreThread {
         this.#writeSnapshot.run(query.stream, query.revision, query.state);
         return undefined;
       case 'createRunKey':
-        return this.#runKeys.create(query.id, query.key);
+        return this.#runKeys.create([query])[0];
       case 'getRunKey':
         return this.#runKeys.get(query.id);
       case 'deleteRunKey':

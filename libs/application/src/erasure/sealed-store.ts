@@ -54,7 +54,7 @@ class SealedEventStore implements EventStore {
     let answer: Promise<readonly AppendOutcome[]> | undefined;
     const called = (async () => {
       await before;
-      for (const id of ids) await this.keyring.need(id);
+      await Promise.all(Array.from(ids, (id) => this.keyring.need(id)));
       answer = this.store.append(this.sealed(chain));
     })();
     const after = called.then(
