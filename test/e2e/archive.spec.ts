@@ -8,6 +8,15 @@ import { Project, rondo, runPath, type Row, type Rows, type Served } from './pro
 
 jest.setTimeout(240_000);
 
+const WAITS = `import { ExternalTaskSensor } from '@rondo/operators';
+import { Dag } from '@rondo/sdk';
+const of = { externalDagId: 'kept', externalRunId: 'old' };
+export default new Dag({ id: 'waits' }, () => {
+  new ExternalTaskSensor({ id: 'for_the_run', ...of });
+  new ExternalTaskSensor({ id: 'for_a_task', ...of, externalTaskIds: ['make'] });
+});
+`;
+
 const DAG = `import { Dag, task } from '@rondo/sdk';
 export default new Dag({ id: 'kept' }, () => {
   const make = task('make', (ctx) => { console.log('made by ' + ctx.run.runId); return ctx.run.runId.padEnd(60_000, '.'); })();
@@ -32,6 +41,7 @@ beforeAll(async () => {
   project = new Project();
   archives = join(project.folder, 'archives');
   project.write('kept.ts', DAG);
+  project.write('waits.ts', WAITS);
   served = await project.serve();
   await served.run('kept', { runId: 'old' });
   before = {
@@ -87,6 +97,12 @@ describe('rondo archive', () => {
     expect(endedAt).toBe(before.run['endedAt']);
     await expect(served.post(`${path}/clear`, { taskIds: ['make'] })).rejects.toThrow(/archive/);
     await served.run('kept', { runId: 'newer' });
+    await served.run('waits', { runId: 'w' });
+    expect(await served.task('waits', 'w', 'for_the_run')).toMatchObject({ state: 'success' });
+    expect(await served.task('waits', 'w', 'for_a_task')).toMatchObject({
+      state: 'failed',
+      error: { type: 'ExternalTaskNotFound', message: expect.stringContaining('restore its archive') },
+    });
     await served.platform.end();
     expect((await cli('history', 'verify')).out).toContain('the history is whole');
   });

@@ -70,6 +70,11 @@ export function newRunActor(dagId: string, runId: string, version: VersionPlan):
   };
 }
 
+/** The stream of the run begins later than it did. */
+export class ArchivedRunError extends Error {
+  override readonly name = 'ArchivedRunError';
+}
+
 /** Folds DAGs and runs from their streams. */
 export class ActorLoader {
   private readonly store: EventStore;
@@ -101,7 +106,7 @@ export class ActorLoader {
       for (const recorded of page) {
         const event = decodeEvent<DagRunEvent>(recorded);
         if (actor === undefined && recorded.revision > 0)
-          throw new Error('the run was archived and taken away: restore its archive to go on with it');
+          throw new ArchivedRunError('the run was archived and taken away: restore its archive to go on with it');
         actor ??= newRunActor(
           dagId,
           runId,

@@ -1,6 +1,6 @@
 import { evolveDag, evolveRun, type DagEvent, type DagRunEvent, type InstanceState, type RunWait } from '@rondo/domain';
 import type { Position, RecordedEvent, Subscription } from '@rondo/ports';
-import type { DagActor, RunActor } from '../scheduler/actors.ts';
+import { ArchivedRunError, type DagActor, type RunActor } from '../scheduler/actors.ts';
 import { dagStream, decodeEvent, runStream } from '../scheduler/envelope.ts';
 import { instancesOf } from '../scheduler/waiting.ts';
 import { asksTasks, judgeRun, missingDag, runOf, TaskWatch } from './run-verdict.ts';
@@ -194,7 +194,12 @@ export class AwaitedDag {
     if (version === undefined) return this.wait(runId, waiter);
     const run = this.runAt(runId);
     run.waiters.add(waiter);
-    run.actor ??= await this.options.loader.run(state, runId, version);
+    try {
+      run.actor ??= await this.options.loader.run(state, runId, version);
+    } catch (error) {
+      if (error instanceof ArchivedRunError) return this.impossible(waiter, `run '${runId}': ${error.message}`);
+      throw error;
+    }
     waiter.watch = new TaskWatch(run.actor, waiter.wait);
     const impossible = waiter.watch.missing;
     if (impossible !== undefined) return this.impossible(waiter, impossible);
