@@ -293,12 +293,12 @@ export class Attempts {
 
   /** The history has these results: worker and gateway may forget them. */
   durable(ids: readonly string[]): void {
-    const { links, owners } = this.options;
+    const { links } = this.options;
     const told = new Map<Link, string[]>();
     for (const id of ids) {
       const link = this.ended.get(id)?.link;
       this.ended.delete(id);
-      if (owners !== undefined) this.remember(id);
+      this.remember(id);
       for (const each of link === undefined ? links : [link]) {
         const list = told.get(each);
         if (list === undefined) told.set(each, [id]);
