@@ -72,11 +72,12 @@ export class Crew {
     switch (frame.kind) {
       case 'claims':
         this.options.ownership().onClaims(link, frame.claims);
-        for (const { partition } of frame.claims) link.unclaimed.delete(partition);
-        this.settle(link);
+        this.hear(link, frame.claims);
         return;
+      // What it refuses it does not claim: it is another's.
       case 'refused':
         this.options.ownership().onRefused(frame);
+        this.hear(link, [frame]);
         return;
       case 'beat':
         this.leases.hear(link);
@@ -97,10 +98,22 @@ export class Crew {
     }
   }
 
+  /** They are another's: nobody need say what it has of them. */
+  release(partitions: readonly number[]): void {
+    for (const link of this.options.links) {
+      for (const partition of partitions) link.unclaimed.delete(partition);
+      this.settle(link);
+    }
+  }
+
   /** Every worker is told whose partitions these are now, and says what it has of them. */
   tell(owned: readonly OwnedPartition[]): void {
     if (owned.length === 0) return;
-    for (const link of this.options.links) if (link.isWelcome) link.send({ kind: 'generations', owned });
+    for (const link of this.options.links) {
+      if (!link.isWelcome) continue;
+      if (!link.isReady) for (const { partition, generation } of owned) link.unclaimed.set(partition, generation);
+      link.send({ kind: 'generations', owned });
+    }
   }
 
   /** So that workers can divide their slots among gateways. */
@@ -136,10 +149,17 @@ export class Crew {
     link.isWelcome = true;
     link.send({ kind: 'welcome', gateway, release, leaseMs });
     const owned = ownership().owned();
-    for (const { partition } of owned) link.unclaimed.add(partition);
+    for (const { partition, generation } of owned) link.unclaimed.set(partition, generation);
     if (owned.length > 0) link.send({ kind: 'generations', owned });
     this.answerBeat(link);
     if (this.roster.isDraining(hello)) link.send({ kind: 'drain' });
+    this.settle(link);
+  }
+
+  /** It has answered for these, in the generation that it was told last. */
+  private hear(link: Link, owned: readonly OwnedPartition[]): void {
+    for (const { partition, generation } of owned)
+      if (generation >= (link.unclaimed.get(partition) ?? Infinity)) link.unclaimed.delete(partition);
     this.settle(link);
   }
 

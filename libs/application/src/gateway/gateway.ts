@@ -240,6 +240,7 @@ export class Gateway implements AdmissionQueries {
 
   private release(partitions: readonly number[]): void {
     this.ownership?.release(partitions);
+    this.crew?.release(partitions);
     for (const partition of partitions) {
       this.watches.drop(partition);
       this.callbacks.drop(partition);

@@ -28,8 +28,8 @@ export class Link {
   isWelcome = false;
   /** The last beat that has no answer. */
   beat: number | undefined;
-  /** Partitions of which it has not said what it has. */
-  readonly unclaimed = new Set<number>();
+  /** Partitions of which it has not said what it has, with the generation that it was told. */
+  readonly unclaimed = new Map<number, number>();
   /** Orders that wait for it, as it was told last. */
   demand = 0;
 
