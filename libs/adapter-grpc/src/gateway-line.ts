@@ -20,7 +20,7 @@ export interface GrpcGatewayLineOptions {
   readonly connectMs?: number;
   /** How long a bundle may take to arrive. Milliseconds, default 120,000. */
   readonly bundleMs?: number;
-  /** A connection from which nothing comes back for one and a half of it is given up. Milliseconds, default 10,000. */
+  /** A connection from which nothing comes back for twice as long is given up. Milliseconds, default 10,000. */
   readonly keepaliveMs?: number;
   /** What is odd and no error: frames of a newer release. Default: nobody is told. */
   readonly onNotice?: (text: string) => void;

@@ -7,7 +7,7 @@ import { serverCredentials, type ServerTls } from './tls.ts';
 /** A message of more is refused. Frames are cut into pieces long before; a line of a log is not. */
 export const MAX_MESSAGE = 64 * 1024 * 1024;
 
-/** How often a connection is tried when nothing is heard, in milliseconds: half of it for the answer. */
+/** After how long without a word a connection is tried; nearly as long again is given to the answer, for a loop that is busy. Milliseconds. */
 export const KEEPALIVE_MS = 10_000;
 
 export interface GrpcListenOptions {
@@ -15,7 +15,7 @@ export interface GrpcListenOptions {
   readonly listen: string;
   /** Default: plain text. */
   readonly tls?: ServerTls;
-  /** A connection from which nothing comes back for one and a half of it is given up. Milliseconds, default 10,000. */
+  /** A connection from which nothing comes back for twice as long is given up. Milliseconds, default 10,000. */
   readonly keepaliveMs?: number;
 }
 
@@ -39,7 +39,7 @@ export interface GrpcServer {
 export function keepaliveOptions(keepaliveMs = KEEPALIVE_MS): Record<string, number> {
   return {
     'grpc.keepalive_time_ms': keepaliveMs,
-    'grpc.keepalive_timeout_ms': Math.ceil(keepaliveMs / 2),
+    'grpc.keepalive_timeout_ms': Math.ceil(keepaliveMs * 0.9),
     'grpc.keepalive_permit_without_calls': 1,
   };
 }
