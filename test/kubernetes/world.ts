@@ -72,7 +72,10 @@ export class World {
     const kubernetes = kubernetesHost({
       ...{ installation: 'test', gateways: [address], image: 'rondo:1', patience: QUICK, tickMs: 50 },
       cluster: { kubeconfig: { text: this.cluster.server.kubeconfig } },
-      command: [process.execPath, '--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'pod-worker.ts')],
+      command: [
+        ...[process.execPath, '--disable-warning=ExperimentalWarning'],
+        ...['--import', join(ROOT, 'tools/nest-hook.mjs'), join(import.meta.dirname, 'pod-worker.ts')],
+      ],
       args: [],
       template: { spec: { containers: [{ name: 'attempt', workingDir: ROOT }] } },
       logs: this.logs,

@@ -282,7 +282,7 @@ export class Executor {
   }
 
   #isMine({ partition }: Entry): boolean {
-    return this.#gateway.owned.has(partition);
+    return this.#gateway.isOwner(partition);
   }
 
   #tick(): void {

@@ -84,5 +84,5 @@ export function kafkaProblems(kafka: {
 /** All sections of all services: one file may serve them all. */
 export const OTHER_SECTIONS: readonly string[] = [
   ...['service', 'kafka', 'eventstore', 'postgres', 'storage', 'secrets'],
-  ...['api', 'scheduler', 'gateway', 'gateways', 'worker', 'alerting'],
+  ...['api', 'scheduler', 'gateway', 'kubernetes', 'gateways', 'worker', 'alerting'],
 ];

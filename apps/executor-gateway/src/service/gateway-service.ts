@@ -1,6 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
 import { grpcSessionHost, serverTlsOf, serverTlsProblems } from '@rondo/adapter-grpc';
+import { combineHosts } from '@rondo/adapter-kubernetes';
 import { attemptServices, ParseDesk, StoredSecrets, type Gateway } from '@rondo/application';
 import type { Result } from '@rondo/kernel';
 import { address, nestLogger, text, whole, type Service, type ServiceDefinition } from '@rondo/nest-platform/service';
@@ -22,6 +23,7 @@ import {
   STORAGE_SETTINGS,
 } from '@rondo/service-kit';
 import { GATEWAY, GatewayModule } from '../gateway.module.ts';
+import { KUBERNETES_SETTINGS, kubernetesProblems, openKubernetes } from './kubernetes.ts';
 import { METRICS_TYPE, metricsText } from './metrics.ts';
 
 const SETTINGS = {
@@ -30,6 +32,7 @@ const SETTINGS = {
   postgres: POSTGRES_SETTINGS,
   storage: STORAGE_SETTINGS,
   secrets: SECRETS_SETTINGS,
+  kubernetes: KUBERNETES_SETTINGS,
   gateway: {
     listen: address('Where workers connect over gRPC.', { default: '127.0.0.1:7070' }),
     lease: whole(
@@ -52,8 +55,9 @@ export const gatewayService: ServiceDefinition<typeof SETTINGS> = {
   release: RELEASE,
   sections: SETTINGS,
   otherSections: OTHER_SECTIONS,
-  check: ({ kafka, gateway }) => [
+  check: ({ kafka, gateway, kubernetes }) => [
     ...kafkaProblems(kafka),
+    ...kubernetesProblems(kubernetes),
     ...serverTlsProblems(gateway, (field) => `gateway.${field}`),
   ],
   compose,
@@ -76,12 +80,17 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   });
   const { host: name, port } = config.gateway.listen;
   const tls = serverTlsOf(config.gateway);
-  const host = grpcSessionHost({
+  const workers = grpcSessionHost({
     ...{ logs, bundles },
     listen: `${name.includes(':') ? `[${name}]` : name}:${port}`,
     ...(tls === undefined ? {} : { tls }),
     onNotice: (notice) => log.warn(notice),
   });
+  const { kubernetes } = config;
+  const onNotice = (notice: string): void => log.warn(notice, { executor: 'kubernetes' });
+  const host = kubernetes.enabled
+    ? combineHosts(workers, openKubernetes(kubernetes, { release: RELEASE, logs, onNotice }))
+    : workers;
   const module = GatewayModule.register({
     ...{ bus, store, clock, host },
     cluster: {
@@ -102,7 +111,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
     check: async () => standOf(gateway),
   });
   service.metrics(() => Promise.resolve({ type: METRICS_TYPE, body: metricsText(gateway) }));
-  log.info('takes workers', { address: host.address });
+  log.info('takes workers', { address: workers.address });
   const desk = new ParseDesk(
     bus,
     (request) => gateway.parse(request),

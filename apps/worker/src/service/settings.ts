@@ -32,6 +32,8 @@ export const WORKER_SETTINGS = {
     slots: whole('Attempts that run at once.', 1, 1_000, { default: availableParallelism() }),
     queues: list('Queues whose tasks it takes; * is every one.', { default: [ALL_QUEUES] }),
     labels: list('What it is, for people.', { form: [/^[^=\s]+=.*$/, 'NAME=VALUE'] }),
+    attempt: text('The one attempt that it was made for, as in a pod; it leaves when that is done.', {}),
+    attemptToken: text('What proves it.', { secret: true }),
     cwd: text('Working folder of tasks.', { default: '.' }),
     moduleRoots: list('Folders from where npm packages of DAG files are found. Without: the working folder.', {}),
     passEnv: list('Names, or PREFIX_*, of environment variables that tasks see beside the usual ones.', {}),
@@ -57,6 +59,8 @@ export function checkWorkerConfig({ gateways, worker }: WorkerConfig): readonly 
   const problems: string[] = [];
   if ((gateways.cert === undefined) !== (gateways.key === undefined))
     problems.push('gateways.cert and gateways.key belong together: one of them is missing');
+  if ((worker.attempt === undefined) !== (worker.attemptToken === undefined))
+    problems.push('worker.attempt and worker.attemptToken belong together: one of them is missing');
   if ((worker.uid === undefined) !== (worker.gid === undefined))
     problems.push('worker.uid and worker.gid belong together: one of them is missing');
   for (const name of ['ca', 'cert', 'key'] as const) {
@@ -75,7 +79,7 @@ export function tlsOf({ ca, cert, key, serverName }: WorkerConfig['gateways']): 
 }
 
 export function optionsOf({ worker }: WorkerConfig) {
-  const { name, data, slots, queues, labels, cwd, moduleRoots, passEnv, uid, gid } = worker;
+  const { name, data, slots, queues, labels, cwd, moduleRoots, passEnv, uid, gid, attempt, attemptToken } = worker;
   return {
     worker: name,
     dataFolder: data,
@@ -86,6 +90,7 @@ export function optionsOf({ worker }: WorkerConfig) {
     parse: { timeoutMs: worker.parseTimeout * 1_000 },
     maxBundleBytes: worker.bundleMiB * MIB,
     maxSpoolBytes: worker.spoolMiB * MIB,
+    ...(attempt === undefined || attemptToken === undefined ? {} : { attempt: { id: attempt, token: attemptToken } }),
     ...(moduleRoots === undefined ? {} : { moduleRoots }),
     ...(passEnv === undefined ? {} : { passEnv }),
     ...(uid === undefined || gid === undefined ? {} : { runAsUser: { uid, gid } }),

@@ -42,6 +42,8 @@ export class GatewaySession {
   leaseMs: number | undefined;
   /** By partition: the generation that its owner has. */
   readonly owned = new Map<number, number>();
+  /** Of those, the ones that the gateway vouches for, as it said last. Undefined: all. */
+  #vouched: ReadonlySet<number> | undefined;
   readonly #options: GatewaySessionOptions;
   #channel: GatewayChannel | undefined;
   #beats = new Map<number, number>();
@@ -87,6 +89,16 @@ export class GatewaySession {
     return this.leaseMs !== undefined && performance.now() - this.#answeredAt < this.leaseMs / 2;
   }
 
+  /** Its gateway is the one to decide on attempts of the partition. */
+  isOwner(partition: number): boolean {
+    return this.owned.has(partition) && this.#vouched?.has(partition) !== false;
+  }
+
+  /** For the workers in pods: their leases run on where it vouches no more (I3). */
+  get vouched(): { readonly owned?: readonly number[] } {
+    return this.#vouched === undefined ? {} : { owned: [...this.#vouched] };
+  }
+
   #onFrame(frame: GatewayFrame): void {
     switch (frame.kind) {
       case 'welcome':
@@ -105,6 +117,7 @@ export class GatewaySession {
       case 'acknowledge':
         return this.#options.onAcknowledge(frame.ids);
       case 'beaten':
+        this.#vouched = frame.owned === undefined ? undefined : new Set(frame.owned);
         this.#answeredAt = Math.max(this.#answeredAt, this.#beats.get(frame.n) ?? -Infinity);
         for (const n of this.#beats.keys()) if (n <= frame.n) this.#beats.delete(n);
         return;

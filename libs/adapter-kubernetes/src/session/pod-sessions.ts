@@ -71,6 +71,7 @@ export class PodSessions {
     const { link, assignment, partition } = entry;
     const generation = this.#gateway.owned.get(partition);
     if (link?.claim !== 'nothing' || link.offered < 1 || assignment === undefined || generation === undefined) return;
+    if (!this.#gateway.isOwner(partition)) return;
     if (entry.report !== undefined || entry.cancelled !== undefined || !this.#gateway.isLive) return;
     entry.mayHaveBegun = true;
     link.claim = 'running';
@@ -129,7 +130,7 @@ export class PodSessions {
   #onBeat(link: PodLink, n: number): void {
     if (!this.#gateway.isLive) return;
     link.entry.heardAt = performance.now();
-    link.send({ kind: 'beaten', n });
+    link.send({ kind: 'beaten', n, ...this.#gateway.vouched });
   }
 
   /** What its worker says it has is the truth, whatever was thought. */
