@@ -1,24 +1,31 @@
-import { PARTITIONS_STREAM, type PartitionsTaken } from '@rondo/domain';
 import type { Clock, EventStore, Position, Subscription } from '@rondo/ports';
 
 const RETRY_MS = 1_000;
 
+/** A stream of take-overs, and what one of its events names. */
+export interface TakeOvers {
+  readonly stream: string;
+  readonly of: (data: string) => readonly number[];
+}
+
 /**
- * Follows who has taken which partitions, as the history has it. What an owner wrote may come to stand there late, after it has
+ * Follows who has taken which partitions, or shards, as the history has it. What an owner wrote may come to stand there late, after it has
  * been followed by another, or has tried again itself: then it is not the last that the history has a generation of.
  */
 export class Generations {
   private readonly store: EventStore;
   private readonly clock: Clock;
-  private readonly onTaken: (partition: number, generation: number) => void;
+  private readonly takeOvers: TakeOvers;
+  private readonly onTaken: (partition: number) => void;
   private readonly latest = new Map<number, number>();
   private subscription: Subscription | undefined;
   private cancelRetry: (() => void) | undefined;
   private closed = false;
 
-  constructor(store: EventStore, clock: Clock, onTaken: (partition: number, generation: number) => void) {
+  constructor(store: EventStore, clock: Clock, takeOvers: TakeOvers, onTaken: (partition: number) => void) {
     this.store = store;
     this.clock = clock;
+    this.takeOvers = takeOvers;
     this.onTaken = onTaken;
   }
 
@@ -39,15 +46,16 @@ export class Generations {
 
   private follow(after: Position): void {
     let seen = after;
+    const { stream, of } = this.takeOvers;
     this.subscription = this.store.subscribe({
-      name: 'partitions',
+      name: stream,
       after,
-      filter: { streamPrefixes: [PARTITIONS_STREAM] },
+      filter: { streamPrefixes: [stream] },
       onBatch: (events, through) => {
         for (const { data, revision } of events)
-          for (const partition of (JSON.parse(data) as PartitionsTaken['data']).partitions) {
+          for (const partition of of(data)) {
             this.latest.set(partition, revision + 1);
-            this.onTaken(partition, revision + 1);
+            this.onTaken(partition);
           }
         seen = through;
       },

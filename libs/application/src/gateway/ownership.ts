@@ -10,7 +10,7 @@ import { PARTITIONS_STREAM, type PartitionsTaken } from '@rondo/domain';
 import type { Clock, DeliveredMessage, EventStore, Ids, MessageBus, OwnedPartition, WorkerClaim } from '@rondo/ports';
 import { envelope, traceOf } from '../scheduler/envelope.ts';
 import type { Attempts, Owners } from './attempts.ts';
-import { Generations } from './generations.ts';
+import { Generations, type TakeOvers } from './generations.ts';
 import type { Link } from './links.ts';
 import { Recovery } from './recovery.ts';
 
@@ -39,6 +39,11 @@ export interface OwnershipOptions {
   readonly onReady: () => void;
   readonly onProblem?: ((message: string) => void) | undefined;
 }
+
+const TAKE_OVERS: TakeOvers = {
+  stream: PARTITIONS_STREAM,
+  of: (data) => (JSON.parse(data) as PartitionsTaken['data']).partitions,
+};
 
 /** A partition that the bus has given to this gateway. */
 interface Held {
@@ -76,7 +81,7 @@ export class Ownership implements Owners {
     this.options = options;
     this.attempts = attempts;
     const { store, clock } = options;
-    this.generations = new Generations(store, clock, (partition) => this.outdo(partition));
+    this.generations = new Generations(store, clock, TAKE_OVERS, (partition) => this.outdo(partition));
   }
 
   start(): Promise<void> {

@@ -113,6 +113,7 @@ export class Scheduler {
     const { bus } = this.options;
     await this.assets.start();
     await this.router.start();
+    await this.shards?.start();
     this.consumer = await bus.consume<SchedulerMessage>({
       topic: TOPICS.schedulerInbox,
       group: 'rondo-scheduler',
@@ -127,7 +128,7 @@ export class Scheduler {
     this.stopped = true;
     this.options.eraser?.stop();
     this.timers.clear();
-    this.shards?.stop();
+    await this.shards?.stop();
     await this.router.stop();
     await this.assets.stop();
     await this.consumer?.close();
@@ -169,6 +170,7 @@ export class Scheduler {
 
   private letGo(shards: ReadonlySet<number>): void {
     this.shards?.release(shards);
+    for (const dagId of this.failing) if (shards.has(this.shardOf(dagId))) this.failing.delete(dagId);
     for (const dagId of this.memory.dagIds()) if (shards.has(this.shardOf(dagId))) this.drop(dagId);
   }
 
@@ -202,23 +204,21 @@ export class Scheduler {
       else list.push(value);
     }
     const effects = noEffects();
-    await Promise.all(Array.from(byDag, ([dagId, list]) => this.process(dagId, list, effects)));
-    for (const [shard, owners] of asked) await this.restateShard(shard, owners, effects);
+    const done = await Promise.all(Array.from(byDag, ([dagId, list]) => this.process(dagId, list, effects)));
+    for (const [shard, owners] of asked) done.push(await this.restateShard(shard, owners, effects));
     await this.release(effects);
-    // What was not decided, or cannot be told, is for whoever has the shard: here it is not done.
-    if (this.shards === undefined) return;
-    const lost = messages.find(({ partition }) => this.shards?.ownerOf(partition) === undefined);
-    if (lost !== undefined && !this.stopped) throw new OwnershipLostError(`shard ${lost.partition} is not owned`);
+    // The messages come again, to whoever has the shard then.
+    if (done.includes(false)) throw new OwnershipLostError('messages of a shard that is not owned are not done with');
   }
 
-  /** After everything else of the batch, so that what was said before it is either said again, or open no more. */
-  private async restateShard(shard: number, owners: readonly PartitionOwner[], effects: Effects): Promise<void> {
+  /** False: the shard is not owned. After everything else of the batch, so that what was said before it is either said again, or open no more. */
+  private async restateShard(shard: number, owners: readonly PartitionOwner[], effects: Effects): Promise<boolean> {
     const { shards, memory } = this;
-    if (shards === undefined) return;
+    if (shards === undefined) return true;
     for (const dagId of this.failing) if (this.shardOf(dagId) === shard) await this.process(dagId, [], effects);
     const position = await this.options.store.head();
     const from = shards.ownerOf(shard);
-    if (from === undefined) return;
+    if (from === undefined) return false;
     const stated = noEffects();
     for (const dagId of memory.dagIds()) {
       const actor = memory.peek(dagId);
@@ -226,10 +226,14 @@ export class Scheduler {
     }
     const current = owners.filter((owner) => !shards.isSuperseded(owner));
     shards.answer(stated.ready, current, from, effects.ready);
+    return true;
   }
 
-  /** Decides about one DAG and appends. What fails is tried again with fresh memory; what keeps failing is quarantined. */
-  private async process(dagId: string, messages: readonly SchedulerMessage[], shared?: Effects): Promise<void> {
+  /**
+   * Decides about one DAG and appends. What fails is tried again with fresh memory; what keeps failing is quarantined. False: the
+   * messages are for whoever has the shard.
+   */
+  private async process(dagId: string, messages: readonly SchedulerMessage[], shared?: Effects): Promise<boolean> {
     const effects = shared ?? noEffects();
     const blame: Blame = {};
     try {
@@ -237,11 +241,12 @@ export class Scheduler {
       this.failing.delete(dagId);
     } catch (error) {
       this.drop(dagId);
-      if (this.stopped) return;
+      if (this.stopped) return this.shards === undefined;
       this.failing.add(dagId);
-      await this.onFailure(dagId, blame.runId, messages, error);
+      if (!(await this.onFailure(dagId, blame.runId, messages, error))) return false;
     }
     if (shared === undefined) await this.release(effects);
+    return true;
   }
 
   private async takeTurn(
@@ -360,12 +365,13 @@ export class Scheduler {
       );
   }
 
+  /** False: the shard is another's, and so are the messages. */
   private async onFailure(
     dagId: string,
     runId: string | undefined,
     messages: readonly SchedulerMessage[],
     error: unknown,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const problem = {
       dagId,
       ...(runId === undefined ? {} : { runId }),
@@ -375,8 +381,7 @@ export class Scheduler {
     const isUnread = isAway(error);
     if (error instanceof OwnershipLostError) {
       this.problem({ kind: 'ownership-lost', ...problem });
-      // Its messages come to whoever has the shard: they are not done with here.
-      if (!this.owns(dagId)) return;
+      if (!this.owns(dagId)) return false;
     } else if (isUnread) this.problem({ kind: 'store-unavailable', dagId, message: problem.message });
     // The fault of what was to be decided about.
     else {
@@ -387,11 +392,15 @@ export class Scheduler {
       if (failures >= POISON_LIMIT) {
         this.memory.quarantined.set(key, problem.message);
         this.problem({ kind: 'quarantined', ...problem });
-        if (runId === undefined) return this.refuseAll(messages, problem.message);
+        if (runId === undefined) {
+          await this.refuseAll(messages, problem.message);
+          return true;
+        }
       }
     }
     await this.pause(isUnread ? STORE_RETRY_MS : RETRY_MS);
     await this.publishInbox(messages.length > 0 ? messages : [{ kind: 'tick', dagId, runIds: [] }]);
+    return true;
   }
 
   /** The DAG itself cannot be decided about: its commands are answered, so that nobody waits. */

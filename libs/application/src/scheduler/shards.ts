@@ -8,6 +8,7 @@ import {
   type ShardOwner,
 } from '@rondo/contracts';
 import type { Clock, EventStore, Ids, MessageBus } from '@rondo/ports';
+import { Generations, type TakeOvers } from '../gateway/generations.ts';
 import type { Effects } from './effects.ts';
 import { envelope, traceOf } from './envelope.ts';
 
@@ -15,6 +16,11 @@ const RETRY_MS = 500;
 const LOOK_MS = 1_000;
 /** As many take-overs are looked back at: owners from before have nothing to say any more. */
 const LOOK_BACK = 200;
+
+const TAKE_OVERS: TakeOvers = {
+  stream: SHARDS_STREAM,
+  of: (data) => (JSON.parse(data) as ShardsTaken['data']).shards,
+};
 
 /** One of several schedulers. */
 export interface SchedulerCluster {
@@ -42,11 +48,17 @@ export class Shards {
   private readonly owned = new Map<number, { readonly from: ShardOwner; isDoubtful: boolean }>();
   private readonly generations = new Map<number, number>();
   private readonly keys = new Map<number, string>();
+  private readonly epochs: Generations;
   private cancelTimer: (() => void) | undefined;
   private closed = false;
 
   constructor(options: ShardsOptions) {
     this.options = options;
+    this.epochs = new Generations(options.store, options.clock, TAKE_OVERS, (shard) => this.compare(shard));
+  }
+
+  start(): Promise<void> {
+    return this.epochs.start();
   }
 
   shardOf(dagId: string): number {
@@ -75,11 +87,24 @@ export class Shards {
         if (outcome?.ok !== true) return;
         const epoch = outcome.revision + 1;
         await this.readOwners();
-        for (const shard of shards) this.owned.set(shard, { from: { shard, epoch }, isDoubtful: false });
+        for (const shard of shards) this.own({ shard, epoch });
         return;
       } catch {
         await new Promise<void>((resolve) => void clock.at(clock.now() + RETRY_MS, resolve));
       }
+  }
+
+  /** An earlier take-over of its own may be answered later. */
+  private own(from: ShardOwner): void {
+    const known = this.owned.get(from.shard)?.from.epoch ?? 0;
+    if (from.epoch > known) this.owned.set(from.shard, { from, isDoubtful: false });
+    this.compare(from.shard);
+  }
+
+  /** A take-over that was slow to be written may come after this one, though nobody acts on it: the higher number counts. */
+  private compare(shard: number): void {
+    const known = this.owned.get(shard);
+    if (known !== undefined && known.from.epoch < this.epochs.of(shard)) known.isDoubtful = true;
   }
 
   /** A scheduler that was before this one was asked by them. */
@@ -95,9 +120,10 @@ export class Shards {
     for (const shard of shards) this.owned.delete(shard);
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.closed = true;
     this.cancelTimer?.();
+    await this.epochs.stop();
   }
 
   /** What a turn of the DAG says to gateways, from the entry on, bears the shard's epoch. */
