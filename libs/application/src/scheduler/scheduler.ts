@@ -92,7 +92,7 @@ export class Scheduler {
     const { keyring } = given;
     const options = keyring === undefined ? given : { ...given, store: sealedEventStore(given.store, keyring) };
     this.options = options;
-    this.assets = new AssetWatch(options.store, options.clock, (dagIds) => this.look(dagIds));
+    this.assets = new AssetWatch(options.store, options.clock, (dagIds) => this.look([...dagIds]));
     this.memory = new ShardMemory(options.store, options.blobs, this.assets, keyring);
     const { loader } = this.memory;
     const onProblem = (message: string): void => this.problem({ kind: 'wait', dagId: '', message });
@@ -141,14 +141,26 @@ export class Scheduler {
 
   private async takeOver(shards: ReadonlySet<number>): Promise<void> {
     await this.shards?.take([...shards]);
-    for (const dagId of await this.dagsOf(shards)) await this.process(dagId, []);
+    for (const dagId of await this.dagsOf(shards))
+      try {
+        await this.process(dagId, []);
+      } catch (error) {
+        if (this.shards === undefined) throw error;
+        // A broker that is away: the shard is taken once more when it is back.
+        this.drop(dagId);
+        this.shards.doubt(this.shardOf(dagId));
+      }
   }
 
   /** They may have been another's, and are this scheduler's again: everything is read anew, in turns like any other. */
   private async takeBack(shards: readonly number[]): Promise<void> {
     this.letGo(new Set(shards));
     await this.shards?.take(shards);
-    this.look(await this.dagsOf(new Set(shards)).catch(() => []));
+    try {
+      this.look(await this.dagsOf(new Set(shards)));
+    } catch {
+      for (const shard of shards) this.shards?.doubt(shard);
+    }
   }
 
   private async dagsOf(shards: ReadonlySet<number>): Promise<readonly string[]> {
@@ -205,17 +217,23 @@ export class Scheduler {
     }
     const effects = noEffects();
     const done = await Promise.all(Array.from(byDag, ([dagId, list]) => this.process(dagId, list, effects)));
-    for (const [shard, owners] of asked) done.push(await this.restateShard(shard, owners, effects));
-    await this.release(effects);
+    try {
+      await this.release(effects);
+    } catch (error) {
+      // What follows was not told, or not all of it: read anew, the DAGs state it again when the messages come again.
+      for (const dagId of byDag.keys()) this.drop(dagId);
+      throw error;
+    }
+    for (const [shard, owners] of asked) done.push(await this.restateShard(shard, owners));
     // The messages come again, to whoever has the shard then.
     if (done.includes(false)) throw new OwnershipLostError('messages of a shard that is not owned are not done with');
   }
 
-  /** False: the shard is not owned. After everything else of the batch, so that what was said before it is either said again, or open no more. */
-  private async restateShard(shard: number, owners: readonly PartitionOwner[], effects: Effects): Promise<boolean> {
+  /** False: the shard is not owned. To be called after everything else of the batch is told, so that what was said before it is either said again, or open no more. */
+  private async restateShard(shard: number, owners: readonly PartitionOwner[]): Promise<boolean> {
     const { shards, memory } = this;
     if (shards === undefined) return true;
-    for (const dagId of this.failing) if (this.shardOf(dagId) === shard) await this.process(dagId, [], effects);
+    for (const dagId of this.failing) if (this.shardOf(dagId) === shard) await this.process(dagId, []);
     const position = await this.options.store.head();
     const from = shards.ownerOf(shard);
     if (from === undefined) return false;
@@ -225,7 +243,9 @@ export class Scheduler {
       if (actor !== undefined && this.shardOf(dagId) === shard) restate(actor, position, stated);
     }
     const current = owners.filter((owner) => !shards.isSuperseded(owner));
+    const effects = noEffects();
     shards.answer(stated.ready, current, from, effects.ready);
+    await this.release(effects);
     return true;
   }
 
@@ -323,8 +343,10 @@ export class Scheduler {
   }
 
   /** Something of these DAGs is to be looked at that their turn finds by itself. */
-  private look(dagIds: Iterable<string>): void {
-    void this.publishInbox(Array.from(dagIds, (dagId) => ({ kind: 'tick', dagId, runIds: [] })));
+  private look(dagIds: readonly string[]): void {
+    this.publishInbox(dagIds.map((dagId) => ({ kind: 'tick', dagId, runIds: [] }))).catch(() => {
+      for (const dagId of dagIds) this.shards?.doubt(this.shardOf(dagId));
+    });
   }
 
   private forgive(dagId: string, runIds: Iterable<string>): void {

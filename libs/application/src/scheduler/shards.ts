@@ -116,6 +116,12 @@ export class Shards {
           this.hear({ partition, generation: revision + 1 });
   }
 
+  /** Not all that was to be told of it was told: it is to be taken anew. */
+  doubt(shard: number): void {
+    const known = this.owned.get(shard);
+    if (known !== undefined) known.isDoubtful = true;
+  }
+
   release(shards: Iterable<number>): void {
     for (const shard of shards) this.owned.delete(shard);
   }
