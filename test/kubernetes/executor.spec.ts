@@ -87,6 +87,27 @@ describe('the executor', () => {
     await until(() => scene.pods.every(({ metadata }) => metadata.deletionTimestamp !== undefined));
   });
 
+  it('leaves to another gateway what that one vouches for', async () => {
+    await scene.begin();
+    const { name, pod, id } = await scene.running();
+    scene.gateway.vouches = [];
+    pod.send({ kind: 'beat', n: 1 });
+    const answered = (): boolean =>
+      pod.frames.some((frame) => frame.kind === 'beaten' && JSON.stringify(frame.owned) === '[]');
+    await until(() => {
+      pod.send({ kind: 'beat', n: 2 });
+      return answered();
+    });
+    scene.end(name, 137, 'OOMKilled');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(scene.gateway.reports.filter(({ kind }) => kind !== 'started')).toEqual([]);
+    // It has become the owner again.
+    scene.gateway.vouches = [3];
+    await until(() => scene.gateway.all('beat').length > 2);
+    scene.gateway.send({ kind: 'generations', owned: [{ partition: 3, generation: 6 }] });
+    expect(await scene.gateway.ended(id)).toMatchObject({ outcome: { error: { type: 'OOMKilled' } } });
+  });
+
   it('refuses what an earlier owner hands out', async () => {
     await scene.begin();
     const assignments = [assignmentOf('load')];

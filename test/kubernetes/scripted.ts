@@ -55,6 +55,8 @@ export class ScriptedGateway {
   /** Of the executor. */
   channel: WorkerChannel | undefined;
   answers = true;
+  /** Partitions that it says are its own. Undefined: says nothing. */
+  vouches: readonly number[] | undefined;
   readonly host: SessionHost;
   readonly #sessions = memorySessions();
   readonly generation: number;
@@ -114,7 +116,8 @@ export class ScriptedGateway {
       this.send({ kind: 'welcome', gateway: 'g', release: '1', leaseMs: LEASE_MS });
       this.send({ kind: 'generations', owned: [{ partition: 3, generation: this.generation }] });
     }
-    if (frame.kind === 'beat' && this.answers) this.send({ kind: 'beaten', n: frame.n });
+    if (frame.kind === 'beat' && this.answers)
+      this.send({ kind: 'beaten', n: frame.n, ...(this.vouches === undefined ? {} : { owned: this.vouches }) });
   }
 }
 

@@ -66,7 +66,7 @@ export class Executor {
       claims: (owned) => this.#entries.claims(owned),
       pending: () => [...this.#entries].flatMap(({ report }) => report ?? []),
       onWelcome: () => this.#sessions.greetAll(),
-      onOwned: (owned) => this.#onOwned(owned),
+      onOwned: (owned) => this.#sessions.tell(owned),
       onAssign: (owned, assignments) => this.#onAssign(owned, assignments),
       onCancel: (ids, reason) => this.#onCancel(ids, reason),
       onAcknowledge: (ids) => this.#onAcknowledge(ids),
@@ -168,14 +168,6 @@ export class Executor {
     }
   }
 
-  #onOwned(owned: readonly OwnedPartition[]): void {
-    this.#sessions.tell(owned);
-    // What has happened to their pods while they were another's.
-    const partitions = new Set(owned.map(({ partition }) => partition));
-    for (const entry of this.#entries)
-      if (partitions.has(entry.partition) && entry.pod !== undefined) this.#judge(entry, entry.pod);
-  }
-
   /** Of its own attempt alone: nothing else was handed to it. */
   #onReports(entry: Entry, reports: readonly WorkerReport[]): void {
     entry.heardAt = performance.now();
@@ -243,7 +235,7 @@ export class Executor {
       case 'ended':
         entry.isRunning = false;
         if (stand.end.isUnseen === true && entry.mayHaveBegun) entry.unseen = stand.end.message;
-        else if (this.#isMine(entry)) void this.#conclude(entry, pod, stand.end);
+        else if (this.#isMine(entry) && entry.report === undefined) void this.#conclude(entry, pod, stand.end);
     }
   }
 
@@ -289,7 +281,14 @@ export class Executor {
     const now = performance.now();
     const leaseMs = this.#gateway.leaseMs ?? DEFAULT_LEASE_MS;
     for (const entry of this.#entries) {
-      if (!this.#isMine(entry) || !this.#isSynced) continue;
+      if (!this.#isMine(entry)) {
+        // Another gateway's: kept as long as it might have to be claimed here.
+        if (entry.isGone && now - entry.heardAt >= leaseMs) this.#entries.remove(entry);
+        continue;
+      }
+      if (!this.#isSynced) continue;
+      // It may have ended while it was another gateway's.
+      if (entry.pod !== undefined) this.#judge(entry, entry.pod);
       const due = entry.report === undefined ? dueOf(entry, this.#settings, leaseMs, now) : undefined;
       if (due !== undefined) this.#push(entry, due.report);
       if (due?.andDelete === true || entry.cancelled !== undefined) this.#delete(entry, due === undefined);

@@ -43,7 +43,7 @@ export class GatewaySession {
   /** By partition: the generation that its owner has. */
   readonly owned = new Map<number, number>();
   /** Of those, the ones that the gateway vouches for, as it said last. Undefined: all. */
-  #vouched: ReadonlySet<number> | undefined;
+  #vouched: Set<number> | undefined;
   readonly #options: GatewaySessionOptions;
   #channel: GatewayChannel | undefined;
   #beats = new Map<number, number>();
@@ -107,7 +107,10 @@ export class GatewaySession {
         this.#beat();
         return this.#options.onWelcome();
       case 'generations':
-        for (const { partition, generation } of frame.owned) this.owned.set(partition, generation);
+        for (const { partition, generation } of frame.owned) {
+          this.owned.set(partition, generation);
+          this.#vouched?.add(partition);
+        }
         this.#options.onOwned(frame.owned);
         return this.#isSynced ? this.#claim(frame.owned) : void this.#unclaimed.push(...frame.owned);
       case 'assign':

@@ -139,7 +139,9 @@ export class Links {
     let link: Link | undefined;
     channel.listen({
       onFrame: (frame) => {
-        if (frame.kind === 'hello') link = this.onHello(frame.hello, channel);
+        if (frame.kind === 'hello' && frame.hello.attempt !== undefined)
+          channel.close('this gateway has no executor that makes workers for one attempt');
+        else if (frame.kind === 'hello') link = this.onHello(frame.hello, channel);
         else if (link === undefined) channel.close('the first frame of a session is a hello');
         // Another session of the worker may have taken its place.
         else if (link.channel === channel) this.onFrame(link, frame);
