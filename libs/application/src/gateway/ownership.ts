@@ -349,6 +349,9 @@ export class Ownership implements Owners {
   }
 
   private apply(message: ReadyMessage, held: Held): void {
+    // Stated to an owner before this one, it comes late.
+    const stated = message.kind === 'order' ? message.restated?.generation : undefined;
+    if (stated !== undefined && stated !== held.owner?.generation) return;
     const holder = message.kind === 'order' ? held.unstated.get(message.assignment.id) : undefined;
     if (message.kind !== 'order' || holder === undefined) return this.options.onMessage(message, held.partition);
     held.unstated.delete(message.assignment.id);

@@ -67,6 +67,8 @@ export class Recovery {
    */
   order(order: ReadyMessage & ReadyOrder, { generation }: PartitionOwner): void {
     if (order.restated?.generation === generation) this.stated.set(order.assignment.id, order);
+    // Stated to an owner before this one, it comes late.
+    else if (order.restated?.generation !== undefined) return;
     else if (order.from !== undefined && !this.shards.has(order.from.shard)) this.later.push(order);
   }
 
