@@ -158,6 +158,27 @@ describe('workers', () => {
     expect(w.handed).toEqual([idOf('t')]);
   });
 
+  it('of a cluster get what names it, and nothing else, also when there are no others', async () => {
+    const a = await world.gateway('a');
+    const cluster = { executor: 'kubernetes', attemptsOnly: true, namedOnly: true } as const;
+    const pods = world.worker('pods', cluster);
+    await pods.connect(a);
+    await world.scheduler.schedule(anOrder('t'), anOrder('u', { executor: 'kubernetes' }));
+    expect(pods.handed).toEqual([idOf('u')]);
+    const w = world.worker('w');
+    await w.connect(a);
+    expect(w.handed).toEqual([idOf('t')]);
+  });
+
+  it('that were made for one attempt are none of a gateway without their executor', async () => {
+    const a = await world.gateway('a');
+    const w = world.worker('w', { attempt: { id: idOf('t'), token: 'x' } });
+    await w.connect(a);
+    await world.scheduler.schedule(anOrder('t'));
+    expect(w.handed).toEqual([]);
+    expect(a.gateway.status().workers).toEqual([]);
+  });
+
   it('get what they serve, and one that is full holds up no other', async () => {
     const a = await world.gateway('a');
     const [cpu, gpu] = [world.worker('cpu', { slots: 1 }), world.worker('gpu', { slots: 2, queues: ['gpu'] })];
