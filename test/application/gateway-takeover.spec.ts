@@ -129,6 +129,28 @@ describe('a gateway that takes partitions over (I2)', () => {
     expect(w.handed).toEqual([idOf('new')]);
   });
 
+  it('drops a message that comes again after a later one of the same scheduler', async () => {
+    const a = await world.gateway('a');
+    const w = world.worker('w', { slots: 4 });
+    await w.connect(a);
+    await world.scheduler.say('default_pool', anOrder('t'), 1, 5);
+    await world.scheduler.say('default_pool', anOrder('late'), 1, 4);
+    await world.scheduler.say('default_pool', anOrder('u'), 1, 6);
+    await world.scheduler.say('default_pool', anOrder('x'), 2, 1);
+    await world.settle();
+    expect(w.handed).toEqual([idOf('t'), idOf('u'), idOf('x')]);
+  });
+
+  it('drops an order that was stated to an owner before it', async () => {
+    const a = await world.gateway('a');
+    const w = world.worker('w');
+    await w.connect(a);
+    const restated = { acknowledged: false, generation: 0 };
+    await world.scheduler.say('default_pool', anOrder('t', { restated }));
+    await world.settle();
+    expect(w.handed).toEqual([]);
+  });
+
   it('drops what a scheduler says that has been followed by another', async () => {
     const a = await world.gateway('a');
     const w = world.worker('w');

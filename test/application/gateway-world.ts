@@ -175,9 +175,11 @@ export class FakeScheduler {
     await this.world.settle();
   }
 
-  async say(key: string, body: ReadyBody, epoch = this.epoch): Promise<void> {
+  async say(key: string, body: ReadyBody, epoch = this.epoch, seq?: number): Promise<void> {
     const shard = this.shardOf('d');
-    await this.world.bus.publish(TOPICS.tasksReady, [{ key, value: { ...body, from: { shard, epoch } } }]);
+    await this.world.bus.publish(TOPICS.tasksReady, [
+      { key, value: { ...body, from: { shard, epoch, ...(seq === undefined ? {} : { seq }) } } },
+    ]);
   }
 
   /** States the open attempts of the partitions, and that this was all. */

@@ -215,7 +215,10 @@ export type SchedulerMessage =
 /** What the schedulers tell the gateway that owns a pool. */
 export type ReadyMessage = ReadyBody & {
   /** Where there are several schedulers: a gateway drops what comes from one that it knows a successor of (I2). */
-  readonly from?: ShardOwner;
+  readonly from?: ShardOwner & {
+    /** Grows with each message of the owner: one that is not higher than the last of its partition is a repeat (I1). */
+    readonly seq?: number;
+  };
 };
 
 /** A shard and the epoch of its owner, which grows with each. */

@@ -58,6 +58,8 @@ interface Held {
   offset: number;
   /** Somebody else may have had it meanwhile: what is known of it is worth nothing. */
   isDoubtful: boolean;
+  /** The last message of each shard. */
+  readonly last: Map<number, { readonly epoch: number; readonly seq: number }>;
   /** Claimed attempts that no scheduler has stated. */
   readonly unstated: Map<string, Link>;
 }
@@ -134,6 +136,7 @@ export class Ownership implements Owners {
       const recovery = new Recovery(shards);
       const held: Held = {
         ...{ partition, owner: undefined, recovery, isAsked: false, offset: -1, isDoubtful: false },
+        last: new Map(),
         unstated: new Map(),
       };
       this.held.set(partition, held);
@@ -160,7 +163,7 @@ export class Ownership implements Owners {
   onMessages(messages: readonly DeliveredMessage<ReadyMessage>[]): void {
     for (const { value, partition, offset } of messages) {
       const held = this.held.get(partition);
-      if (held === undefined || offset <= held.offset || this.isStale(value)) continue;
+      if (held === undefined || offset <= held.offset || this.isStale(value, held)) continue;
       held.offset = offset;
       if (value.kind === 'restated') this.onRestated(held, value);
       else if (held.recovery === undefined) this.apply(value, held);
@@ -309,11 +312,16 @@ export class Ownership implements Owners {
     clock.at(clock.now() + leaseMs / 3, look);
   }
 
-  private isStale({ from }: ReadyMessage): boolean {
+  private isStale({ from }: ReadyMessage, held: Held): boolean {
     if (from === undefined) return false;
-    const known = this.epochs.get(from.shard) ?? 0;
-    if (from.epoch > known) this.epochs.set(from.shard, from.epoch);
-    return from.epoch < known;
+    const { shard, epoch, seq } = from;
+    const known = this.epochs.get(shard) ?? 0;
+    if (epoch > known) this.epochs.set(shard, epoch);
+    if (epoch < known || seq === undefined) return epoch < known;
+    const last = held.last.get(shard);
+    if (last?.epoch === epoch && seq <= last.seq) return true;
+    held.last.set(shard, { epoch, seq });
+    return false;
   }
 
   private onRestated(held: Held, { shard, generation }: Extract<ReadyMessage, { kind: 'restated' }>): void {

@@ -49,6 +49,7 @@ export class Shards {
   private readonly generations = new Map<number, number>();
   private readonly keys = new Map<number, string>();
   private readonly epochs: Generations;
+  private seq = 0;
   private cancelTimer: (() => void) | undefined;
   private closed = false;
 
@@ -136,7 +137,7 @@ export class Shards {
   stamp(ready: Effects['ready'], first: number, from: ShardOwner): void {
     for (let i = first; i < ready.length; i++) {
       const { pool, message } = ready[i]!;
-      ready[i] = { pool, message: { ...message, from } };
+      ready[i] = { pool, message: { ...message, from: { ...from, seq: ++this.seq } } };
     }
   }
 
@@ -163,10 +164,15 @@ export class Shards {
         message.kind === 'order' && message.restated !== undefined
           ? { ...message, restated: { ...message.restated, generation } }
           : message;
-      ready.push({ pool, message: { ...body, from } });
+      ready.push({ pool, message: { ...body, from: { ...from, seq: ++this.seq } } });
     }
     for (const owner of owned) {
-      const message: ReadyMessage = { kind: 'restated', shard: from.shard, ...owner, from };
+      const message: ReadyMessage = {
+        kind: 'restated',
+        shard: from.shard,
+        ...owner,
+        from: { ...from, seq: ++this.seq },
+      };
       ready.push({ pool: this.keyOf(owner.partition), message });
     }
   }
