@@ -4,10 +4,19 @@ import { fileURLToPath } from 'node:url';
 import { fileBlobStore, fileBundleStore, fileLogStore, loadSecretKey, secretBox } from '@rondo/adapter-embedded';
 import { eventStoreDb, eventStoreDbSubscriptions } from '@rondo/adapter-eventstoredb';
 import { kafkaBus, type KafkaBus } from '@rondo/adapter-kafka';
-import { openPostgresReadModels, type PostgresReadModels } from '@rondo/adapter-postgres';
+import { openPostgresReadModels, openPostgresRunKeys, type PostgresReadModels } from '@rondo/adapter-postgres';
 import { s3Stores } from '@rondo/adapter-s3';
+import { RunKeyring } from '@rondo/application';
 import type { ConfigOf, Log, Part, Section } from '@rondo/nest-platform/service';
-import type { BlobStore, BundleStore, EventStore, LogStore, PersistentSubscriptions, SecretBox } from '@rondo/ports';
+import type {
+  BlobStore,
+  BundleStore,
+  EventStore,
+  LogStore,
+  PersistentSubscriptions,
+  RunKeys,
+  SecretBox,
+} from '@rondo/ports';
 import * as projection from '@rondo/projections';
 import type {
   EVENTSTORE_SETTINGS,
@@ -162,6 +171,28 @@ async function inBucket({ url, accessKeyId, secretAccessKey, cache }: StorageCon
 
 export function openSecrets({ key }: SecretsConfig): SecretBox {
   return secretBox(loadSecretKey('', { RONDO_SECRET_KEY: key }));
+}
+
+/** The keys of sealed runs (I14); a database that is away is waited for. */
+export async function openKeyring(
+  { add, log }: Opener,
+  secrets: SecretsConfig,
+  postgres: PostgresConfig,
+): Promise<RunKeyring> {
+  let keys: RunKeys | undefined;
+  let isClosed = false;
+  const open = async (): Promise<RunKeys> =>
+    (keys = await openPostgresRunKeys({ url: secrets.runKeys ?? postgres.url }));
+  await add({
+    name: 'runKeys',
+    start: () => whileAway(open, log, 'database of the keys of runs', () => isClosed),
+    stop: async () => {
+      isClosed = true;
+      await keys?.close();
+    },
+    check: async () => void (await keys!.unfinished([])),
+  });
+  return new RunKeyring(keys!, openSecrets(secrets));
 }
 
 const AWAY_MS = 1_000;

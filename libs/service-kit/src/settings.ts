@@ -68,6 +68,10 @@ export const SECRETS_SETTINGS = {
     secret: true,
     form: [/^([0-9a-fA-F]{64}|[\w+/-]{43}=?)$/, '32 bytes as base64 or as 64 hex digits'],
   }),
+  runKeys: text('The PostgreSQL database of the keys of sealed runs, with backups of its own. Default: postgres.url.', {
+    secret: true,
+    form: [/^postgres(ql)?:\/\/\S+$/, 'postgres://…'],
+  }),
 };
 
 /** What is wrong with the settings of the bus together. */

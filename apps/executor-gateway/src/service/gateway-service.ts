@@ -2,7 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
 import { grpcSessionHost, serverTlsOf, serverTlsProblems } from '@rondo/adapter-grpc';
 import { combineHosts } from '@rondo/adapter-kubernetes';
-import { attemptServices, ParseDesk, StoredSecrets, type Gateway } from '@rondo/application';
+import { attemptServices, openedReadModels, ParseDesk, StoredSecrets, type Gateway } from '@rondo/application';
 import type { Result } from '@rondo/kernel';
 import { address, nestLogger, text, whole, type Service, type ServiceDefinition } from '@rondo/nest-platform/service';
 import { connectionFromEnv, variableFromEnv } from '@rondo/sdk';
@@ -13,6 +13,7 @@ import {
   monotonicMs,
   openBus,
   openEventStore,
+  openKeyring,
   openReadModels,
   openSecrets,
   openStorage,
@@ -69,7 +70,9 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const store = await openEventStore(service, config.eventstore);
   const { blobs, bundles, logs } = await openStorage(service, config.storage);
   const bus = await openBus(service, config.kafka);
-  const readModels = await openReadModels(service, config.postgres, { events: store, blobs, writes: false });
+  const rows = await openReadModels(service, config.postgres, { events: store, blobs, writes: false });
+  const keyring = await openKeyring(service, config.secrets, config.postgres);
+  const readModels = openedReadModels(rows, keyring);
   const lookup = new StoredSecrets({
     environment: {
       variable: (key) => variableFromEnv(process.env, key),
@@ -97,7 +100,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
       ...{ gateway: instance, release: RELEASE, ids: systemIds, monotonic: monotonicMs },
       leaseMs: config.gateway.lease * 1_000,
       shards: config.kafka.partitions,
-      services: attemptServices({ lookup, readModels, store, blobs }),
+      services: attemptServices({ lookup, readModels, store, blobs, keyring }),
       onProblem: (message) => log.warn(message),
     },
   });

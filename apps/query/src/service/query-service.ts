@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { serverTlsOf, serverTlsProblems, type ServerTlsFiles } from '@rondo/adapter-grpc';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
-import { AdminService, BusAdmission, BusCommands, SensorEvents } from '@rondo/application';
+import { AdminService, BusAdmission, BusCommands, openedReadModels, SensorEvents } from '@rondo/application';
 import {
   address,
   flag,
@@ -20,6 +20,7 @@ import {
   kafkaProblems,
   openBus,
   openEventStore,
+  openKeyring,
   openReadModels,
   openSecrets,
   openStorage,
@@ -84,7 +85,9 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const eventStore = await openEventStore(service, config.eventstore);
   const { blobs, bundles, logs } = await openStorage(service, config.storage);
   const bus = await openBus(service, config.kafka);
-  const readModels = await openReadModels(service, config.postgres, { events: eventStore, blobs, writes: true });
+  const rows = await openReadModels(service, config.postgres, { events: eventStore, blobs, writes: true });
+  const keyring = await openKeyring(service, config.secrets, config.postgres);
+  const readModels = openedReadModels(rows, keyring);
   const commands = new BusCommands(bus, clock, ids);
   const admission = new BusAdmission(bus, clock, ids);
   await addAll([
@@ -94,7 +97,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const secrets = openSecrets(config.secrets);
   const { listen, token, hosts, origins, confOverridesParams } = config.api;
   const module = QueryModule.register({
-    ...{ readModels, eventStore, commands, logs, blobs, bundles, secrets, clock, confOverridesParams },
+    ...{ readModels, eventStore, commands, logs, blobs, bundles, secrets, clock, confOverridesParams, keyring },
     admission,
     sensorEvents: new SensorEvents({ store: eventStore, bus, clock }),
     admin: new AdminService({ eventStore, secrets, clock, ids }),

@@ -6,6 +6,7 @@ import {
   BusCommands,
   BusParser,
   DagSource,
+  RunEraser,
   SensorEvents,
   TimetableAsker,
   type DagSourceOptions,
@@ -13,7 +14,15 @@ import {
   type SchedulerProblem,
 } from '@rondo/application';
 import { DEFAULT_MAX_MAP_LENGTH, type DagVersion } from '@rondo/domain';
-import { nestLogger, text, whole, type Log, type Service, type ServiceDefinition } from '@rondo/nest-platform/service';
+import {
+  flag,
+  nestLogger,
+  text,
+  whole,
+  type Log,
+  type Service,
+  type ServiceDefinition,
+} from '@rondo/nest-platform/service';
 import type { BlobStore } from '@rondo/ports';
 import {
   EVENTSTORE_SETTINGS,
@@ -21,11 +30,13 @@ import {
   kafkaProblems,
   openBus,
   openEventStore,
+  openKeyring,
   openReadModels,
   openStorage,
   OTHER_SECTIONS,
   POSTGRES_SETTINGS,
   RELEASE,
+  SECRETS_SETTINGS,
   STORAGE_SETTINGS,
 } from '@rondo/service-kit';
 import { SCHEDULER, SchedulerModule } from '../scheduler.module.ts';
@@ -36,9 +47,13 @@ const SETTINGS = {
   eventstore: EVENTSTORE_SETTINGS,
   postgres: POSTGRES_SETTINGS,
   storage: STORAGE_SETTINGS,
+  secrets: SECRETS_SETTINGS,
   scheduler: {
     dags: text('The folder of DAG files; the same files wherever a scheduler runs.', { required: true }),
     maxMapLength: whole('Most instances that one mapping makes.', 1, 10_000_000, { default: DEFAULT_MAX_MAP_LENGTH }),
+    sealRuns: flag('Every run is sealed with a key of its own, whatever its DAG says, so that it can be erased.', {
+      default: false,
+    }),
   },
 };
 
@@ -61,14 +76,16 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const { config, log, add, addAll } = service;
   const [clock, ids] = [systemClock(), systemIds];
   const store = await openEventStore(service, config.eventstore);
-  const { blobs, bundles } = await openStorage(service, config.storage);
+  const { blobs, bundles, logs } = await openStorage(service, config.storage);
   const bus = await openBus(service, config.kafka);
   const readModels = await openReadModels(service, config.postgres, { events: store, blobs, writes: false });
+  const keyring = await openKeyring(service, config.secrets, config.postgres);
+  const eraser = new RunEraser({ keyring, logs, clock, onProblem: (problem) => log.warn(problem) });
   const commands = new BusCommands(bus, clock, ids);
   const parser = new BusParser({ bus, clock, ids, bundles, onNotice: (notice) => log.warn(notice) });
-  const { maxMapLength } = config.scheduler;
+  const { maxMapLength, sealRuns: sealsAll } = config.scheduler;
   const module = SchedulerModule.register({
-    ...{ store, bus, blobs, clock, ids, maxMapLength },
+    ...{ store, bus, blobs, clock, ids, maxMapLength, keyring, eraser, sealsAll },
     cluster: { scheduler: service.instance },
     onProblem: (problem) => tell(log, problem),
   });

@@ -1,0 +1,138 @@
+import { mkdtempSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster } from '../../tools/cluster/cluster.ts';
+import type { ServiceProcess } from '../../tools/cluster/processes.ts';
+
+const LONG_MS = 300_000;
+
+let cluster: Cluster;
+
+beforeAll(async () => {
+  cluster = new Cluster({
+    folder: mkdtempSync(join(tmpdir(), 'rondo-services-')),
+    dags: resolve('dags'),
+    ...{ schedulers: 2, gateways: 2, workers: 2, slots: 2, firstPort: 7_600 },
+    leaseSeconds: 10,
+    say: () => undefined,
+  });
+  await cluster.start();
+}, LONG_MS);
+
+afterAll(async () => {
+  await cluster.stop();
+  cluster.remove();
+}, LONG_MS);
+
+async function get<T>(path: string): Promise<T | undefined> {
+  const response = await fetch(`${cluster.url}/api/v1${path}`).catch(() => undefined);
+  return response?.ok === true ? ((await response.json()) as T) : undefined;
+}
+
+async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    await sleep(200);
+  }
+}
+
+interface Run {
+  readonly runId: string;
+  readonly state: string;
+}
+
+async function trigger(dag: string): Promise<string> {
+  await until(() => get(`/dags/${dag}`));
+  const response = await fetch(`${cluster.url}/api/v1/dags/${dag}/runs`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: '{}',
+  });
+  expect(response.status).toBe(201);
+  return ((await response.json()) as Run).runId;
+}
+
+function ended(dag: string, runId: string): Promise<Run> {
+  return until(async () => {
+    const run = await get<Run>(`/dags/${dag}/runs/${encodeURIComponent(runId)}`);
+    return run !== undefined && ['success', 'failed'].includes(run.state) && run;
+  });
+}
+
+const readerOf = async (): Promise<ServiceProcess | undefined> => {
+  for (const scheduler of cluster.of('scheduler')) {
+    const { dependencies } = await scheduler.readiness();
+    if (dependencies['system']?.detail === 'reads the DAG folder') return scheduler;
+  }
+  return undefined;
+};
+
+describe('the services as processes', () => {
+  it(
+    'run a DAG together, keep its log, and tell of it',
+    async () => {
+      const runId = await trigger('monitor_errors');
+      expect(await ended('monitor_errors', runId)).toMatchObject({ state: 'success' });
+      const log = await get<{ readonly lines: readonly unknown[] }>(
+        `/dags/monitor_errors/runs/${encodeURIComponent(runId)}/tasks/drop_exception/log`,
+      );
+      expect(log?.lines.length).toBeGreaterThan(0);
+      const alerting = cluster.of('alerting')[0]!;
+      await until(async () => (await readFile(alerting.log, 'utf8')).includes('"message":"run_succeeded"'));
+    },
+    LONG_MS,
+  );
+
+  it(
+    'go on with one scheduler, which reads the DAG folder then, and with the other when it is back',
+    async () => {
+      const reader = await until(readerOf);
+      expect(await reader.stop()).toBe(true);
+      const next = await until(readerOf);
+      expect(next.name).not.toBe(reader.name);
+      const runId = await trigger('conditional_branch');
+      expect(await ended('conditional_branch', runId)).toMatchObject({ state: 'success' });
+      reader.start();
+      await reader.ready();
+    },
+    LONG_MS,
+  );
+
+  it(
+    'go on with one gateway, and without a worker that was killed',
+    async () => {
+      await cluster.of('gateway')[0]!.kill();
+      await cluster.of('worker')[0]!.kill();
+      const runId = await trigger('linear_etl');
+      expect(await ended('linear_etl', runId)).toMatchObject({ state: 'success' });
+      for (const service of [cluster.of('gateway')[0]!, cluster.of('worker')[0]!]) {
+        service.start();
+        await service.ready();
+      }
+    },
+    LONG_MS,
+  );
+
+  it(
+    'answer what gateways are asked',
+    async () => {
+      const pools = await get<{ readonly items: readonly { readonly name: string; readonly occupiedSlots: number }[] }>(
+        '/pools',
+      );
+      expect(pools?.items).toContainEqual(expect.objectContaining({ name: 'default', occupiedSlots: 0 }));
+      expect(await get('/health')).toMatchObject({ status: 'ok', components: { eventStore: { status: 'ok' } } });
+    },
+    LONG_MS,
+  );
+
+  it(
+    'stop as they should',
+    async () => {
+      expect(await cluster.stop()).toEqual([]);
+    },
+    LONG_MS,
+  );
+});
