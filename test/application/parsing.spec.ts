@@ -145,10 +145,8 @@ describe('DAG files that are loaded elsewhere', () => {
     const { asked } = await gateway(() => new Promise(() => undefined));
     const { ask, parser, clock } = await asker();
     const answer = ask('a.ts');
-    const refused = expect(answer).rejects.toThrow('stops');
     await until(() => asked.length === 1);
-    await parser.stop();
-    await refused;
+    await Promise.all([expect(answer).rejects.toThrow('stops'), parser.stop()]);
     await expect(ask('a.ts', { id: 'later' })).rejects.toThrow('stops');
     expect(clock.pending).toBe(0);
   });

@@ -106,8 +106,8 @@ describe('the services as processes', () => {
     async () => {
       await cluster.of('gateway')[0]!.kill();
       await cluster.of('worker')[0]!.kill();
-      const runId = await trigger('linear_etl');
-      expect(await ended('linear_etl', runId)).toMatchObject({ state: 'success' });
+      const runId = await trigger('parallel');
+      expect(await ended('parallel', runId)).toMatchObject({ state: 'success' });
       for (const service of [cluster.of('gateway')[0]!, cluster.of('worker')[0]!]) {
         service.start();
         await service.ready();
@@ -122,7 +122,7 @@ describe('the services as processes', () => {
       const pools = await get<{ readonly items: readonly { readonly name: string; readonly occupiedSlots: number }[] }>(
         '/pools',
       );
-      expect(pools?.items).toContainEqual(expect.objectContaining({ name: 'default', occupiedSlots: 0 }));
+      expect(pools?.items).toContainEqual(expect.objectContaining({ name: 'default_pool', occupiedSlots: 0 }));
       expect(await get('/health')).toMatchObject({ status: 'ok', components: { eventStore: { status: 'ok' } } });
     },
     LONG_MS,

@@ -201,8 +201,10 @@ export class Cluster {
     await Promise.all([...this.of('worker'), ...this.of('query'), ...this.of('alerting')].map(stop));
     await Promise.all(this.of('gateway').map(stop));
     await Promise.all(this.of('scheduler').map(stop));
-    await this.kafka?.stop();
-    await this.postgres?.stop();
+    const { kafka, postgres } = this;
+    this.kafka = this.postgres = undefined;
+    await kafka?.stop();
+    await postgres?.stop();
     if (this.eventStore !== undefined) await stop(this.eventStore);
     return late;
   }

@@ -41,7 +41,7 @@ export async function makeTopic(admin: Admin, wanted: ITopicConfig): Promise<num
     const partitions = await partitionsOf(admin, wanted.topic);
     if (partitions !== undefined && partitions.every(({ leader }) => leader >= 0)) {
       // A leader that is named may not know of it yet.
-      await whenKnown(() => admin.fetchTopicOffsets(wanted.topic));
+      await offsetsOf(admin, wanted.topic);
       return partitions.length;
     }
     await sleep(LEADER_MS);
@@ -64,14 +64,20 @@ const NOT_YET: readonly unknown[] = [
 ];
 
 /** Asks again while the broker that was asked has not heard of a new topic, or of its leaders. */
-export async function whenKnown<T>(ask: () => Promise<T>): Promise<T> {
+async function whenKnown<T>(ask: () => Promise<T>): Promise<T> {
   for (;;)
     try {
       return await ask();
     } catch (error) {
-      if (!NOT_YET.includes((error as { readonly type?: unknown }).type)) throw error;
+      // The client takes a topic of which it knows no partitions for one that has some.
+      const isUnknown = error instanceof TypeError || NOT_YET.includes((error as { readonly type?: unknown }).type);
+      if (!isUnknown) throw error;
       await sleep(LEADER_MS);
     }
+}
+
+function offsetsOf(admin: Admin, topic: string) {
+  return whenKnown(() => admin.fetchTopicOffsets(topic));
 }
 
 /** Of what is published together to one partition, compressed. */
@@ -83,6 +89,7 @@ export class Topics {
   readonly #partitions: number;
   readonly #replicas: number;
   readonly #known = new Map<string, Promise<void>>();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(admin: Admin, partitions: number, replicas: number) {
     this.#admin = admin;
@@ -93,10 +100,23 @@ export class Topics {
   ensure(topic: string): Promise<void> {
     const known = this.#known.get(topic);
     if (known !== undefined) return known;
-    const checked = this.#check(topic);
+    const checked = this.#inTurn(() => this.#check(topic));
     this.#known.set(topic, checked);
     checked.catch(() => this.#known.delete(topic));
     return checked;
+  }
+
+  /** Where the next message of each partition will be. */
+  async ends(topic: string): Promise<Map<number, string>> {
+    const ends = await this.#inTurn(() => offsetsOf(this.#admin, topic));
+    return new Map(ends.map(({ partition, high }) => [partition, high]));
+  }
+
+  /** The client mixes up what it knows of topics when it is asked about several at once. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
   async #check(topic: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { DEFAULT_PARTITIONS, partitionOfKey } from '@rondo/contracts';
 import type { BusMessage, ConsumeOptions, Consumer, MessageBus } from '@rondo/ports';
 import type { Admin, Kafka } from 'kafkajs';
-import { clientOf, Topics, whenKnown, type ClientOptions } from './client.ts';
+import { clientOf, Topics, type ClientOptions } from './client.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Member } from './member.ts';
 import { Outgoing } from './outgoing.ts';
@@ -94,7 +94,7 @@ class Bus implements KafkaBus {
     const topic = this.#prefix + options.topic;
     const groupId = `${this.#prefix}${options.group}.${options.topic}`;
     await this.#topics.ensure(topic);
-    const begin = options.from === 'now' ? await this.#ends(topic) : undefined;
+    const begin = options.from === 'now' ? await this.#topics.ends(topic) : undefined;
     const member = new Member(this.#kafka, {
       options: options as ConsumeOptions<unknown>,
       topic,
@@ -117,12 +117,6 @@ class Bus implements KafkaBus {
       },
       isOwner: (partition) => member.isOwner(partition),
     };
-  }
-
-  /** Where the next message of each partition will be. Asked for before the group has members. */
-  async #ends(topic: string): Promise<Map<number, string>> {
-    const ends = await whenKnown(() => this.#admin.fetchTopicOffsets(topic));
-    return new Map(ends.map(({ partition, high }) => [partition, high]));
   }
 
   async check(): Promise<string> {
