@@ -4,6 +4,7 @@ import { chain, fan, mappedLike } from './scenarios/one-run.ts';
 import { sensors } from './scenarios/sensors.ts';
 import { store } from './scenarios/store.ts';
 import { three } from './scenarios/three.ts';
+import { mappedLikeOnCluster, threeOnCluster } from './scenarios/clustered.ts';
 import { mapped } from './scenarios/mapped.ts';
 import { wake } from './scenarios/wake.ts';
 import { readOptions, USAGE, type BenchOptions } from './options.ts';
@@ -22,11 +23,14 @@ const scenarios: Readonly<Record<string, (options: BenchOptions) => Promise<obje
   store,
 };
 
+const onCluster: typeof scenarios = { three: threeOnCluster, 'mapped-like': mappedLikeOnCluster };
+
 try {
   const { scenario, options } = readOptions(process.argv.slice(2));
-  const run = scenarios[scenario];
+  const known = options.cluster ? onCluster : scenarios;
+  const run = known[scenario];
   if (run === undefined)
-    throw new Error(`there is no scenario '${scenario}'; allowed are ${Object.keys(scenarios).join(', ')}\n\n${USAGE}`);
+    throw new Error(`there is no scenario '${scenario}'; allowed are ${Object.keys(known).join(', ')}\n\n${USAGE}`);
   process.stdout.write(`${JSON.stringify(await run(options))}\n`);
   process.exit(0);
 } catch (error) {

@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly keep: boolean;
   /** Every run is sealed. */
   readonly sealed: boolean;
+  /** Over the services as processes of this machine. */
+  readonly cluster: boolean;
 }
 
 export type Body =
@@ -38,6 +40,7 @@ Prints one JSON object.
 
   --body noop|fibo:K|bash   what a task does (default noop)
   --workers N               children that run tasks (default: one for each core)
+  --cluster                 three and mapped-like over the services as processes: see npm run cluster
   --sealed                  seal every run with a key of its own
   --keep                    leave the data folder, and say where it is
 `;
@@ -57,6 +60,7 @@ export function readOptions(args: readonly string[]): { readonly scenario: strin
       body: number,
       keep: { type: 'boolean' },
       sealed: { type: 'boolean' },
+      cluster: { type: 'boolean' },
     },
   });
   const count = (name: 'tasks' | 'runs' | 'dags' | 'events' | 'seconds' | 'workers'): number | undefined => {
@@ -79,6 +83,7 @@ export function readOptions(args: readonly string[]): { readonly scenario: strin
       body: readBody(values.body ?? 'noop'),
       keep: values.keep === true,
       sealed: values.sealed === true,
+      cluster: values.cluster === true,
     },
   };
 }

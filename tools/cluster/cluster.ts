@@ -9,7 +9,7 @@ import { ServiceProcess, type ProcessOptions } from './processes.ts';
 const checkout = resolve(import.meta.dirname, '../..');
 
 /** Enough for a few services of each kind; a broker makes hundreds of them in seconds. */
-const PARTITIONS = 16;
+export const PARTITIONS = 16;
 
 export interface ClusterOptions {
   /** Everything that the cluster writes; made when it is missing. */

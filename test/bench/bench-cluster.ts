@@ -1,0 +1,89 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock, systemIds } from '@rondo/adapter-embedded';
+import { eventStoreDb } from '@rondo/adapter-eventstoredb';
+import { kafkaBus } from '@rondo/adapter-kafka';
+import { BusCommands } from '@rondo/application';
+import { Cluster, missingForCluster, PARTITIONS } from '../../tools/cluster/cluster.ts';
+import type { BenchOptions } from './options.ts';
+
+const ACTOR = { kind: 'user', name: 'bench' } as const;
+
+export interface ClusterBench {
+  trigger(dagId: string): Promise<void>;
+  /** Resolves when so many more runs have ended, durably. */
+  ended(runs: number): Promise<void>;
+}
+
+/** A cluster of processes with these DAG files, for as long as the work takes; stopped and removed after it. */
+export async function withCluster<T>(
+  options: BenchOptions,
+  files: Readonly<Record<string, string>>,
+  work: (bench: ClusterBench) => Promise<T>,
+): Promise<T> {
+  const missing = missingForCluster();
+  if (missing.length > 0) throw new Error(`the cluster cannot run here, missing: ${missing.join('; ')}`);
+  const dags = mkdtempSync(join(tmpdir(), 'rondo-bench-dags-'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(dags, name), text);
+  const folder = mkdtempSync(join(tmpdir(), 'rondo-bench-cluster-'));
+  const cluster = new Cluster({
+    ...{ folder, dags, schedulers: 2, gateways: 2, workers: 2, slots: options.workers, firstPort: 7_900 },
+    say: (text) => void process.stderr.write(`${text}\n`),
+  });
+  try {
+    await cluster.start();
+    return await measured(cluster, Object.keys(files), work);
+  } finally {
+    await cluster.stop();
+    if (!options.keep) cluster.remove();
+    else process.stderr.write(`the cluster's folder is ${folder}\n`);
+  }
+}
+
+async function measured<T>(
+  cluster: Cluster,
+  files: readonly string[],
+  work: (bench: ClusterBench) => Promise<T>,
+): Promise<T> {
+  const bus = kafkaBus({ brokers: cluster.kafka!.brokers, partitions: PARTITIONS });
+  const store = eventStoreDb({ connectionString: cluster.eventStoreUrl });
+  const commands = new BusCommands(bus, systemClock(), systemIds);
+  await commands.start();
+  let count = 0;
+  let waiting: { readonly at: number; readonly resolve: () => void } | undefined;
+  const subscription = store.subscribe({
+    name: 'bench',
+    after: await store.head(),
+    filter: { streamPrefixes: ['dagRun-'], eventTypes: ['RunSucceeded', 'RunFailed'] },
+    onBatch: (events) => {
+      for (const { type, stream } of events) if (type === 'RunFailed') throw new Error(`${stream} failed`);
+      count += events.length;
+      if (waiting !== undefined && count >= waiting.at) waiting.resolve();
+    },
+  });
+  try {
+    await published(cluster.url, files.length);
+    return await work({
+      trigger: async (dagId) => {
+        const command = { type: 'triggerRun', runType: 'manual', triggeredBy: 'api' } as const;
+        const answer = await commands.send({ dagId, actor: ACTOR, command }, 120_000);
+        if (!answer.ok) throw new Error(answer.message);
+      },
+      ended: (runs) => new Promise((resolve) => void (waiting = { at: count + runs, resolve })),
+    });
+  } finally {
+    await subscription.stop();
+    await commands.stop();
+    await Promise.all([bus.close(), store.close()]);
+  }
+}
+
+/** One DAG of each file. */
+async function published(url: string, dags: number): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${url}/api/v1/dags`);
+    if (((await response.json()) as { readonly total: number }).total >= dags) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

@@ -1,0 +1,42 @@
+import { withCluster, type ClusterBench } from '../bench-cluster.ts';
+import { dagSource, shapes } from '../dag-files.ts';
+import { quantile, round } from '../host.ts';
+import type { BenchOptions } from '../options.ts';
+
+const SINGLE_RUNS = 100;
+
+/** As `three`, over the services as processes. */
+export function threeOnCluster(options: BenchOptions): Promise<object> {
+  const runs = options.runs ?? 1_000;
+  return withCluster(options, { 'three.ts': dagSource('three', shapes.chain(3), options.body) }, async (bench) => {
+    await together(bench, 'three', 100);
+    for (let i = 0; i < 10; i++) await together(bench, 'three', 1);
+    const seconds = await together(bench, 'three', runs);
+    const latencies: number[] = [];
+    for (let i = 0; i < SINGLE_RUNS; i++) latencies.push((await together(bench, 'three', 1)) * 1_000);
+    latencies.sort((a, b) => a - b);
+    const figures = { seconds: round(seconds, 3), perSecond: Math.round(runs / seconds) };
+    const quantiles = { p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) };
+    return { scenario: 'three', cluster: true, size: runs, body: options.body, ...figures, ...quantiles };
+  });
+}
+
+/** As `mapped-like`, over the services as processes. */
+export function mappedLikeOnCluster(options: BenchOptions): Promise<object> {
+  const tasks = options.tasks ?? 10_000;
+  const source = dagSource('mapped_like', shapes.independent(tasks), options.body);
+  return withCluster(options, { 'mapped_like.ts': source }, async (bench) => {
+    const seconds = await together(bench, 'mapped_like', 1);
+    const figures = { seconds: round(seconds, 3), perSecond: Math.round(tasks / seconds) };
+    return { scenario: 'mapped-like', cluster: true, size: tasks, body: options.body, ...figures };
+  });
+}
+
+/** Seconds from the first command until the end of the last run is durable. */
+async function together(bench: ClusterBench, dagId: string, runs: number): Promise<number> {
+  const end = bench.ended(runs);
+  const begin = performance.now();
+  await Promise.all(Array.from({ length: runs }, () => bench.trigger(dagId)));
+  await end;
+  return (performance.now() - begin) / 1_000;
+}
