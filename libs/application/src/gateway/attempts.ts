@@ -137,6 +137,14 @@ export class Attempts {
     link.attempts.add(id);
   }
 
+  /** The worker was given up and is back, before anybody was told so. */
+  giveBack(id: string, link: Link): void {
+    const known = this.assigned.get(id);
+    if (known === undefined) return;
+    this.assigned.set(id, { ...known, link });
+    link.attempts.add(id);
+  }
+
   /** Orders that wait. */
   orders(): Iterable<ReadyOrder> {
     return this.waiting.orders();
@@ -247,7 +255,7 @@ export class Attempts {
     const { id, startedAt, at, pid, outcome, rendered, mapIndexName } = report;
     const holder = this.assigned.get(id)?.link;
     // Its lease was over, and the attempt has been handed to another: the result is of no use any more.
-    if (holder !== undefined && holder !== link) return link.send({ kind: 'acknowledge', ids: [id] });
+    if (holder !== undefined && holder.name !== link.name) return link.send({ kind: 'acknowledge', ids: [id] });
     const known = this.of(link, id);
     const order = known?.order ?? this.waiting.orderOf(id);
     const attempt = order?.assignment.attempt ?? parseAttemptId(id);
@@ -273,7 +281,7 @@ export class Attempts {
   /** The worker itself says that it is lost, or that it never had it and never will. */
   onLost(link: Link, id: string, reason: string): void {
     const holder = this.assigned.get(id)?.link;
-    if (holder !== undefined && holder !== link) link.send({ kind: 'acknowledge', ids: [id] });
+    if (holder !== undefined && holder.name !== link.name) link.send({ kind: 'acknowledge', ids: [id] });
     else this.lose(id, reason, link);
   }
 
@@ -342,7 +350,7 @@ export class Attempts {
 
   private of(link: Link, id: string): Assigned | undefined {
     const known = this.assigned.get(id);
-    return known?.link === link ? known : undefined;
+    return known?.link.name === link.name ? known : undefined;
   }
 
   private hand(order: ReadyOrder, link: Link, owner: PartitionOwner, batches: Batches): void {

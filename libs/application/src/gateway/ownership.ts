@@ -378,7 +378,8 @@ export class Ownership implements Owners {
       if (link.attempts.has(id) || attempts.isOver(id)) continue;
       const holder = attempts.assigned.get(id)?.link;
       const order = attempts.orderOf(id);
-      if (holder !== undefined) link.send({ kind: 'cancel', ids: [id], reason: 'another worker has it' });
+      if (holder?.name === link.name) attempts.giveBack(id, link);
+      else if (holder !== undefined) link.send({ kind: 'cancel', ids: [id], reason: 'another worker has it' });
       else if (order !== undefined && running.includes(id)) this.adopt(order, link);
       else if (order === undefined) held.unstated.set(id, link);
     }
