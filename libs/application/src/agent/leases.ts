@@ -102,7 +102,8 @@ export class Leases {
         'lost',
       );
     }
-    onEnds(contact);
+    // While it is open it may be answered yet, and the gateway would wait for the answers of what was dropped.
+    if (!contact.isOpen || contact.leaseEnds <= now) onEnds(contact);
     if (contact.isClosed) this.#contacts.delete(contact);
   }
 
