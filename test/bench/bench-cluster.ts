@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
@@ -36,7 +36,6 @@ export async function withCluster<T>(
     return await measured(cluster, Object.keys(files), work);
   } finally {
     await cluster.stop();
-    rmSync(dags, { recursive: true, force: true });
     if (!options.keep) cluster.remove();
     else process.stderr.write(`the cluster's folder is ${folder}\n`);
   }

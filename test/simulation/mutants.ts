@@ -1,4 +1,4 @@
-import type { ConsumeOptions, GatewayFrame } from '@rondo/ports';
+import type { ConsumeOptions } from '@rondo/ports';
 import type { Plant } from './nodes.ts';
 
 /**
@@ -27,16 +27,36 @@ export const MUTANTS: Readonly<Record<string, Plant>> = {
   /** An order that comes twice is two orders. */
   'no-deduplication': {
     gateway: (gateway) => {
-      const { attempts } = gateway as unknown as {
-        readonly attempts: { isKnown: () => boolean; isOver: () => boolean };
-      };
+      const { attempts, ownership } = gateway as unknown as Receiver;
       attempts.isKnown = () => false;
       attempts.isOver = () => false;
+      if (ownership !== undefined) ownership.isStale = () => false;
     },
   },
-  /** A worker takes what an owner of the past hands it. */
+  /** An owner of a pool hands out before it knows what the one before has handed out, and a worker takes what either says. */
   'generation-ignored': {
-    frame: (frame) => (frame.kind === 'assign' ? { ...frame, generation: Number.MAX_SAFE_INTEGER } : frame),
+    gateway: (gateway) => {
+      const { ownership } = gateway as unknown as { readonly ownership?: Owner };
+      if (ownership === undefined) return;
+      const take = ownership.take.bind(ownership);
+      ownership.take = (partitions) => {
+        take(partitions);
+        for (const partition of partitions) {
+          const { recovery } = ownership.held.get(partition)!;
+          if (recovery !== undefined) Object.defineProperty(recovery, 'isDone', { value: true });
+        }
+      };
+    },
+    reader: () => {
+      const highest = new Map<number, number>();
+      return (frame) => {
+        if (frame.kind === 'generations')
+          for (const { partition, generation } of frame.owned)
+            highest.set(partition, Math.max(generation, highest.get(partition) ?? 0));
+        if (frame.kind !== 'assign') return frame;
+        return { ...frame, generation: Math.max(frame.generation, highest.get(frame.partition) ?? 0) };
+      };
+    },
   },
   /** One timer in thirty is forgotten. */
   'lost-timer': {
@@ -50,9 +70,19 @@ export const MUTANTS: Readonly<Record<string, Plant>> = {
   },
   /** The gateway gives a worker up before the worker gives itself up. */
   'early-lease': {
-    frame: (frame): GatewayFrame => (frame.kind === 'welcome' ? { ...frame, leaseMs: frame.leaseMs * 4 } : frame),
+    reader: () => (frame) => (frame.kind === 'welcome' ? { ...frame, leaseMs: frame.leaseMs * 4 } : frame),
   },
 };
+
+interface Receiver {
+  readonly attempts: { isKnown: () => boolean; isOver: () => boolean };
+  readonly ownership?: { isStale: () => boolean };
+}
+
+interface Owner {
+  take(partitions: readonly number[]): void;
+  readonly held: ReadonlyMap<number, { readonly recovery?: object }>;
+}
 
 /** The thing with some of its methods replaced. */
 function replacing<T extends object>(thing: T, replaced: Partial<T>): T {

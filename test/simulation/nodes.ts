@@ -31,8 +31,8 @@ export interface Plant {
   readonly bus?: (bus: MessageBus) => MessageBus;
   readonly clock?: (clock: Clock) => Clock;
   readonly gateway?: (gateway: Gateway) => void;
-  /** What a worker reads of what a gateway has sent. */
-  readonly frame?: (frame: GatewayFrame) => GatewayFrame;
+  /** For each worker's process: what it reads of what gateways have sent. */
+  readonly reader?: () => (frame: GatewayFrame) => GatewayFrame;
 }
 
 /** A running process. */
@@ -124,10 +124,11 @@ export function workerService(around: Surroundings, host: WorkerHost, addresses:
   return async (machine) => {
     const { note, monotonic, clock } = reach(around, machine);
     const dice = around.dice.fork(`worker ${machine.name}`);
+    const read = around.plant.reader?.();
     const agent = new WorkerAgent({
       ...{ clock, monotonic, release: RELEASE },
       session: host.session(machine),
-      lines: addresses.map((address) => readingWith(around.plant, around.network.line(machine, address))),
+      lines: addresses.map((address) => readingWith(read, around.network.line(machine, address))),
       calls: new AttemptCalls(),
       boot: machine.name,
       random: () => dice.between(0, 999) / 1_000,
@@ -138,8 +139,8 @@ export function workerService(around: Surroundings, host: WorkerHost, addresses:
   };
 }
 
-function readingWith({ frame }: Plant, line: GatewayLine): GatewayLine {
-  if (frame === undefined) return line;
+function readingWith(read: ReturnType<NonNullable<Plant['reader']>> | undefined, line: GatewayLine): GatewayLine {
+  if (read === undefined) return line;
   return {
     ...line,
     connect: async () => {
@@ -148,7 +149,7 @@ function readingWith({ frame }: Plant, line: GatewayLine): GatewayLine {
         peer: channel.peer,
         send: (out) => channel.send(out),
         close: (reason) => channel.close(reason),
-        listen: ({ onFrame, onClose }) => channel.listen({ onFrame: (read) => onFrame(frame(read)), onClose }),
+        listen: ({ onFrame, onClose }) => channel.listen({ onFrame: (frame) => onFrame(read(frame)), onClose }),
       };
     },
   };
