@@ -172,6 +172,13 @@ describe('retries', () => {
 });
 
 describe('a lost attempt', () => {
+  it('is one that is taken back although it was begun, which its gateway did not know', () => {
+    const run = RunHarness.started(one);
+    run.startedOn('a');
+    run.report({ kind: 'withdrawn', attempt: run.attempt('a'), at: run.now, reason: 'nobody has it' });
+    expect(run.lastTypes).toEqual(['TaskLost', 'TaskScheduled']);
+  });
+
   it('is dispatched again as the same try with a new leg (I19)', () => {
     const run = RunHarness.started(one);
     run.startedOn('a');

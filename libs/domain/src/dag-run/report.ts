@@ -63,7 +63,9 @@ export function decideReport(d: Decision, report: RunReport): boolean {
       finished(d, inst, report);
       return true;
     case 'withdrawn':
-      d.emit({ type: 'TaskWithdrawn', data: { ...keyOf(inst), at: report.at, reason: report.reason } });
+      // Its gateway did not know that it was begun: that has come by another.
+      if (inst.state !== 'scheduled') lost(d, inst, report.at, report.reason);
+      else d.emit({ type: 'TaskWithdrawn', data: { ...keyOf(inst), at: report.at, reason: report.reason } });
       return true;
     case 'lost':
       lost(d, inst, report.at, report.reason);
