@@ -201,18 +201,22 @@ export class Ownership implements Owners {
 
   /** A worker knows of a later owner: either this one is not it any more, or it has to become it again. */
   onRefused({ partition, generation }: PartitionOwner): void {
-    if (this.held.get(partition)?.owner?.generation !== generation) return;
-    this.release([partition]);
-    if (this.options.isOwner(partition)) this.take([partition]);
+    const held = this.held.get(partition);
+    if (held?.owner?.generation === generation) this.retake(held);
+  }
+
+  /** What is known of it is worth nothing. Where the group gives it back only later, it is taken then. */
+  private retake(held: Held): void {
+    held.isDoubtful = true;
+    if (!this.options.isOwner(held.partition)) return;
+    this.release([held.partition]);
+    this.take([held.partition]);
   }
 
   /** Schedulers and workers go by the highest generation: whoever has the partition must have it. */
   private outdo(partition: number): void {
-    const owner = this.held.get(partition)?.owner;
-    if (owner === undefined || owner.generation >= this.generations.of(partition)) return;
-    if (!this.options.isOwner(partition)) return;
-    this.release([partition]);
-    this.take([partition]);
+    const held = this.held.get(partition);
+    if (held?.owner !== undefined && held.owner.generation < this.generations.of(partition)) this.retake(held);
   }
 
   private async takeOver(taken: readonly Held[]): Promise<void> {
