@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Checks what stands in deploy/: the Dockerfile, the compose file, the chart with its defaults and with everything on (also
- * against the schemas of Kubernetes), and that every setting that they give a service is one that the service has.
+ * against the schemas of Kubernetes), and that services are given settings that they have,
+ * and all that they want.
  * Ends with `N passed, N failed, N skipped`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -62,13 +63,11 @@ const validate = (manifests, version) => {
   }
 };
 
-/** What each service is given, by compose file and chart: service → names of variables. */
+/** What each service is given by the compose file and by the chart: pairs of a service and names of variables. */
 const given = () => {
-  const names = new Map();
+  const pairs = [];
   const add = (service, variables) => {
-    const known = names.get(service) ?? new Set();
-    for (const name of variables) if (name.startsWith('RONDO_')) known.add(name);
-    names.set(service, known);
+    pairs.push([service, new Set(variables.filter((name) => name.startsWith('RONDO_')))]);
   };
   for (const { command, environment } of Object.values(composed().services))
     if (environment !== null && environment !== undefined && 'RONDO_SERVICE_HEALTH' in environment)
@@ -82,19 +81,28 @@ const given = () => {
           env.map(({ name }) => name),
         );
     }
-  return names;
+  return pairs;
+};
+
+const helps = new Map();
+const helpOf = (service) => {
+  if (!helps.has(service)) {
+    const main = join(root, 'apps', service, 'src/main.ts');
+    helps.set(service, run(process.execPath, ['--import', join(root, 'tools/nest-hook.mjs'), main, '--help']));
+  }
+  return helps.get(service);
 };
 
 const checkSettings = () => {
   const problems = [];
   for (const [service, variables] of given()) {
-    const main = join(root, 'apps', service, 'src/main.ts');
-    const hook = join(root, 'tools/nest-hook.mjs');
-    const help = run(process.execPath, ['--import', hook, main, '--help']);
+    const help = helpOf(service);
     const known = new Set([...(help.match(/RONDO_[A-Z0-9_]+/g) ?? []), 'RONDO_CONFIG']);
     for (const name of variables) if (!known.has(name)) problems.push(`${service} has no setting ${name}`);
+    for (const [, name] of help.matchAll(/^ {2}\w+ {3}(RONDO_[A-Z0-9_]+).*\n.*\n.*Default: wanted\.$/gm))
+      if (!variables.has(name)) problems.push(`${service} is not given ${name}`);
   }
-  if (problems.length > 0) throw new Error(problems.join('\n'));
+  if (problems.length > 0) throw new Error([...new Set(problems)].join('\n'));
 };
 
 let [passed, failed] = [0, 0];
