@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
@@ -6,6 +6,7 @@ import { eventStoreDb } from '@rondo/adapter-eventstoredb';
 import { kafkaBus } from '@rondo/adapter-kafka';
 import { BusCommands } from '@rondo/application';
 import { Cluster, missingForCluster, PARTITIONS } from '../../tools/cluster/cluster.ts';
+import { cpuOf } from './cpu.ts';
 import type { BenchOptions } from './options.ts';
 
 const ACTOR = { kind: 'user', name: 'bench' } as const;
@@ -14,6 +15,8 @@ export interface ClusterBench {
   trigger(dagId: string): Promise<void>;
   /** Resolves when so many more runs have ended, durably. */
   ended(runs: number): Promise<void>;
+  /** Seconds of CPU used so far, by kind of process. */
+  cpu(): Readonly<Record<string, number>>;
 }
 
 /** A cluster of processes with these DAG files, for as long as the work takes; stopped and removed after it. */
@@ -33,7 +36,7 @@ export async function withCluster<T>(
   });
   try {
     await cluster.start();
-    return await measured(cluster, Object.keys(files), work);
+    return await measured(cluster, folder, Object.keys(files), work);
   } finally {
     await cluster.stop();
     if (!options.keep) cluster.remove();
@@ -43,6 +46,7 @@ export async function withCluster<T>(
 
 async function measured<T>(
   cluster: Cluster,
+  folder: string,
   files: readonly string[],
   work: (bench: ClusterBench) => Promise<T>,
 ): Promise<T> {
@@ -71,6 +75,7 @@ async function measured<T>(
         if (!answer.ok) throw new Error(answer.message);
       },
       ended: (runs) => new Promise((resolve) => void (waiting = { at: count + runs, resolve })),
+      cpu: () => cpuByKind(cluster, folder),
     });
   } finally {
     await subscription.stop();
@@ -86,4 +91,18 @@ async function published(url: string, dags: number): Promise<void> {
     if (((await response.json()) as { readonly total: number }).total >= dags) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+function cpuByKind(cluster: Cluster, folder: string): Record<string, number> {
+  const pids: Record<string, number> = { kafka: cluster.kafka!.pid };
+  for (const { name, pid } of [...cluster.services, ...(cluster.eventStore === undefined ? [] : [cluster.eventStore])])
+    if (pid !== undefined) pids[name] = pid;
+  pids['postgres'] = Number.parseInt(readFileSync(join(folder, 'postgres/data/postmaster.pid'), 'utf8'), 10);
+  const { user, system } = process.cpuUsage();
+  const sums: Record<string, number> = { bench: (user + system) / 1e6 };
+  for (const [name, seconds] of Object.entries(cpuOf(pids))) {
+    const kind = name.replace(/-\d+$/, '');
+    sums[kind] = (sums[kind] ?? 0) + seconds;
+  }
+  return sums;
 }

@@ -11,13 +11,13 @@ export function threeOnCluster(options: BenchOptions): Promise<object> {
   return withCluster(options, { 'three.ts': dagSource('three', shapes.chain(3), options.body) }, async (bench) => {
     await together(bench, 'three', 100);
     for (let i = 0; i < 10; i++) await together(bench, 'three', 1);
-    const seconds = await together(bench, 'three', runs);
+    const { seconds, cpu } = await withCpu(bench, () => together(bench, 'three', runs));
     const latencies: number[] = [];
     for (let i = 0; i < SINGLE_RUNS; i++) latencies.push((await together(bench, 'three', 1)) * 1_000);
     latencies.sort((a, b) => a - b);
     const figures = { seconds: round(seconds, 3), perSecond: Math.round(runs / seconds) };
     const quantiles = { p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) };
-    return { scenario: 'three', cluster: true, size: runs, body: options.body, ...figures, ...quantiles };
+    return { scenario: 'three', cluster: true, size: runs, body: options.body, ...figures, ...quantiles, cpu };
   });
 }
 
@@ -26,9 +26,9 @@ export function mappedLikeOnCluster(options: BenchOptions): Promise<object> {
   const tasks = options.tasks ?? 10_000;
   const source = dagSource('mapped_like', shapes.independent(tasks), options.body);
   return withCluster(options, { 'mapped_like.ts': source }, async (bench) => {
-    const seconds = await together(bench, 'mapped_like', 1);
+    const { seconds, cpu } = await withCpu(bench, () => together(bench, 'mapped_like', 1));
     const figures = { seconds: round(seconds, 3), perSecond: Math.round(tasks / seconds) };
-    return { scenario: 'mapped-like', cluster: true, size: tasks, body: options.body, ...figures };
+    return { scenario: 'mapped-like', cluster: true, size: tasks, body: options.body, ...figures, cpu };
   });
 }
 
@@ -39,4 +39,15 @@ async function together(bench: ClusterBench, dagId: string, runs: number): Promi
   await Promise.all(Array.from({ length: runs }, () => bench.trigger(dagId)));
   await end;
   return (performance.now() - begin) / 1_000;
+}
+
+/** With the seconds of CPU that each kind of process has used meanwhile. */
+async function withCpu(
+  bench: ClusterBench,
+  work: () => Promise<number>,
+): Promise<{ readonly seconds: number; readonly cpu: object }> {
+  const before = bench.cpu();
+  const seconds = await work();
+  const after = Object.entries(bench.cpu());
+  return { seconds, cpu: Object.fromEntries(after.map(([kind, used]) => [kind, round(used - (before[kind] ?? 0))])) };
 }
