@@ -8,18 +8,19 @@ import {
   jsonEvent,
   type ReadStreamOptions,
 } from '@eventstore/db-client';
-import type {
-  AppendOutcome,
-  AppendRequest,
-  EventStore,
-  Position,
-  ReadOptions,
-  RecordedEvent,
-  Revision,
-  StreamFilter,
-  StreamHead,
-  SubscribeOptions,
-  Subscription,
+import {
+  wavesOf,
+  type AppendOutcome,
+  type AppendRequest,
+  type EventStore,
+  type Position,
+  type ReadOptions,
+  type RecordedEvent,
+  type Revision,
+  type StreamFilter,
+  type StreamHead,
+  type SubscribeOptions,
+  type Subscription,
 } from '@rondo/ports';
 import { headOf, pagesBetween, positionAt } from './all.ts';
 import { Appender } from './append.ts';
@@ -38,7 +39,7 @@ export interface EventStoreDbOptions {
 }
 
 const PAGE = 1_000;
-/** Chains that are written at once: each call has a deadline from when it is sent, so a burst of thousands is not sent whole. */
+/** Requests that are written at once: each call has a deadline from when it is sent, so a burst of thousands is not sent whole. */
 const AT_ONCE = 100;
 
 /** The history in EventStoreDB or KurrentDB, version 22.6 or later. */
@@ -66,7 +67,7 @@ class EventStoreDb implements EventStore {
     for (const request of chain) Appender.check(request);
     const streams = new Set(chain.map(({ stream }) => stream));
     const before = Array.from(streams, (stream) => this.#turns.get(stream) ?? Promise.resolve());
-    const turn = Promise.allSettled(before).then(() => this.#slots.use(() => this.#write(chain)));
+    const turn = Promise.allSettled(before).then(() => this.#write(chain));
     const settled = turn.catch(() => undefined);
     for (const stream of streams) this.#turns.set(stream, settled);
     void settled.then(() => {
@@ -77,10 +78,16 @@ class EventStoreDb implements EventStore {
 
   async #write(chain: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     const outcomes: AppendOutcome[] = [];
-    for (const request of chain) {
-      const outcome = await this.#appender.append(request);
-      outcomes.push(outcome);
-      if (!outcome.ok) break;
+    for (const wave of wavesOf(chain)) {
+      const written = await Promise.allSettled(
+        wave.map((request) => this.#slots.use(() => this.#appender.append(request))),
+      );
+      for (const each of written) {
+        // All have come to an end: what is tried again does not overtake what is on its way.
+        if (each.status === 'rejected') throw each.reason;
+        outcomes.push(each.value);
+        if (!each.value.ok) return outcomes;
+      }
     }
     return outcomes;
   }

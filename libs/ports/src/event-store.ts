@@ -34,6 +34,17 @@ export interface AppendRequest {
   readonly expected: ExpectedRevision;
   /** Together at most 1 MiB of data and metadata (I7): more is refused with AppendTooLargeError. */
   readonly events: readonly NewEvent[];
+  /** It neither needs the request before it nor is needed by it: the two may be written at the same time. Default: after it. */
+  readonly beside?: true;
+}
+
+/** The requests of a chain in groups: those of a group may be written at the same time, one group after the other. */
+export function wavesOf(chain: readonly AppendRequest[]): AppendRequest[][] {
+  const waves: AppendRequest[][] = [];
+  for (const request of chain)
+    if (request.beside === true && waves.length > 0) waves.at(-1)!.push(request);
+    else waves.push([request]);
+  return waves;
 }
 
 export type AppendOutcome =
@@ -87,8 +98,9 @@ export interface StreamHead {
 
 export interface EventStore {
   /**
-   * One chain of writes: each request is atomic, a later one is written only if the earlier ones were. Durable when the
-   * promise resolves. The outcomes end with the first conflict. Calls are written in the order in which they are made.
+   * One chain of writes: each request is atomic, a later one is written only if the earlier ones were, except for those that
+   * are `beside` each other: of these any may be written when one is refused. Durable when the promise resolves. The outcomes
+   * end with the first conflict. Calls are written in the order in which they are made.
    */
   append(chain: readonly AppendRequest[]): Promise<readonly AppendOutcome[]>;
   /** Pages of one stream; nothing for a stream that does not exist. */

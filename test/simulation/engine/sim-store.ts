@@ -1,5 +1,6 @@
 import {
   StoreUnavailableError,
+  wavesOf,
   type AppendOutcome,
   type AppendRequest,
   type EventStore,
@@ -78,15 +79,15 @@ class Client implements EventStore {
       if (strikes('append lost')) return unanswered();
       const isLate = strikes('append late');
       const isUnanswered = isLate || strikes('append unanswered');
-      const part = chain.length > 1 && strikes('append torn') ? dice.between(1, chain.length - 1) : chain.length;
-      if (isUnanswered || part < chain.length) unanswered();
+      const part = chain.length > 1 && strikes('append torn') ? torn(chain, dice) : chain;
+      if (isUnanswered || part !== chain) unanswered();
       time.after(isLate ? arrival + dice.between(1_000, 15_000) : arrival, () => {
         if (server.isAway)
           return isUnanswered ? undefined : answer(TIMEOUT_MS, () => reject(away('the store is away')));
-        void history.append(chain.slice(0, part)).then(
+        void history.append(part).then(
           (outcomes) => {
-            this.noteOutcome(chain, outcomes);
-            if (!isUnanswered && part === chain.length) answer(dice.delay(3, 40), () => resolve(outcomes));
+            this.noteOutcome(part, outcomes);
+            if (!isUnanswered && part === chain) answer(dice.delay(3, 40), () => resolve(outcomes));
           },
           (error: unknown) => answer(1, () => reject(error as Error)),
         );
@@ -206,4 +207,13 @@ class Client implements EventStore {
     this.closed = true;
     for (const each of this.subscriptions) await each.stop();
   }
+}
+
+/** What is written of a chain that is cut: some of its groups, and any part of the next. Something of it is always missing. */
+function torn(chain: readonly AppendRequest[], dice: Dice): readonly AppendRequest[] {
+  const waves = wavesOf(chain);
+  const cut = dice.between(0, waves.length - 1);
+  const wave = waves[cut]!;
+  const missing = dice.between(0, wave.length - 1);
+  return [...waves.slice(0, cut).flat(), ...wave.filter((_, at) => at !== missing && dice.between(0, 1) === 1)];
 }

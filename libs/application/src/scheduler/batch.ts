@@ -73,6 +73,10 @@ export class DagBatch {
   private readonly now: number;
   private readonly ids: Ids;
   private readonly planOf: (version: string) => RunPlan | undefined;
+  /** The request of a run that was written last; others may stand beside it. */
+  private lastRun: AppendRequest | undefined;
+  /** What was decided about a run may rely on what was decided about another one just before: written in order. */
+  private reliesOnPast = false;
   private dagSealed = 0;
   private dagPending: NewEvent[] = [];
   private dagCause: Cause;
@@ -145,7 +149,10 @@ export class DagBatch {
       get isDagPaused() {
         return state.paused;
       },
-      pastOf: (task) => pastOf(state, runId, plan, task, (id) => this.openPast(id)),
+      pastOf: (task) => {
+        this.reliesOnPast = true;
+        return pastOf(state, runId, plan, task, (id) => this.openPast(id));
+      },
     };
   }
 
@@ -379,7 +386,10 @@ export class DagBatch {
   private flushRun(work: RunWork): void {
     this.sealRun(work);
     if (work.pending.length === 0) return;
-    this.write(runStream(this.actor.dagId, work.actor.runId), work.pending, work.actor);
+    const stream = runStream(this.actor.dagId, work.actor.runId);
+    const isBeside = this.lastRun !== undefined && this.lastRun === this.chain.at(-1) && !this.reliesOnPast;
+    this.write(stream, work.pending, work.actor, isBeside && this.lastRun!.stream !== stream);
+    this.lastRun = this.chain.at(-1);
     work.pending = [];
     for (const success of work.updates.splice(0)) this.writeAssets(work.actor, success, work.cause);
   }
@@ -397,12 +407,13 @@ export class DagBatch {
   }
 
   /** One request, or as many as the size asks for: every prefix of a decision is a history that the next one completes. */
-  private write(stream: string, events: readonly NewEvent[], head: { revision: number }): void {
+  private write(stream: string, events: readonly NewEvent[], head: { revision: number }, isBeside = false): void {
     let part: NewEvent[] = [];
     let bytes = 0;
     const end = (): void => {
       if (part.length === 0) return;
-      this.chain.push({ stream, expected: head.revision < 0 ? 'noStream' : head.revision, events: part });
+      const beside = isBeside && part[0] === events[0] ? { beside: true as const } : {};
+      this.chain.push({ stream, expected: head.revision < 0 ? 'noStream' : head.revision, events: part, ...beside });
       head.revision += part.length;
       part = [];
       bytes = 0;

@@ -359,24 +359,28 @@ export class Scheduler {
     for (const change of effects.waits)
       if ('ended' in change) this.router.end(change.ended);
       else this.router.state(change);
-    if (effects.ready.length > 0)
-      await bus.publish(
-        TOPICS.tasksReady,
-        effects.ready.map(({ pool, message }) => ({ key: pool, value: message })),
-      );
-    if (effects.timetables.length > 0)
-      await bus.publish(
-        TOPICS.timetablesWanted,
-        effects.timetables.map((value) => ({ key: value.dagId, value })),
-      );
-    if (effects.inbox.length > 0) await this.publishInbox(effects.inbox);
-    // Whoever is told that a run is erased finds it so.
-    if (effects.erasures.length > 0) await this.options.eraser?.erase(effects.erasures);
-    if (effects.answers.length > 0)
-      await bus.publish(
+    const answer = (): Promise<void> =>
+      bus.publish(
         TOPICS.commandAnswers,
         effects.answers.map((a) => ({ key: a.commandId, value: a })),
       );
+    // Called together they go out together.
+    await Promise.all([
+      bus.publish(
+        TOPICS.tasksReady,
+        effects.ready.map(({ pool, message }) => ({ key: pool, value: message })),
+      ),
+      bus.publish(
+        TOPICS.timetablesWanted,
+        effects.timetables.map((value) => ({ key: value.dagId, value })),
+      ),
+      this.publishInbox(effects.inbox),
+      ...(effects.erasures.length === 0 ? [answer()] : []),
+    ]);
+    if (effects.erasures.length === 0) return;
+    // Whoever is told that a run is erased finds it so.
+    await this.options.eraser?.erase(effects.erasures);
+    await answer();
   }
 
   private async publishInbox(messages: readonly SchedulerMessage[]): Promise<void> {

@@ -104,6 +104,33 @@ function describeAppending(get: Get): void {
       expect(third!.position).toBeGreaterThan(second!.position);
     });
 
+    it('writes requests that are beside each other, and what comes after them', async () => {
+      const streams = Array.from({ length: 20 }, aStream);
+      const last = aStream();
+      const outcomes = await get().store.append([
+        ...streams.map((stream) => ({ ...request(stream, 'noStream', newEvents(2)), beside: true as const })),
+        request(last, 'noStream', [newEvent()]),
+      ]);
+      expect(outcomes.map((each) => written(each).revision)).toEqual([...streams.map(() => 1), 0]);
+      const positions = outcomes.map((each) => written(each).position);
+      expect(Math.max(...positions)).toBe(positions.at(-1));
+    });
+
+    it('writes nothing after requests of which one is refused', async () => {
+      const [first, refused, last] = [aStream(), aStream(), aStream()];
+      await appendOne(get().store, refused, 'noStream', [newEvent()]);
+      const outcomes = await get().store.append([
+        request(first, 'noStream', [newEvent()]),
+        { ...request(refused, 'noStream', [newEvent()]), beside: true },
+        request(last, 'noStream', [newEvent()]),
+      ]);
+      expect(outcomes).toEqual([
+        expect.objectContaining({ ok: true }),
+        { ok: false, reason: 'conflict', stream: refused, expected: 'noStream', actual: 0 },
+      ]);
+      expect(await collect(get().store.readStream(last))).toEqual([]);
+    });
+
     it('writes calls in the order in which they are made', async () => {
       const stream = aStream();
       const calls = Array.from({ length: 50 }, (_, i) =>
