@@ -1,5 +1,6 @@
 import type { ConsumeOptions, DeliveredMessage } from '@rondo/ports';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import { Commits } from './commits.ts';
 import type { Burial } from './dead-letters.ts';
 import type { KafkaFailure } from './kafka-bus.ts';
 
@@ -19,18 +20,19 @@ export interface MemberOptions {
 
 /** A fetch of an idle topic waits so long: what a rebalance and a close wait for, too. */
 const FETCH_WAIT_MS = 250;
-const COMMIT_EVERY_MS = 200;
 
 /**
  * One consumer of a group. The batches of a fetch are handled side by side, one for each partition, and the next fetch, and a
  * rebalance, wait for them: so a partition is settled before it has another owner. A partition whose batch failed is paused
- * alone. Offsets are committed after the work.
+ * alone. Offsets are committed after the work, by and by: a fetch does not wait for it.
  */
 export class Member {
   readonly #o: MemberOptions;
   readonly #consumer: Consumer;
   readonly #failures = new Map<number, number>();
   readonly #resumes = new Set<NodeJS.Timeout>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #commits: Commits | undefined;
   #owned = new Set<number>();
   /** When the broker was asked for the answer that it gave last, at the earliest: it counts a session from there. */
   #confirmedAt = -Infinity;
@@ -49,6 +51,7 @@ export class Member {
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
     });
+    if (options.begin === undefined) this.#commits = new Commits(this.#consumer, options.topic);
   }
 
   async start(): Promise<void> {
@@ -57,6 +60,7 @@ export class Member {
       this.#consumer.on('consumer.group_join', ({ payload }) => {
         this.#confirmedAt = this.#beatAt = performance.now();
         const assigned = new Set<number>(payload.memberAssignment[topic]);
+        this.#commits?.keep(assigned);
         for (const partition of assigned) this.#seek(partition);
         this.#assigning = this.#assigning.then(() => this.#onAssignment(assigned));
         void this.#assigning.then(resolve);
@@ -69,15 +73,20 @@ export class Member {
     });
     this.#consumer.on('consumer.rebalancing', () => {
       this.#confirmedAt = -Infinity;
+      // Before the member joins anew, over the same connection.
+      void this.#commits?.commit();
     });
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topic, fromBeginning: true });
     await this.#consumer.run({
       partitionsConsumedConcurrently: partitions,
       eachBatchAutoResolve: false,
-      autoCommit: this.#o.begin === undefined,
-      autoCommitInterval: COMMIT_EVERY_MS,
-      eachBatch: (payload) => this.#onBatch(payload),
+      autoCommit: false,
+      eachBatch: (payload) => {
+        const handled = this.#onBatch(payload);
+        this.#running.add(handled);
+        return handled.finally(() => this.#running.delete(handled));
+      },
     });
     await joined;
   }
@@ -100,6 +109,8 @@ export class Member {
 
   async #end(): Promise<void> {
     for (const timer of this.#resumes) clearTimeout(timer);
+    await Promise.allSettled(this.#running);
+    await this.#commits?.close();
     await this.#consumer.disconnect();
     await this.#assigning;
     await this.#onAssignment(new Set());
@@ -124,12 +135,14 @@ export class Member {
     const beat = setInterval(() => void payload.heartbeat().catch(() => undefined), this.#o.sessionTimeoutMs / 4);
     try {
       for (let from = 0; from < batch.messages.length; from += most) {
-        if (!payload.isRunning() || payload.isStale()) return;
+        if (this.#closed !== undefined || !payload.isRunning() || payload.isStale()) return;
         const part = batch.messages.slice(from, Math.min(batch.messages.length, from + most));
         if (!(await this.#handle(batch.partition, part))) return;
         const { offset } = part.at(-1)!;
+        const next = String(BigInt(offset) + 1n);
         payload.resolveOffset(offset);
-        this.#o.begin?.set(batch.partition, String(BigInt(offset) + 1n));
+        this.#o.begin?.set(batch.partition, next);
+        this.#commits?.handled(batch.partition, next);
       }
     } finally {
       clearInterval(beat);
