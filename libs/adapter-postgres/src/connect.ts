@@ -3,6 +3,7 @@ import type { Db, Schema } from '@rondo/read-models';
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { asPortError } from './errors.ts';
+import { preparedName } from './statements.ts';
 
 export interface ConnectOptions {
   /**
@@ -59,7 +60,7 @@ function guarded(pool: pg.Pool): PostgresPool {
     connect: async () => {
       const client = await pool.connect().catch(refuse);
       const query = (sql: string, parameters: readonly unknown[]): Promise<unknown> =>
-        client.query(sql, parameters.map(clean)).catch(refuse);
+        client.query({ name: preparedName(sql), text: sql, values: parameters.map(clean) }).catch(refuse);
       const release = (destroy?: boolean): void => client.release(destroy);
       return { query: query as PostgresPoolClient['query'], release };
     },

@@ -28,6 +28,13 @@ const LOOK_MS = 250;
 const PATIENCE_MS = 2_000;
 const PATIENCE_MAX_MS = 60_000;
 
+/**
+ * After a batch it lets events gather for so long, unless so many came that more are waiting: what a transaction costs does not
+ * depend on their number much. The first event after a while is never held up.
+ */
+const GATHER_MS = 20;
+const GATHER_MOST = 250;
+
 const ignore = (): void => undefined;
 
 /** Ends what goes on, to begin again or to close. */
@@ -137,6 +144,7 @@ export class RowFollower {
       onBatch: async (batch, through) => {
         try {
           await this.apply(batch, through);
+          if (batch.length < GATHER_MOST) await this.pause(GATHER_MS).catch(ignore);
         } catch (error) {
           ended(error as Error);
           throw error;

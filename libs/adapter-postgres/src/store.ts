@@ -11,7 +11,7 @@ import {
   type TableName,
 } from '@rondo/read-models';
 import { sql } from 'kysely';
-import { FencedError, NewerRowsError } from './errors.ts';
+import { NewerRowsError } from './errors.ts';
 import { RowBatch } from './row-batch.ts';
 
 export interface Claim {
@@ -76,7 +76,7 @@ export class PostgresRows {
       const batch = new RowBatch();
       const { db, projectionVersion } = this;
       writeChanges(batch, changes, checkpoint, { db, projectionVersion, rendered: () => this.rendered! });
-      await this.asWriter(generation, (transaction) => batch.execute(transaction));
+      await batch.execute(this.db, generation);
     } catch (error) {
       this.rendered = undefined;
       throw error;
@@ -84,26 +84,10 @@ export class PostgresRows {
   }
 
   /** The rows are complete up to there, though nothing was written. */
-  advance({ position, eventPosition, eventId }: Checkpoint, generation: number): Promise<void> {
-    const row = { id: 1 as const, position, event_position: eventPosition, event_id: eventId };
-    return this.asWriter(generation, async (db) => {
-      await db
-        .insertInto('checkpoint')
-        .values({ ...row, projection_version: this.projectionVersion })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet({ position }))
-        .execute();
-    });
-  }
-
-  private asWriter(generation: number, work: (db: Db) => Promise<void>): Promise<void> {
-    return this.db.transaction().execute(async (db) => {
-      // The rows are made from the history: commits that a crash of the server loses are projected again.
-      await sql`set local synchronous_commit = off`.execute(db);
-      const row = await db.selectFrom('writer').select('generation').where('id', '=', 1).forUpdate().executeTakeFirst();
-      if (row?.generation !== generation)
-        throw new FencedError(`generation ${row?.generation ?? 'none'} writes the rows, this is ${generation}`);
-      await work(db);
-    });
+  async advance({ position, eventPosition, eventId }: Checkpoint, generation: number): Promise<void> {
+    const batch = new RowBatch();
+    batch.put('checkpoint', [1, position, eventPosition, eventId, this.projectionVersion]);
+    await batch.execute(this.db, generation);
   }
 
   private async drop(db: Db): Promise<void> {

@@ -31,15 +31,17 @@ interface Entry {
   /** The instances' rows are in memory too. */
   whole: boolean;
   closed: boolean;
-  /** The last batch that looked at it. */
-  batch: number;
+  /** Instances as they were last counted. */
+  counted: number;
 }
 
 /** The runs that are being folded: open ones, as long as there is room, and closed ones until they are written. */
 export class RunCache {
   private readonly entries = new Map<string, Entry>();
   private readonly source: RowSource;
-  private batch = 0;
+  /** Those that the last batch looked at, by their keys: work per batch is for them alone, however many are open. */
+  private touched = new Map<string, Entry>();
+  private instances = 0;
 
   constructor(source: RowSource) {
     this.source = source;
@@ -47,18 +49,23 @@ export class RunCache {
 
   /** To be called between batches, when everything that was folded is written. */
   evict(): void {
-    let instances = 0;
-    for (const [key, { model, closed }] of this.entries) {
+    for (const [key, entry] of this.touched) {
+      const { model, closed, counted } = entry;
+      entry.counted = closed && model.ended ? 0 : model.instances.size;
+      this.instances += entry.counted - counted;
       if (closed && model.ended) this.entries.delete(key);
-      else instances += model.instances.size;
     }
-    if (instances > MAX_INSTANCES)
-      for (const [key, entry] of this.entries) if (entry.batch !== this.batch) this.entries.delete(key);
+    if (this.instances <= MAX_INSTANCES) return;
+    for (const [key, { counted }] of this.entries)
+      if (!this.touched.has(key)) {
+        this.entries.delete(key);
+        this.instances -= counted;
+      }
   }
 
   /** Brings in what the batch will ask for and nobody has in memory. */
   async load(batch: readonly DecodedEvent[]): Promise<void> {
-    this.batch++;
+    this.touched = new Map();
     const requested = new Set<string>();
     for (const each of batch) {
       if (each.kind === 'run') await this.want(each.dagId, each.runId, each.event.type, requested);
@@ -75,7 +82,7 @@ export class RunCache {
       return;
     }
     const entry = this.entries.get(key) ?? (await this.loadRun(dagId, runId, key));
-    entry.batch = this.batch;
+    this.touched.set(key, entry);
     if (entry.whole || RUN_ONLY.has(type)) return;
     entry.model.adopt(await this.source.instances(entry.model.run.runNo));
     entry.whole = true;
@@ -85,7 +92,7 @@ export class RunCache {
     const run = await this.source.run(dagId, runId);
     if (run === undefined)
       throw new Error(`run '${runId}' of DAG '${dagId}' is in the history before it was requested`);
-    const entry = { model: new RunModel({ ...run }), whole: false, closed: false, batch: this.batch };
+    const entry = { model: new RunModel({ ...run }), whole: false, closed: false, counted: 0 };
     this.entries.set(key, entry);
     return entry;
   }
@@ -102,7 +109,10 @@ export class RunCache {
 
   add(dagId: string, data: RunRequestedData, at: number, runNo: number): RunModel {
     const model = new RunModel(requestedRun(dagId, data, at, runNo));
-    this.entries.set(`${dagId}:${data.runId}`, { model, whole: true, closed: false, batch: this.batch });
+    const key = `${dagId}:${data.runId}`;
+    const entry = { model, whole: true, closed: false, counted: this.entries.get(key)?.counted ?? 0 };
+    this.entries.set(key, entry);
+    this.touched.set(key, entry);
     return model;
   }
 
