@@ -124,6 +124,22 @@ ofProtocol(
       await store.close();
     });
 
+    it('tells a subscriber how far the history is where the server does not', async () => {
+      server!.history.isSilent = true;
+      const store = eventStoreDb({ connectionString: connectionString() });
+      let reached = 0;
+      const filter = { streamPrefixes: [`silent-${randomUUID()}-`] };
+      const onBatch = (_events: readonly RecordedEvent[], through: number): void => void (reached = through);
+      const subscription = store.subscribe({ name: 's', after: await store.head(), filter, onBatch });
+      await store.append([{ stream: `other-${randomUUID()}`, expected: 'noStream', events: [newEvent()] }]);
+      const head = await store.head();
+      await until(() => reached >= head);
+      expect(reached).toBe(head);
+      server!.history.isSilent = false;
+      await subscription.stop();
+      await store.close();
+    });
+
     it('is spoken to over TLS, by a user with a password, as the connection string says', async () => {
       const own = await mkdtemp(join(tmpdir(), 'rondo-esdb-'));
       const { key, certificate, file } = aCertificate(own);

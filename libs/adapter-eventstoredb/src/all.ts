@@ -1,7 +1,16 @@
-import { BACKWARDS, END, START, streamNameFilter, type EventStoreDBClient } from '@eventstore/db-client';
+import {
+  BACKWARDS,
+  END,
+  eventTypeFilter,
+  START,
+  streamNameFilter,
+  type AllStreamSubscription,
+  type EventStoreDBClient,
+  type Filter,
+} from '@eventstore/db-client';
 import type { Position, RecordedEvent, StreamFilter } from '@rondo/ports';
 import { asPortError } from './errors.ts';
-import { wants } from './filter.ts';
+import { serverFilter, wants, type ServerFilter } from './filter.ts';
 import { reading } from './reading.ts';
 import { fromWire, placeOf } from './wire.ts';
 
@@ -38,16 +47,31 @@ export interface AllOptions {
   readonly limit?: number | undefined;
 }
 
-/** Pages of what passes the filter between two positions; the server filters by stream where it can. */
+/** Of a subscription, with how far the server tells that it has looked: nothing that passes is missing up to there. */
+export function fromServer(
+  filter: ServerFilter,
+  onCheckpoint: (subscription: AllStreamSubscription, position: Position) => void | Promise<void>,
+): { readonly filter?: Filter } {
+  if (filter === undefined) return {};
+  return {
+    filter: (filter.on === 'stream' ? streamNameFilter : eventTypeFilter)({
+      prefixes: [...filter.prefixes],
+      checkpointInterval: 1,
+      checkpointReached: (subscription, { commit }) =>
+        onCheckpoint(subscription as AllStreamSubscription, Number(commit)),
+    }),
+  };
+}
+
+/** Pages of what passes the filter between two positions; the server filters where it can. */
 export async function* pagesBetween(
   client: EventStoreDBClient,
   after: Position,
   { filter, upTo, limit = Infinity }: AllOptions,
 ): AsyncGenerator<readonly RecordedEvent[]> {
   if (upTo <= after || limit <= 0) return;
-  const prefixes = filter?.streamPrefixes;
-  const source =
-    prefixes === undefined ? everything(client, after, upTo) : filtered(client, after, upTo, [...prefixes]);
+  const asked = serverFilter(filter);
+  const source = asked === undefined ? everything(client, after, upTo) : filtered(client, after, upTo, asked);
   const isWanted = wants(filter);
   let page: RecordedEvent[] = [];
   let left = limit;
@@ -83,7 +107,7 @@ async function* filtered(
   client: EventStoreDBClient,
   after: Position,
   upTo: Position,
-  prefixes: string[],
+  asked: ServerFilter,
 ): AsyncGenerator<RecordedEvent> {
   const found: RecordedEvent[] = [];
   let [isOver, failure, wake]: [boolean, unknown, () => void] = [false, undefined, () => undefined];
@@ -93,19 +117,14 @@ async function* filtered(
     failure ??= error;
     wake();
   };
-  const filter = streamNameFilter({
-    prefixes,
-    checkpointInterval: 1,
-    checkpointReached: (_subscription, { commit }) => (Number(commit) >= upTo ? over() : wake()),
-  });
-  const subscription = client.subscribeToAll({ filter, fromPosition: after === 0 ? START : placeOf(after) });
+  const filter = fromServer(asked, (_subscription, position) => (position >= upTo ? over() : wake()));
+  const subscription = client.subscribeToAll({ ...filter, fromPosition: after === 0 ? START : placeOf(after) });
   subscription.on('data', ({ event }) => {
-    if (event === undefined || isOver) return;
+    if (event === undefined) return;
     const position = Number(event.position.commit);
-    if (position > upTo) return over();
-    if (position > after) found.push(fromWire(event));
+    if (position > after && position <= upTo) found.push(fromWire(event));
     if (found.length >= PAGE * 4) subscription.pause();
-    if (position === upTo) over();
+    if (position >= upTo) over();
     wake();
   });
   subscription.on('caughtUp', () => over());
@@ -117,8 +136,13 @@ async function* filtered(
         reached = event.position;
         yield event;
       }
-      if (isOver) break;
       subscription.resume();
+      if (isOver) {
+        // What came before the server said that it is through may not have been handed out yet.
+        if (failure !== undefined || subscription.readableLength === 0) break;
+        await new Promise(setImmediate);
+        continue;
+      }
       isQuiet = await new Promise<boolean>((resolve) => {
         const timer = setTimeout(() => resolve(true), QUIET_MS);
         wake = () => (clearTimeout(timer), resolve(false));
@@ -130,6 +154,5 @@ async function* filtered(
     await subscription.unsubscribe().catch(() => undefined);
   }
   if (isOver) return;
-  for await (const event of everything(client, reached, upTo))
-    if (prefixes.some((prefix) => event.stream.startsWith(prefix))) yield event;
+  yield* everything(client, reached, upTo);
 }

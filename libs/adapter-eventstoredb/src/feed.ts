@@ -1,5 +1,7 @@
 import type { AllStreamSubscription, EventStoreDBClient } from '@eventstore/db-client';
 import type { Position, RecordedEvent } from '@rondo/ports';
+import { fromServer, pagesBetween } from './all.ts';
+import type { ServerFilter } from './filter.ts';
 import { fromWire, placeOf } from './wire.ts';
 
 /** Events kept for subscribers that are a little behind; one that is further behind reads them again. */
@@ -7,11 +9,13 @@ const MOST = 20_000;
 const PAUSE_MS = 500;
 
 /**
- * The end of the whole history as it grows: one subscription for all subscribers of a process, so that each knows the exact
- * position up to which it has missed nothing. It comes back by itself when the server was away.
+ * The end of the history as it grows, or of what passes a filter of the server: one subscription for all subscribers of a
+ * process who want the same, so that each knows the exact position up to which it has missed nothing. It comes back by itself
+ * when the server was away.
  */
 export class Feed {
   private readonly client: EventStoreDBClient;
+  private readonly filter: ServerFilter;
   private events: RecordedEvent[] = [];
   private waiting: (() => void)[] = [];
   private subscription: AllStreamSubscription | undefined;
@@ -19,13 +23,17 @@ export class Feed {
   private closed = false;
   /** What comes after this position is in `events`. */
   from: Position;
-  /** The last event that has come. */
+  /** Up to here nothing is missing. */
   head: Position;
+  /** The head when `proveUpTo` was last asked. */
+  private looked: Position;
 
-  constructor(client: EventStoreDBClient, from: Position) {
+  constructor(client: EventStoreDBClient, filter: ServerFilter, from: Position) {
     this.client = client;
+    this.filter = filter;
     this.from = from;
     this.head = from;
+    this.looked = from;
     this.open();
   }
 
@@ -57,16 +65,35 @@ export class Feed {
     await this.subscription?.unsubscribe().catch(() => undefined);
   }
 
+  /**
+   * A server tells how far it has looked only after a number of events, and some never. One that has not moved since this was
+   * last called is moved by reading: `upTo` is a position that the history has reached.
+   */
+  async proveUpTo(upTo: Position): Promise<void> {
+    const hasMoved = this.head !== this.looked;
+    this.looked = this.head;
+    if (hasMoved || this.head >= upTo) return;
+    const filter = this.filter?.asked;
+    for await (const page of pagesBetween(this.client, this.head, { filter, upTo }))
+      for (const event of page) this.take(event);
+    this.reach(upTo);
+  }
+
   private open(): void {
-    const subscription = this.client.subscribeToAll(this.head === 0 ? {} : { fromPosition: placeOf(this.head) });
+    const filter = fromServer(this.filter, async (subscription, position) => {
+      // What came before it may not have been handed out yet.
+      while (subscription.readableLength > 0) await new Promise(setImmediate);
+      if (this.subscription === subscription) this.reach(position);
+    });
+    const from = this.head === 0 ? {} : { fromPosition: placeOf(this.head) };
+    const subscription = this.client.subscribeToAll({ ...filter, ...from });
     this.subscription = subscription;
     subscription.on('data', ({ event }) => {
       if (event === undefined) return;
       const position = Number(event.position.commit);
       if (position <= this.head) return;
-      this.head = position;
-      if (!event.type.startsWith('$') && !event.streamId.startsWith('$')) this.keep(fromWire(event));
-      this.wake();
+      if (event.type.startsWith('$') || event.streamId.startsWith('$')) this.reach(position);
+      else this.take(fromWire(event));
     });
     const again = (): void => {
       if (this.closed || this.subscription !== subscription) return;
@@ -78,8 +105,16 @@ export class Feed {
     subscription.on('close', again);
   }
 
-  private keep(event: RecordedEvent): void {
+  private reach(position: Position): void {
+    if (position <= this.head) return;
+    this.head = position;
+    this.wake();
+  }
+
+  private take(event: RecordedEvent): void {
+    if (event.position <= this.head) return;
     this.events.push(event);
+    this.reach(event.position);
     if (this.events.length <= MOST * 2) return;
     const gone = this.events.splice(0, MOST);
     this.from = gone.at(-1)!.position;

@@ -25,7 +25,7 @@ import {
 import { headOf, pagesBetween, positionAt } from './all.ts';
 import { Appender } from './append.ts';
 import { asPortError } from './errors.ts';
-import { Feed } from './feed.ts';
+import { Feeds } from './feeds.ts';
 import { Heads } from './heads.ts';
 import { reading } from './reading.ts';
 import { Slots } from './slots.ts';
@@ -55,12 +55,13 @@ class EventStoreDb implements EventStore {
   readonly #slots = new Slots(AT_ONCE);
   /** The last append to each stream that is under way: later ones to it wait. */
   readonly #turns = new Map<string, Promise<unknown>>();
-  #feed: Promise<Feed> | undefined;
+  readonly #feeds: Feeds;
 
   constructor({ connectionString }: EventStoreDbOptions) {
     this.#client = EventStoreDBClient.connectionString(connectionString);
     this.#appender = new Appender(this.#client, new Heads(this.#client));
     this.#streams = new Streams(this.#client);
+    this.#feeds = new Feeds(this.#client);
   }
 
   async append(chain: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
@@ -136,7 +137,7 @@ class EventStoreDb implements EventStore {
   }
 
   subscribe(options: SubscribeOptions): Subscription {
-    const follower = new Follower(this.#client, () => this.#live(), options);
+    const follower = new Follower(this.#client, this.#feeds.lease(options), options);
     this.#followers.add(follower);
     return {
       stop: async () => {
@@ -144,12 +145,6 @@ class EventStoreDb implements EventStore {
         await follower.stop();
       },
     };
-  }
-
-  #live(): Promise<Feed> {
-    const feed = (this.#feed ??= headOf(this.#client).then((head) => new Feed(this.#client, head)));
-    feed.catch(() => (this.#feed = undefined));
-    return feed;
   }
 
   head(): Promise<Position> {
@@ -188,7 +183,7 @@ class EventStoreDb implements EventStore {
   async close(): Promise<void> {
     await Promise.allSettled(this.#turns.values());
     await Promise.all(Array.from(this.#followers, (follower) => follower.stop()));
-    await (await this.#feed?.catch(() => undefined))?.close();
+    await this.#feeds.close();
     // The client waits for each of its calls to close, and some never say that they have.
     await Promise.race([this.#client.dispose(), new Promise((resolve) => void setTimeout(resolve, 1_000).unref())]);
   }

@@ -2,6 +2,7 @@ import type { EventStoreDBClient } from '@eventstore/db-client';
 import { StoreUnavailableError, type Position, type RecordedEvent, type SubscribeOptions } from '@rondo/ports';
 import { pagesBetween } from './all.ts';
 import type { Feed } from './feed.ts';
+import type { FeedLease } from './feeds.ts';
 import { wants } from './filter.ts';
 
 const PAUSE_MS = 500;
@@ -10,7 +11,7 @@ const MOST = 1_000;
 /** One subscriber: catches up by filtered reads, then goes on with the feed, where each position is known. */
 export class Follower {
   private readonly client: EventStoreDBClient;
-  private readonly live: () => Promise<Feed>;
+  private readonly lease: FeedLease;
   private readonly options: SubscribeOptions;
   private position: Position;
   private stopped = false;
@@ -18,12 +19,12 @@ export class Follower {
   private feed: Feed | undefined;
   private readonly running: Promise<void>;
 
-  constructor(client: EventStoreDBClient, live: () => Promise<Feed>, options: SubscribeOptions) {
+  constructor(client: EventStoreDBClient, lease: FeedLease, options: SubscribeOptions) {
     this.client = client;
-    this.live = live;
+    this.lease = lease;
     this.options = options;
     this.position = options.after;
-    this.running = this.run();
+    this.running = this.run().finally(() => lease.release());
   }
 
   async stop(): Promise<void> {
@@ -36,7 +37,7 @@ export class Follower {
   private async run(): Promise<void> {
     while (!this.stopped)
       try {
-        this.feed = await this.live();
+        this.feed = await this.lease.feed();
         const fresh = this.feed.after(this.position);
         if (fresh === undefined) await this.catchUp(this.feed.head);
         else if (fresh.length > 0 || this.feed.head > this.position) await this.follow(fresh, this.feed.head);

@@ -141,6 +141,8 @@ export class RowFollower {
       name: 'read-models',
       after: this.checkpoint.position,
       filter: projection.PROJECTED_STREAMS,
+      // Readers wait for the rows to have reached a position, whatever stands there.
+      prompt: true,
       onBatch: async (batch, through) => {
         try {
           await this.apply(batch, through);

@@ -78,6 +78,8 @@ export interface SubscribeOptions {
   /** Events after this position. */
   readonly after: Position;
   readonly filter?: StreamFilter;
+  /** `through` is to follow what does not pass the filter too at once. Default false: it may be seconds behind. */
+  readonly prompt?: boolean;
   /**
    * Called with batches in order, the next only when the promise of the last is settled. `through` is the position up to
    * which nothing that passes the filter is missing: a checkpoint. A batch may be empty when only `through` moved.
