@@ -194,6 +194,41 @@ it('goes on with another scheduler while attempts run', async () => {
   expect(cluster.begun).toHaveLength(12);
 });
 
+it('reads again what the scheduler before it wrote after it was read', async () => {
+  cluster = await new Cluster().start({ schedulers: 1, gateways: 1, workers: 1 });
+  const { session } = cluster.workers[0]!;
+  session.outcome = () => undefined;
+  await cluster.publish(three('d'));
+  await cluster.trigger('d', 'r');
+  await cluster.until(() => cluster.running === 1);
+  await cluster.schedulers[0]!.stop();
+  const { store } = cluster;
+  const append = store.append.bind(store);
+  const key = { mapIndex: [], tryNumber: 1, leg: 1, at: Date.now() };
+  const late = ['a', 'b'].map((taskId, n) => {
+    const type = n === 0 ? 'TaskSucceeded' : 'TaskScheduled';
+    return { id: randomUUID(), type, data: JSON.stringify({ taskId, ...key }), meta: '{}' };
+  });
+  const expected = cluster.events('dagRun-d:r').length - 1;
+  let isSent = false;
+  store.append = async (chain) => {
+    if (!isSent && chain.some(({ stream }) => stream === 'dagRun-d:r')) {
+      isSent = true;
+      const [outcome] = await append([{ stream: 'dagRun-d:r', expected, events: late }]);
+      expect(outcome?.ok).toBe(true);
+    }
+    return append(chain);
+  };
+  await cluster.addScheduler();
+  session.outcome = () => ({ kind: 'success' });
+  await cluster.until(() => cluster.types('dagRun-d:r').includes('RunSucceeded'));
+  expect(cluster.types('dagRun-d:r').slice(expected + 1, expected + 4)).toEqual([
+    ...['TaskSucceeded', 'TaskScheduled', 'RunTaken'],
+  ]);
+  expect(cluster.problems).toContainEqual(expect.stringContaining('ownership-lost'));
+  expect(cluster.begun.map((id) => id.split(':')[2])).toEqual(['a', 'b', 'c']);
+});
+
 it('answers what the owner of a pool is asked', async () => {
   cluster = await new Cluster().start({ schedulers: 1, gateways: 2, workers: 1 });
   cluster.workers[0]!.session.outcome = () => undefined;

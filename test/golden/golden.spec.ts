@@ -94,6 +94,7 @@ describe('golden histories of runs', () => {
       TaskAttemptClosed: true,
       RunReopened: true,
       RunResumed: true,
+      RunTaken: true,
       RunSucceeded: true,
       RunFailed: true,
       TaskRescheduled: true,

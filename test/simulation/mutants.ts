@@ -13,6 +13,12 @@ export const MUTANTS: Readonly<Record<string, Plant>> = {
         append: (chain) => store.append(chain.map((request) => ({ ...request, expected: 'any' }))),
       }),
   },
+  /** A scheduler begins with what it has read, though its predecessor's append may still be on its way. */
+  'no-fence': {
+    scheduler: (scheduler) => {
+      (scheduler as unknown as { fence: () => Promise<void> }).fence = () => Promise.resolve();
+    },
+  },
   /** What a process has read and not yet decided about dies with it. */
   'offset-before-append': {
     bus: (bus) =>

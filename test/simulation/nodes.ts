@@ -31,6 +31,7 @@ export interface Plant {
   readonly bus?: (bus: MessageBus) => MessageBus;
   readonly clock?: (clock: Clock) => Clock;
   readonly gateway?: (gateway: Gateway) => void;
+  readonly scheduler?: (scheduler: Scheduler) => void;
   /** For each worker's process: what it reads of what gateways have sent. */
   readonly reader?: () => (frame: GatewayFrame) => GatewayFrame;
 }
@@ -91,6 +92,7 @@ export function schedulerService(around: Surroundings): Start {
       cluster: { scheduler: machine.name },
       onProblem: ({ kind, dagId, message }) => note(`problem ${kind} ${dagId}: ${message}`),
     });
+    around.plant.scheduler?.(scheduler);
     const events = new SensorEvents(ports);
     await scheduler.start();
     await events.start();

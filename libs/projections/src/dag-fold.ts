@@ -50,6 +50,7 @@ export function foldDag(
     case 'TimetableTold':
     case 'TimetableFailed':
       return rows;
+    case 'DagTaken':
     case 'AssetsWatched':
     case 'AssetEventsQueued':
     case 'AssetEventsPassed':

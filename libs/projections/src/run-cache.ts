@@ -12,6 +12,7 @@ const RUN_ONLY: ReadonlySet<string> = new Set([
   'RunAdmitted',
   'RunReopened',
   'RunResumed',
+  'RunTaken',
   'RunClosed',
   'RunSummaryRevised',
   'RunHeld',

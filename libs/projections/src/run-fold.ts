@@ -141,6 +141,7 @@ export function applyRunEvent(
       return;
     case 'CallbackReported':
     case 'PastConditionsAnswered':
+    case 'RunTaken':
       return;
     case 'XComSet':
     case 'XComDeleted':

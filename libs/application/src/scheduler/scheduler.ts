@@ -14,9 +14,10 @@ import {
 } from '@rondo/ports';
 import { AssetWatch } from './asset-watch.ts';
 import { appendChain, OwnershipLostError } from './append.ts';
+import { fencesOf } from './fence.ts';
 import { noEffects, type Effects } from './effects.ts';
 import { restate } from './consequences.ts';
-import type { Blame } from './actors.ts';
+import type { Blame, DagActor } from './actors.ts';
 import { ShardMemory } from './memory.ts';
 import type { ErasedRun, RunEraser } from '../erasure/eraser.ts';
 import type { RunKeyring } from '../erasure/keyring.ts';
@@ -82,9 +83,13 @@ export class Scheduler {
   private readonly timers: Timers;
   /** Undefined in the only scheduler. */
   private readonly shards: Shards | undefined;
-  /** DAGs whose last turn failed: they are not in memory, and another turn of them is on its way. */
+  /** DAGs whose last turn failed, or whose shard is owned again: they are not in memory, and another turn of them is on its way. */
   private readonly failing = new Set<string>();
   private readonly failures = new Map<string, number>();
+  /** Shards that are this scheduler's again, and of whose DAGs nothing is known yet. */
+  private readonly unread = new Set<number>();
+  /** In which epoch a DAG was taken from whoever had it before. What fails is taken once more: who has written meanwhile is not known. */
+  private readonly taken = new Map<string, number>();
   private consumer: Consumer | undefined;
   private stopped = false;
 
@@ -155,9 +160,13 @@ export class Scheduler {
   /** They may have been another's, and are this scheduler's again: everything is read anew, in turns like any other. */
   private async takeBack(shards: readonly number[]): Promise<void> {
     this.letGo(new Set(shards));
+    for (const shard of shards) this.unread.add(shard);
     await this.shards?.take(shards);
     try {
-      this.look(await this.dagsOf(new Set(shards)));
+      const dagIds = await this.dagsOf(new Set(shards));
+      for (const dagId of dagIds) this.failing.add(dagId);
+      for (const shard of shards) this.unread.delete(shard);
+      this.look(dagIds);
     } catch {
       for (const shard of shards) this.shards?.doubt(shard);
     }
@@ -182,6 +191,7 @@ export class Scheduler {
 
   private letGo(shards: ReadonlySet<number>): void {
     this.shards?.release(shards);
+    for (const shard of shards) this.unread.delete(shard);
     for (const dagId of this.failing) if (shards.has(this.shardOf(dagId))) this.failing.delete(dagId);
     for (const dagId of this.memory.dagIds()) if (shards.has(this.shardOf(dagId))) this.drop(dagId);
   }
@@ -233,6 +243,7 @@ export class Scheduler {
   private async restateShard(shard: number, owners: readonly PartitionOwner[]): Promise<boolean> {
     const { shards, memory } = this;
     if (shards === undefined) return true;
+    if (this.unread.has(shard)) return false;
     for (const dagId of this.failing) if (this.shardOf(dagId) === shard) await this.process(dagId, []);
     const position = await this.options.store.head();
     const from = shards.ownerOf(shard);
@@ -261,6 +272,7 @@ export class Scheduler {
       this.failing.delete(dagId);
     } catch (error) {
       this.drop(dagId);
+      this.taken.delete(dagId);
       if (this.stopped) return this.shards === undefined;
       this.failing.add(dagId);
       if (!(await this.onFailure(dagId, blame.runId, messages, error))) return false;
@@ -280,6 +292,7 @@ export class Scheduler {
     if (messages.some((message) => message.kind === 'tick' && message.isAfresh === true)) this.drop(dagId);
     const fresh = !memory.has(dagId);
     const { actor, newer, news } = await memory.prepare(dagId, messages, blame);
+    if (fresh) await this.fence(actor);
     const begin = performance.now();
     const { shards } = this;
     const isStale = shards === undefined ? undefined : (report: AttemptReport): boolean => shards.isStale(report);
@@ -300,8 +313,7 @@ export class Scheduler {
     if (this.options.keyring === undefined) refuseSealed(chain);
     const decided = performance.now();
     if (!this.owns(dagId)) throw new OwnershipLostError(`the shard of DAG '${dagId}' is not owned`);
-    const onWait = (message: string): void => this.problem({ kind: 'store-unavailable', dagId, message });
-    let position = chain.length === 0 ? 0 : await appendChain(store, chain, clock, onWait, () => this.stopped);
+    let position = chain.length === 0 ? 0 : await this.append(dagId, chain);
     // What is stated again stands where it stood before.
     if (chain.length === 0 || fresh) position = Math.max(position, await store.head());
     const appended = performance.now();
@@ -323,6 +335,28 @@ export class Scheduler {
     if (actor.revision < 0) this.drop(dagId);
     if (this.failures.size > 0) this.forgive(dagId, turn.batch.runs.keys());
     meter.dispatchMs += performance.now() - appended;
+  }
+
+  /**
+   * I2: what a scheduler before this one has sent and the store not yet written is refused from here on, or has been read. In the
+   * only scheduler there is nothing of the kind.
+   */
+  private async fence(actor: DagActor): Promise<void> {
+    const { clock, ids } = this.options;
+    const { dagId } = actor;
+    if (this.shards === undefined) return;
+    const from = this.shards.ownerOf(this.shardOf(dagId));
+    if (from === undefined) throw new OwnershipLostError(`the shard of DAG '${dagId}' is not owned`);
+    if (this.taken.get(dagId) === from.epoch) return;
+    const fences = fencesOf(actor, { ...from, at: clock.now() }, ids);
+    if (fences.length > 0) await this.append(dagId, fences);
+    this.taken.set(dagId, from.epoch);
+  }
+
+  private append(dagId: string, chain: readonly AppendRequest[]): Promise<number> {
+    const { store, clock } = this.options;
+    const onWait = (message: string): void => this.problem({ kind: 'store-unavailable', dagId, message });
+    return appendChain(store, chain, clock, onWait, () => this.stopped);
   }
 
   /**

@@ -24,6 +24,17 @@ export interface AttemptKey {
   readonly leg: number;
 }
 
+/**
+ * Another scheduler has taken over (I2): nobody who read the stream before this event can append to it any more. Says nothing
+ * else.
+ */
+export interface TakenData {
+  readonly at: number;
+  readonly shard: number;
+  /** The revision of the take-over in `schedulerShards`, and one. */
+  readonly epoch: number;
+}
+
 type Xcoms = Readonly<Record<string, XComValue>>;
 
 export interface RunStartedData {
@@ -308,5 +319,6 @@ export type DagRunEvent =
       };
     }
   | { readonly type: 'RunResumed'; readonly data: { readonly at: number; readonly deadline?: number } }
+  | { readonly type: 'RunTaken'; readonly data: TakenData }
   | { readonly type: 'RunSucceeded'; readonly data: { readonly at: number; readonly reason: string } }
   | { readonly type: 'RunFailed'; readonly data: { readonly at: number; readonly reason: string } };

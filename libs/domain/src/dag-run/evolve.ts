@@ -119,6 +119,7 @@ export function evolveRun(run: DagRunState, event: DagRunEvent): void {
       bulk(run, event.data.instances, (inst) => setRetries(inst, event.data.retries));
       return;
     case 'TaskNoted':
+    case 'RunTaken':
       return;
     case 'RunVersionChanged':
       run.version = event.data.version;

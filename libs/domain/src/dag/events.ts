@@ -3,6 +3,7 @@ import type { RunState } from '../task-instance/index.ts';
 import type { TimetableSpec, ToldRun } from '../schedule/index.ts';
 import type { AssetEventRange, AssetsWatched } from '../asset/index.ts';
 import type { BackfillEvent, BackfillRef } from '../backfill/events.ts';
+import type { TakenData } from '../dag-run/events.ts';
 import type { RunSummary } from '../past/index.ts';
 
 export const RUN_TYPES = ['scheduled', 'manual', 'backfill', 'asset_triggered', 'asset_materialization'] as const;
@@ -94,6 +95,7 @@ export type DagEvent =
   | { readonly type: 'RunErased'; readonly data: { readonly runId: string; readonly at: number; readonly by: string } }
   /** Tasks of a closed run were marked. */
   | { readonly type: 'RunSummaryRevised'; readonly data: { readonly runId: string; readonly past: RunSummary } }
+  | { readonly type: 'DagTaken'; readonly data: TakenData }
   | DagAssetsEvent
   | BackfillEvent
   /** The code of the timetable told of its next runs; what it had told before counts no more. */

@@ -166,6 +166,7 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       else dag.priorities.set(event.data.runId, event.data.priority);
       return;
     case 'RunNoted':
+    case 'DagTaken':
       return;
     case 'RunVersionChanged':
       changeVersion(dag, event.data.runId, event.data.version);
