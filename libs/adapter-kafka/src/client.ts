@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel, type Admin, type ITopicConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { ConnectionOptions } from 'node:tls';
+import { calmRequestQueues } from './request-queue.ts';
 
 export interface KafkaSecurity {
   /** True: TLS with the system's certificate authorities. Default: none. */
@@ -17,6 +18,7 @@ export interface ClientOptions extends KafkaSecurity {
 }
 
 export function clientOf({ brokers, clientId = 'rondo', tls, sasl, onWarning }: ClientOptions): Kafka {
+  calmRequestQueues();
   return new Kafka({
     brokers: [...brokers],
     clientId,
