@@ -11,19 +11,25 @@ import { wants } from './filter.ts';
 import { fromWire } from './wire.ts';
 
 const PAUSE_MS = 500;
+/** What is done is told to the server together, so much later at most; sooner when it is half of what may be in hand. */
+const TELL_MS = 10;
 
 /** One consumer of a group of the server. It comes back by itself when the server was away. */
 export class Consumer {
   readonly #client: EventStoreDBClient;
   readonly #options: ConnectOptions;
   readonly #busy = new Set<Promise<void>>();
+  readonly #atOnce: number;
   #subscription: PersistentSubscriptionToAll | undefined;
+  #done: PersistentSubscriptionToAllResolvedEvent[] = [];
+  #telling: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(client: EventStoreDBClient, options: ConnectOptions) {
     this.#client = client;
     this.#options = options;
+    this.#atOnce = options.atOnce ?? 10;
     this.#open();
   }
 
@@ -31,13 +37,15 @@ export class Consumer {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#retry);
+    await this.#tell();
     await this.#subscription?.unsubscribe().catch(() => undefined);
     await Promise.allSettled(this.#busy);
   }
 
   #open(): void {
-    const { name, atOnce = 10 } = this.#options;
-    const subscription = this.#client.subscribeToPersistentSubscriptionToAll(name, { bufferSize: atOnce });
+    const subscription = this.#client.subscribeToPersistentSubscriptionToAll(this.#options.name, {
+      bufferSize: this.#atOnce,
+    });
     this.#subscription = subscription;
     subscription.on('data', (resolved) => {
       const work = this.#handle(subscription, resolved);
@@ -52,6 +60,8 @@ export class Consumer {
   #ended(subscription: PersistentSubscriptionToAll, error?: unknown): void {
     if (this.#stopped || this.#subscription !== subscription) return;
     this.#subscription = undefined;
+    // The server gives it again.
+    this.#done = [];
     const { name, onDrop } = this.#options;
     if (error instanceof PersistentSubscriptionDoesNotExistError) {
       this.#stopped = true;
@@ -83,12 +93,22 @@ export class Consumer {
         [verdict, reason] = ['retry', String(error)];
       }
     if (this.#subscription !== subscription || this.#stopped) return;
-    try {
-      if (verdict === 'ack') await subscription.ack(resolved);
-      else await subscription.nack(verdict, reason, resolved);
-    } catch {
-      // The connection is gone: the server gives the event again.
-    }
+    if (verdict === 'ack') return this.#isDone(resolved);
+    // The connection is gone: the server gives the event again.
+    await subscription.nack(verdict, reason, resolved).catch(() => undefined);
+  }
+
+  async #isDone(event: PersistentSubscriptionToAllResolvedEvent): Promise<void> {
+    this.#done.push(event);
+    if (this.#done.length >= this.#atOnce / 2) await this.#tell();
+    else this.#telling ??= setTimeout(() => void this.#tell(), TELL_MS);
+  }
+
+  async #tell(): Promise<void> {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    const done = this.#done.splice(0);
+    if (done.length > 0) await this.#subscription?.ack(...done).catch(() => undefined);
   }
 }
 

@@ -1,6 +1,7 @@
 import {
   END,
   EventStoreDBClient,
+  eventTypeFilter,
   PersistentSubscriptionDoesNotExistError,
   PersistentSubscriptionExistsError,
   persistentSubscriptionToAllSettingsFromDefaults,
@@ -45,6 +46,7 @@ class EventStoreDbSubscriptions implements PersistentSubscriptions {
   async create({
     name,
     streamPrefixes,
+    eventTypes,
     after = 'end',
     maxRetries = MAX_RETRIES,
   }: PersistentSubscription): Promise<void> {
@@ -56,8 +58,12 @@ class EventStoreDbSubscriptions implements PersistentSubscriptions {
       checkPointLowerBound: 1,
       checkPointAfter: 500,
     });
-    const filter = streamPrefixes === undefined ? undefined : streamNameFilter({ prefixes: [...streamPrefixes] });
-    const options = filter === undefined ? {} : { filter };
+    const options =
+      eventTypes !== undefined
+        ? { filter: eventTypeFilter({ prefixes: [...eventTypes] }) }
+        : streamPrefixes !== undefined
+          ? { filter: streamNameFilter({ prefixes: [...streamPrefixes] }) }
+          : {};
     try {
       await this.#client.createPersistentSubscriptionToAll(name, settings, options);
     } catch (error) {

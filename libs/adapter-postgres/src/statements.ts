@@ -14,6 +14,12 @@ const MOST_PREPARED = 100;
 const texts = new Map<string, string>();
 const names = new Map<string, string>();
 
+/** Connections keep it prepared. It must not answer `*`: tables may get columns while it is kept. */
+export function prepared(text: string): string {
+  if (names.size < MOST_PREPARED) names.set(text, `rows${names.size}`);
+  return text;
+}
+
 /** The name under which a statement is prepared; undefined: it is parsed each time. */
 export const preparedName = (text: string): string | undefined => names.get(text);
 
@@ -41,8 +47,7 @@ export function statementOf(db: Db, parts: readonly Part[]): string {
     select set_config('synchronous_commit', 'off', true) from writer where id = 1 and generation = $1 for update
   )${changes.join('')} select 1 from fence`;
   texts.set(key, text);
-  if (names.size < MOST_PREPARED) names.set(text, `rows${names.size}`);
-  return text;
+  return prepared(text);
 }
 
 const FENCED = 'exists (select from fence)';

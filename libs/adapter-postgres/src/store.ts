@@ -8,11 +8,18 @@ import {
   writeChanges,
   type Checkpoint,
   type Db,
+  type Schema,
   type TableName,
 } from '@rondo/read-models';
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import { NewerRowsError } from './errors.ts';
 import { RowBatch } from './row-batch.ts';
+import { prepared } from './statements.ts';
+
+/** Asked often by those who only read. */
+const CHECKPOINT = prepared(
+  'select id, position, event_position, event_id, projection_version from checkpoint where id = 1',
+);
 
 export interface Claim {
   readonly generation: number;
@@ -96,8 +103,13 @@ export class PostgresRows {
   }
 }
 
-const checkpointRow = (db: Db) => db.selectFrom('checkpoint').selectAll().executeTakeFirst();
+type CheckpointRow = Schema['checkpoint'];
 
-function checkpointOf(row: NonNullable<Awaited<ReturnType<typeof checkpointRow>>>): Checkpoint {
+async function checkpointRow(db: Db): Promise<CheckpointRow | undefined> {
+  const { rows } = await db.executeQuery<CheckpointRow>(CompiledQuery.raw(CHECKPOINT));
+  return rows[0];
+}
+
+function checkpointOf(row: CheckpointRow): Checkpoint {
   return { position: row.position, eventPosition: row.event_position, eventId: row.event_id };
 }

@@ -10,8 +10,8 @@ export interface WatcherOptions {
   readonly isAwaited: () => boolean;
 }
 
-/** How often it looks how far the rows are; where somebody waits for them. */
-const LOOK_MS = 250;
+/** How often it looks how far the rows are; and while somebody waits for them, all by the same look. */
+const LOOK_MS = 1_000;
 const AWAITED_MS = 10;
 const RETRY_MS = 1_000;
 

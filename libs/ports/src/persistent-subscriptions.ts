@@ -3,19 +3,22 @@ import type { Position, RecordedEvent, Subscription } from './event-store.ts';
 /** What a consumer says of an event: done, to be given again, laid aside for people to look at, or passed over. */
 export type Verdict = 'ack' | 'retry' | 'park' | 'skip';
 
-export interface PersistentSubscription {
+/** What it gives: all, the events of streams whose name begins so, or those of these types. A server filters by one alone. */
+type Given =
+  | { readonly streamPrefixes?: readonly string[]; readonly eventTypes?: undefined }
+  | { readonly streamPrefixes?: undefined; readonly eventTypes: readonly string[] };
+
+export type PersistentSubscription = Given & {
   readonly name: string;
-  /** Streams whose name begins with one of these. Default: all. */
-  readonly streamPrefixes?: readonly string[];
   /** Where it begins when it is made: events after this position. Default `end`. */
   readonly after?: Position | 'end';
   /** An event that has been retried so often is parked. Default 10. */
   readonly maxRetries?: number;
-}
+};
 
 export interface ConnectOptions {
   readonly name: string;
-  /** Types that are wanted, of every consumer the same: others are acknowledged unseen. Default: all. */
+  /** Types that are wanted, of every consumer the same: others that it gives are acknowledged unseen. Default: all. */
   readonly eventTypes?: readonly string[];
   /** Events that the consumer has in hand at once. Default 10. */
   readonly atOnce?: number;

@@ -76,14 +76,16 @@ async function create(subscriptions: EmbeddedSubscriptions, options: CreateReq.O
       { 'stream-name': ALL, 'group-name': name },
     );
   const filter = all.getFilter();
-  const prefixes = filter?.getStreamIdentifier()?.getPrefixList();
-  if (filter !== undefined && prefixes === undefined)
-    throw refusal(status.UNIMPLEMENTED, 'unimplemented', 'filters by type are not served here');
+  const [streams, types] = [filter?.getStreamIdentifier(), filter?.getEventType()];
+  const by = streams ?? types;
+  if (by !== undefined && by.getRegex() !== '')
+    throw refusal(status.UNIMPLEMENTED, 'unimplemented', 'filters by expression are not served here');
+  const prefixes = by?.getPrefixList() ?? [''];
   await subscriptions.create({
     name,
     after: all.hasPosition() ? Number(all.getPosition()!.getCommitPosition()) : all.hasStart() ? 0 : 'end',
     maxRetries: options.getSettings()!.getMaxRetryCount(),
-    ...(prefixes === undefined ? {} : { streamPrefixes: prefixes }),
+    ...(types === undefined ? { streamPrefixes: prefixes } : { eventTypes: prefixes }),
   });
 }
 

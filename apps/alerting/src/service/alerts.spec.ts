@@ -1,5 +1,5 @@
 import type { ConnectOptions, PersistentSubscriptions, RecordedEvent } from '@rondo/ports';
-import { alertOf, type Alert } from './alert.ts';
+import { ALERTING_TYPES, alertOf, type Alert } from './alert.ts';
 import { Alerts } from './alerts.ts';
 
 const recorded = (type: string, data: object, stream = 'dagRun-etl:manual__2026:1'): RecordedEvent => ({
@@ -77,7 +77,7 @@ describe('telling', () => {
     expect(await give({ ...event, stream: 'elsewhere' })).toBe('park');
     expect(problems).toHaveLength(3);
     expect(await alerts.stand()).toEqual({ told: 1, parked: 2 });
-    expect(made).toEqual([{ name: 'rondo-alerting', streamPrefixes: ['dagRun-'], after: 'end', maxRetries: 10 }]);
+    expect(made).toEqual([{ name: 'rondo-alerting', eventTypes: ALERTING_TYPES, after: 'end', maxRetries: 10 }]);
   });
 
   it('is done again for what was laid aside', async () => {

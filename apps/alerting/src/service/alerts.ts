@@ -2,6 +2,7 @@ import type { PersistentSubscriptions, RecordedEvent, Subscription, Verdict } fr
 import { ALERTING_TYPES, alertOf, type Alert } from './alert.ts';
 
 const NAME = 'rondo-alerting';
+const AT_ONCE = 100;
 
 export interface AlertsOptions {
   readonly subscriptions: PersistentSubscriptions;
@@ -26,10 +27,12 @@ export class Alerts {
   /** Begins, the first time, with what happens from now on. */
   async start(): Promise<void> {
     const { subscriptions, onDrop, maxRetries = 10 } = this.options;
-    await subscriptions.create({ name: NAME, streamPrefixes: ['dagRun-'], after: 'end', maxRetries });
+    await subscriptions.create({ name: NAME, eventTypes: ALERTING_TYPES, after: 'end', maxRetries });
     this.subscription = subscriptions.connect({
       name: NAME,
+      // One that an earlier release made gives everything of the runs.
       eventTypes: ALERTING_TYPES,
+      atOnce: AT_ONCE,
       onEvent: (event, retries) => this.onEvent(event, retries),
       onDrop,
     });

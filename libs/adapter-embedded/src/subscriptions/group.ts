@@ -1,4 +1,12 @@
-import type { EventStore, Position, RecordedEvent, Subscription, Verdict } from '@rondo/ports';
+import type {
+  EventStore,
+  PersistentSubscription,
+  Position,
+  RecordedEvent,
+  StreamFilter,
+  Subscription,
+  Verdict,
+} from '@rondo/ports';
 import type { Row, SubscriptionTable } from './table.ts';
 
 /** Events that are read ahead of the consumers. */
@@ -35,6 +43,11 @@ export class SubscriptionGroup {
   readonly #open = new Set<Position>();
   readonly #waiting: Waiting[] = [];
   readonly #following: Subscription;
+  /** Some event is parked, or given again from there. */
+  #hasParked: boolean;
+  /** As it is stored. */
+  #place: Position;
+  #moving: NodeJS.Immediate | undefined;
   #through: Position;
   #room: (() => void) | undefined;
   #isOver = false;
@@ -45,11 +58,13 @@ export class SubscriptionGroup {
     this.#name = settings.name;
     this.#maxRetries = settings.maxRetries ?? MAX_RETRIES;
     this.#through = place;
+    this.#place = place;
+    this.#hasParked = table.hasParked(settings.name);
     void this.#again(table.replayed(this.#name));
     this.#following = store.subscribe({
       name: `persistent ${this.#name}`,
       after: place,
-      filter: settings.streamPrefixes === undefined ? {} : { streamPrefixes: settings.streamPrefixes },
+      filter: filterOf(settings),
       onBatch: (events, through) => this.#take(events, through),
       onDrop: () => this.drop(),
     });
@@ -79,8 +94,10 @@ export class SubscriptionGroup {
     if (inHand !== undefined) this.#consumers.set(consumer, inHand - 1);
     if (verdict === 'retry' && retries < this.#maxRetries) this.#waiting.unshift({ event, retries: retries + 1 });
     else {
-      if (verdict === 'ack' || verdict === 'skip') this.#table.unpark(this.#name, event.position);
-      else this.#table.park(this.#name, event.position, reason);
+      const isDone = verdict === 'ack' || verdict === 'skip';
+      if (!isDone) this.#table.park(this.#name, event.position, reason);
+      else if (this.#hasParked) this.#table.unpark(this.#name, event.position);
+      this.#hasParked ||= !isDone;
       this.#open.delete(event.position);
       this.#advance();
     }
@@ -94,6 +111,9 @@ export class SubscriptionGroup {
   /** Ends it; consumers are told. */
   drop(): void {
     this.#isOver = true;
+    // Its place goes with it.
+    clearImmediate(this.#moving);
+    this.#moving = undefined;
     const consumers = [...this.#consumers.keys()];
     this.#consumers.clear();
     for (const consumer of consumers) consumer.dropped();
@@ -103,6 +123,7 @@ export class SubscriptionGroup {
   async stop(): Promise<void> {
     this.#isOver = true;
     this.#room?.();
+    this.#move();
     await this.#following.stop();
   }
 
@@ -138,9 +159,23 @@ export class SubscriptionGroup {
     if (this.#waiting.length < MOST_WAITING) this.#room?.();
   }
 
+  /** Once for all that is settled meanwhile: an event whose settling is not stored is given again. */
   #advance(): void {
-    if (this.#isOver) return;
-    const [first] = this.#open;
-    this.#table.moveTo(this.#name, first === undefined ? this.#through : first - 1);
+    if (!this.#isOver) this.#moving ??= setImmediate(() => this.#move());
   }
+
+  #move(): void {
+    if (this.#moving === undefined) return;
+    clearImmediate(this.#moving);
+    this.#moving = undefined;
+    const [first] = this.#open;
+    const place = first === undefined ? this.#through : first - 1;
+    if (place !== this.#place) this.#table.moveTo(this.#name, place);
+    this.#place = place;
+  }
+}
+
+function filterOf({ streamPrefixes, eventTypes }: PersistentSubscription): StreamFilter {
+  if (eventTypes !== undefined) return { eventTypes };
+  return streamPrefixes === undefined ? {} : { streamPrefixes };
 }

@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { PersistentSubscription, Position } from '@rondo/ports';
 
 export interface Row {
@@ -18,6 +18,7 @@ const SCHEMA = `
 /** Places and parked events of subscriptions, in a file of their own. */
 export class SubscriptionTable {
   readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file);
@@ -25,7 +26,7 @@ export class SubscriptionTable {
   }
 
   find(name: string): Row | undefined {
-    const row = this.#db.prepare('select settings, place from subscriptions where name = ?').get(name);
+    const row = this.#prepared('select settings, place from subscriptions where name = ?').get(name);
     if (row === undefined) return undefined;
     return {
       settings: JSON.parse(row['settings'] as string) as PersistentSubscription,
@@ -34,53 +35,63 @@ export class SubscriptionTable {
   }
 
   add(settings: PersistentSubscription, place: Position): void {
-    this.#db
-      .prepare('insert or ignore into subscriptions (name, settings, place) values (?, ?, ?)')
-      .run(settings.name, JSON.stringify(settings), place);
+    this.#prepared('insert or ignore into subscriptions (name, settings, place) values (?, ?, ?)').run(
+      settings.name,
+      JSON.stringify(settings),
+      place,
+    );
   }
 
   remove(name: string): void {
-    this.#db.prepare('delete from subscriptions where name = ?').run(name);
-    this.#db.prepare('delete from parked where name = ?').run(name);
+    this.#prepared('delete from subscriptions where name = ?').run(name);
+    this.#prepared('delete from parked where name = ?').run(name);
   }
 
   moveTo(name: string, place: Position): void {
-    this.#db.prepare('update subscriptions set place = ? where name = ?').run(place, name);
+    this.#prepared('update subscriptions set place = ? where name = ?').run(place, name);
   }
 
   park(name: string, position: Position, reason: string): void {
-    this.#db
-      .prepare(
-        'insert into parked (name, position, reason) values (?, ?, ?) on conflict do update set reason = excluded.reason, replayed = 0',
-      )
-      .run(name, position, reason);
+    this.#prepared(
+      'insert into parked (name, position, reason) values (?, ?, ?) on conflict do update set reason = excluded.reason, replayed = 0',
+    ).run(name, position, reason);
   }
 
   unpark(name: string, position: Position): void {
-    this.#db.prepare('delete from parked where name = ? and position = ?').run(name, position);
+    this.#prepared('delete from parked where name = ? and position = ?').run(name, position);
+  }
+
+  hasParked(name: string): boolean {
+    return this.#prepared('select 1 from parked where name = ? limit 1').get(name) !== undefined;
   }
 
   countParked(name: string): number {
-    const row = this.#db.prepare('select count(*) as n from parked where name = ? and replayed = 0').get(name);
+    const row = this.#prepared('select count(*) as n from parked where name = ? and replayed = 0').get(name);
     return row!['n'] as number;
   }
 
   /** What is given again stays in the table until it is settled: a crash does not lose it. */
   markReplayed(name: string): readonly Position[] {
-    const rows = this.#db
-      .prepare('update parked set replayed = 1 where name = ? and replayed = 0 returning position')
-      .all(name);
+    const rows = this.#prepared(
+      'update parked set replayed = 1 where name = ? and replayed = 0 returning position',
+    ).all(name);
     return rows.map((row) => row['position'] as Position).sort((a, b) => a - b);
   }
 
   replayed(name: string): readonly Position[] {
-    const rows = this.#db
-      .prepare('select position from parked where name = ? and replayed = 1 order by position')
-      .all(name);
+    const rows = this.#prepared('select position from parked where name = ? and replayed = 1 order by position').all(
+      name,
+    );
     return rows.map((row) => row['position'] as Position);
   }
 
   close(): void {
     this.#db.close();
+  }
+
+  #prepared(sql: string): StatementSync {
+    const statement = this.#statements.get(sql) ?? this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
   }
 }

@@ -84,6 +84,25 @@ function describePlaces(get: Get): void {
     await taker.subscription.stop();
   });
 
+  it('gives the events of the wanted types alone, of whatever stream, where it was made so', async () => {
+    const { store, subscriptions } = get();
+    const [id, type] = [`alerts-${randomUUID()}`, `Happened${randomUUID()}`];
+    await subscriptions.create({ name: id, eventTypes: [type, 'Never'], after: await store.head() });
+    const seen: string[] = [];
+    const subscription = subscriptions.connect({
+      name: id,
+      onEvent: (event) => {
+        seen.push(event.stream);
+        return 'ack';
+      },
+    });
+    const streams = [aPrefix(), aPrefix()];
+    for (const stream of streams) await appendOne(store, stream, 'noStream', [newEvent('Other'), newEvent(type)]);
+    await until(() => seen.length === 2);
+    expect(seen).toEqual(streams);
+    await subscription.stop();
+  });
+
   it('begins at the end where nothing else is said, and is made once', async () => {
     const { store, subscriptions } = get();
     const [id, stream] = [`alerts-${randomUUID()}`, aPrefix()];
