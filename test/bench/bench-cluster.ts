@@ -94,7 +94,7 @@ async function published(url: string, dags: number): Promise<void> {
 }
 
 function cpuByKind(cluster: Cluster, folder: string): Record<string, number> {
-  const pids: Record<string, number> = { kafka: cluster.kafka!.pid };
+  const pids: Record<string, number> = { kafka: cluster.kafka!.pid! };
   for (const { name, pid } of [...cluster.services, ...(cluster.eventStore === undefined ? [] : [cluster.eventStore])])
     if (pid !== undefined) pids[name] = pid;
   pids['postgres'] = Number.parseInt(readFileSync(join(folder, 'postgres/data/postmaster.pid'), 'utf8'), 10);

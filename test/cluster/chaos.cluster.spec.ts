@@ -32,7 +32,7 @@ beforeAll(async () => {
       workers: 3,
       slots: 4,
     },
-    ...{ leaseSeconds: LEASE_SECONDS, firstPort: 7_700, say: () => undefined },
+    ...{ leaseSeconds: LEASE_SECONDS, firstPort: 7_700, containers: true, say: () => undefined },
     env: { RONDO_KAFKA_SESSION_TIMEOUT: '6000' },
   });
   await cluster.start();

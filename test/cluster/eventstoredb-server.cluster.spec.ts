@@ -13,9 +13,11 @@ import {
 } from '@eventstore/db-client';
 import { eventStoreDb } from '@rondo/adapter-eventstoredb';
 import type { NewEvent } from '@rondo/ports';
+import { anEventStoreNode } from '../../tools/services/start.ts';
 import { startEventStoreDb, type EventStoreDbServer } from '../../tools/services/eventstoredb/server.ts';
 
-const real = process.env['RONDO_EVENTSTOREDB'];
+const node = process.env['RONDO_EVENTSTOREDB'] === undefined ? await anEventStoreNode() : undefined;
+const real = process.env['RONDO_EVENTSTOREDB'] ?? node?.connectionString;
 let server: EventStoreDbServer | undefined;
 let folder: string | undefined;
 let client: EventStoreDBClient;
@@ -30,6 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.dispose();
   await server?.stop();
+  await node?.stop();
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 

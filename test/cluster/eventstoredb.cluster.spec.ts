@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { eventStoreDb, eventStoreDbSubscriptions } from '@rondo/adapter-eventstoredb';
 import type { NewEvent, RecordedEvent } from '@rondo/ports';
 import { describeEventStoreContract, describePersistentSubscriptionsContract } from '@rondo/testing';
+import { anEventStoreNode } from '../../tools/services/start.ts';
 import { startEventStoreDb, type EventStoreDbServer } from '../../tools/services/eventstoredb/server.ts';
 
-/** A real node, where one is named; else a server that speaks its protocol. */
-const real = process.env['RONDO_EVENTSTOREDB'];
+/** A real node, where one is named or can be started in a container; else a server that speaks its protocol. */
+const node = process.env['RONDO_EVENTSTOREDB'] === undefined ? await anEventStoreNode() : undefined;
+const real = process.env['RONDO_EVENTSTOREDB'] ?? node?.connectionString;
 let server: EventStoreDbServer | undefined;
 let folder: string;
 
@@ -21,6 +23,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server?.stop();
+  await node?.stop();
   if (real === undefined) await rm(folder, { recursive: true, force: true });
 });
 

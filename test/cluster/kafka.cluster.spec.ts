@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { describeMessageBusContract } from '@rondo/testing';
-import { startKafka, type KafkaBroker } from '../../tools/services/kafka.mjs';
+import { aBroker, type Broker } from '../../tools/services/start.ts';
 import { kafkaBus, type KafkaBus } from '@rondo/adapter-kafka';
 import { Kafka, logLevel } from 'kafkajs';
 
-let broker: KafkaBroker;
+let broker: Broker;
 beforeAll(async () => {
-  broker = await startKafka();
-}, 120_000);
+  broker = await aBroker();
+}, 300_000);
 afterAll(() => broker.stop());
 
 const bus = (change: object = {}): KafkaBus =>
@@ -58,7 +58,7 @@ describe('the Kafka bus', () => {
   });
 
   it('waits for a broker that is away, and loses nothing', async () => {
-    const own = await startKafka({ keep: true });
+    const own = await aBroker();
     const made = kafkaBus({ brokers: own.brokers, sessionTimeoutMs: 6_000 });
     const seen = new Set<number>();
     const onBatch = (messages: readonly { readonly value: number }[]): void => {
@@ -67,14 +67,14 @@ describe('the Kafka bus', () => {
     await made.consume<number>({ topic: 'topic', group: 'g', onBatch });
     await made.publish('topic', [{ key: 'a', value: 0 }]);
     await until(() => seen.has(0));
-    await own.stop();
+    await own.halt();
     const published = made.publish('topic', [{ key: 'a', value: 1 }]);
-    const again = await startKafka({ folder: own.folder, port: own.port });
+    await own.resume();
     await published;
     await made.publish('topic', [{ key: 'b', value: 2 }]);
     await until(() => seen.size >= 3);
     expect([...seen].sort()).toEqual([0, 1, 2]);
     await made.close();
-    await again.stop();
+    await own.stop();
   }, 120_000);
 });

@@ -12,12 +12,12 @@ import {
   type HistoryEvent,
 } from '@rondo/testing';
 import { Client } from 'pg';
-import { startPostgres, type PostgresServer } from '../../tools/services/postgres.mjs';
+import { aDatabase, type Database } from '../../tools/services/start.ts';
 
-let server: PostgresServer;
+let server: Database;
 beforeAll(async () => {
-  server = await startPostgres();
-}, 120_000);
+  server = await aDatabase();
+}, 300_000);
 afterAll(() => server.stop());
 
 function memoryBlobs() {
@@ -230,41 +230,41 @@ describe('read models that a process only reads', () => {
 });
 
 describe('a database that is away', () => {
-  it.each(['fast', 'immediate'] as const)(
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
     'is waited for, and nothing is lost (stopped: %s)',
     async (how) => {
-      const own = await startPostgres({ keep: true });
+      const own = await aDatabase();
       const { store, open } = aHistory(own.url);
       const states = new Set<string>();
       const models = await open({ onStatus: ({ state }) => states.add(state) });
       await models.settled(await appendHistory(store, [slots(1)]));
-      await own.stop(how);
+      await own.halt(how);
       const head = await appendHistory(store, [slots(2), slots(3)]);
       await expect(models.pool('p')).rejects.toMatchObject({ name: 'StoreUnavailableError', retryable: true });
       while (!states.has('retrying')) await new Promise((resolve) => setTimeout(resolve, 10));
-      const again = await startPostgres({ folder: own.folder, port: own.port });
+      await own.resume();
       await models.settled(head, 60_000);
       expect(await models.pool('p')).toMatchObject({ slots: 3 });
       expect(models.status()).toMatchObject({ state: 'running' });
       await models.close();
-      await again.stop();
+      await own.stop();
     },
     90_000,
   );
 
   it('is waited for when the read models are opened; one that refuses the login is not', async () => {
-    const own = await startPostgres({ keep: true });
-    await own.stop();
+    const own = await aDatabase();
+    await own.halt();
     const { store, open } = aHistory(own.url);
     const retrying = Promise.withResolvers<void>();
     const opening = open({ onStatus: ({ state }) => state === 'retrying' && retrying.resolve() });
     await retrying.promise;
-    const again = await startPostgres({ folder: own.folder, port: own.port });
+    await own.resume();
     const models = await opening;
     await models.settled(await appendHistory(store, [slots(1)]));
     await models.close();
     await expect(aHistory(own.url.replace(':rondo@', ':wrong@')).open()).rejects.toThrow(/password/);
-    await again.stop();
+    await own.stop();
   }, 90_000);
 });
 

@@ -3,12 +3,12 @@ import { openPostgresRunKeys } from '@rondo/adapter-postgres';
 import { StoreUnavailableError } from '@rondo/ports';
 import { describeRunKeysContract } from '@rondo/testing';
 import { Client } from 'pg';
-import { startPostgres, type PostgresServer } from '../../tools/services/postgres.mjs';
+import { aDatabase, type Database } from '../../tools/services/start.ts';
 
-let server: PostgresServer;
+let server: Database;
 beforeAll(async () => {
-  server = await startPostgres();
-}, 120_000);
+  server = await aDatabase();
+}, 300_000);
 afterAll(() => server.stop());
 
 const newSchema = (): string => `keys_${randomUUID().replaceAll('-', '')}`;

@@ -16,6 +16,7 @@ beforeAll(async () => {
     dags: resolve('dags'),
     ...{ schedulers: 2, gateways: 2, workers: 2, slots: 2, firstPort: 7_600 },
     leaseSeconds: 10,
+    containers: true,
     say: () => undefined,
   });
   await cluster.start();

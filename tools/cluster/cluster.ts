@@ -1,8 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { missingForKafka, startKafka, type KafkaBroker } from '../services/kafka.mjs';
-import { missingForPostgres, startPostgres, type PostgresServer } from '../services/postgres.mjs';
+import { missingForKafka, startKafka } from '../services/kafka.mjs';
+import { missingForPostgres, startPostgres } from '../services/postgres.mjs';
+import {
+  aBroker,
+  aDatabase,
+  anEventStoreNode,
+  type Broker,
+  type Database,
+  type EventStoreNode,
+} from '../services/start.ts';
 import { Ports } from './ports.ts';
 import { ServiceProcess, type ProcessOptions } from './processes.ts';
 
@@ -27,6 +35,8 @@ export interface ClusterOptions {
   /** Of the API. */
   readonly port?: number;
   readonly say: (text: string) => void;
+  /** The engines run in containers where that is possible. Default: as processes. */
+  readonly containers?: boolean;
   /** More environment of every service. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -44,9 +54,10 @@ export class Cluster {
   url = '';
   eventStoreUrl = '';
   postgresUrl = '';
-  kafka: KafkaBroker | undefined;
+  kafka: Broker | undefined;
   eventStore: ServiceProcess | undefined;
-  private postgres: PostgresServer | undefined;
+  private eventStoreNode: EventStoreNode | undefined;
+  private postgres: Database | undefined;
   private readonly options: ClusterOptions;
   private readonly ports: Ports;
   private readonly gatewayAddresses: string[] = [];
@@ -85,21 +96,31 @@ export class Cluster {
   }
 
   private async startEngines(): Promise<void> {
-    const { folder } = this.options;
+    const { folder, containers = false } = this.options;
     const [kafkaPort, postgresPort] = [await this.ports.take(), await this.ports.take()];
-    const own = process.env['RONDO_EVENTSTOREDB'];
-    this.eventStoreUrl = own ?? '';
-    if (own === undefined) await this.declareEventStore();
+    const kafka = { folder: join(folder, 'kafka'), port: kafkaPort, keep: true };
+    const postgres = { folder: join(folder, 'postgres'), port: postgresPort, keep: true };
     // Whatever starts is to be stopped, also when another does not.
     const started = await Promise.allSettled([
-      startKafka({ folder: join(folder, 'kafka'), port: kafkaPort, keep: true }).then((kafka) => (this.kafka = kafka)),
-      startPostgres({ folder: join(folder, 'postgres'), port: postgresPort, keep: true }).then((postgres) => {
-        this.postgres = postgres;
-        this.postgresUrl = postgres.url;
+      (containers ? aBroker(kafka) : startKafka(kafka)).then((broker) => (this.kafka = broker)),
+      (containers ? aDatabase(postgres) : startPostgres(postgres)).then((database) => {
+        this.postgres = database;
+        this.postgresUrl = database.url;
       }),
-      this.eventStore?.ready(),
+      this.startEventStore(),
     ]);
     for (const each of started) if (each.status === 'rejected') throw each.reason;
+  }
+
+  /** The one that is named, or one in a container, or the tests' own. */
+  private async startEventStore(): Promise<void> {
+    const named = process.env['RONDO_EVENTSTOREDB'];
+    if (named === undefined && this.options.containers === true)
+      this.eventStoreNode = await anEventStoreNode({ port: await this.ports.take() });
+    this.eventStoreUrl = named ?? this.eventStoreNode?.connectionString ?? '';
+    if (this.eventStoreUrl !== '') return;
+    await this.declareEventStore();
+    await this.eventStore!.ready();
   }
 
   private async declareEventStore(): Promise<void> {
@@ -186,10 +207,9 @@ export class Cluster {
 
   /** Stops a broker and starts it again where it was, with what it had. */
   async restartKafka(pause: () => Promise<void>): Promise<void> {
-    const { port, folder } = this.kafka!;
-    await this.kafka!.stop('SIGKILL');
+    await this.kafka!.halt('SIGKILL');
     await pause();
-    this.kafka = await startKafka({ folder, port, keep: true });
+    await this.kafka!.resume();
   }
 
   /** The services first, those that hand out work before those that do it. Answers those that had to be killed. */
@@ -201,10 +221,11 @@ export class Cluster {
     await Promise.all([...this.of('worker'), ...this.of('query'), ...this.of('alerting')].map(stop));
     await Promise.all(this.of('gateway').map(stop));
     await Promise.all(this.of('scheduler').map(stop));
-    const { kafka, postgres } = this;
-    this.kafka = this.postgres = undefined;
+    const { kafka, postgres, eventStoreNode } = this;
+    this.kafka = this.postgres = this.eventStoreNode = undefined;
     await kafka?.stop();
     await postgres?.stop();
+    await eventStoreNode?.stop();
     if (this.eventStore !== undefined) await stop(this.eventStore);
     return late;
   }

@@ -1,13 +1,10 @@
-export interface KafkaBroker {
-  readonly brokers: readonly string[];
-  readonly port: number;
-  readonly folder: string;
-  readonly pid: number;
-  stop(signal?: NodeJS.Signals): Promise<void>;
-}
+import type { Broker } from './start.ts';
+
+/** What is missing on this machine, with how to get it; nothing: it can run. */
 export function missingForKafka(): string[];
 export function startKafka(options?: {
   readonly folder?: string;
   readonly port?: number;
+  /** Its data stay when it is stopped. Default: no. */
   readonly keep?: boolean;
-}): Promise<KafkaBroker>;
+}): Promise<Broker>;

@@ -4,10 +4,11 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, connect } from 'node:net';
+import { connect } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.mjs';
 
 const VERSION = '4.1.1';
 const SCALA = '2.13';
@@ -26,6 +27,24 @@ export const missingForKafka = () =>
     }
   });
 
+/** Fetches the broker's jars, and those of more of its artifacts, into `FOLDER/lib`. */
+export function jarsInto(folder, more = []) {
+  const dependency = (group, artifact, version) =>
+    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+  const dependencies = [
+    ...[`kafka_${SCALA}`, ...more].map((artifact) => dependency('org.apache.kafka', artifact, VERSION)),
+    dependency('org.slf4j', 'slf4j-simple', '2.0.17'),
+  ];
+  writeFileSync(
+    join(folder, 'pom.xml'),
+    `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>rondo</groupId><artifactId>kafka</artifactId><version>1</version><dependencies>${dependencies.join('')}</dependencies></project>`,
+  );
+  execFileSync('mvn', ['-q', 'dependency:copy-dependencies', '-DoutputDirectory=lib'], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
 /** The folder of the broker's jars, fetched once. */
 function jars() {
   const cache = process.env.RONDO_SERVICES_CACHE ?? join(homedir(), '.cache', 'rondo');
@@ -33,28 +52,9 @@ function jars() {
   const lib = join(folder, 'lib');
   if (existsSync(lib) && readdirSync(lib).some((name) => name.startsWith(`kafka_${SCALA}-`))) return lib;
   mkdirSync(folder, { recursive: true });
-  const dependency = (group, artifact, version) =>
-    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
-  writeFileSync(
-    join(folder, 'pom.xml'),
-    `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>rondo</groupId><artifactId>kafka</artifactId><version>1</version><dependencies>${dependency('org.apache.kafka', `kafka_${SCALA}`, VERSION)}${dependency('org.slf4j', 'slf4j-simple', '2.0.17')}</dependencies></project>`,
-  );
-  execFileSync('mvn', ['-q', 'dependency:copy-dependencies', '-DoutputDirectory=lib'], {
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  jarsInto(folder);
   return lib;
 }
-
-const freePort = () =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 
 const isUp = (port) =>
   new Promise((resolve) => {
@@ -64,8 +64,8 @@ const isUp = (port) =>
   });
 
 /**
- * Starts a broker on a free port, or on the given one with the given folder (to start one again that was stopped).
- * `stop()` ends it and, unless `keep`, removes its data.
+ * Starts a broker on a free port, or on the given one, with what the folder has. `halt()` ends it, `resume()` starts it again
+ * where it was; `stop()` ends it and, unless `keep`, removes its data.
  */
 export async function startKafka({ folder = mkdtempSync(join(tmpdir(), 'rondo-kafka-')), port, keep = false } = {}) {
   const classPath = `${jars()}/*`;
@@ -101,20 +101,31 @@ export async function startKafka({ folder = mkdtempSync(join(tmpdir(), 'rondo-ka
     execFileSync('java', java('kafka.tools.StorageTool', 'format', '-t', 'cmFvbmRvLXRlc3QtMDAwMQ', '-c', file), {
       stdio: 'ignore',
     });
-  const broker = spawn('java', java('kafka.Kafka', file), { stdio: 'ignore' });
-  const ended = new Promise((resolve) => broker.once('exit', resolve));
-  for (let tries = 0; !(await isUp(listener)); tries++) {
-    if (broker.exitCode !== null || tries > 600) throw new Error(`the Kafka broker of ${folder} did not start`);
-    await sleep(100);
-  }
+  let broker;
+  let ended = Promise.resolve();
+  const resume = async () => {
+    broker = spawn('java', java('kafka.Kafka', file), { stdio: 'ignore' });
+    ended = new Promise((resolve) => broker.once('exit', resolve));
+    for (let tries = 0; !(await isUp(listener)); tries++) {
+      if (broker.exitCode !== null || tries > 600) throw new Error(`the Kafka broker of ${folder} did not start`);
+      await sleep(100);
+    }
+  };
+  const halt = async (signal = 'SIGTERM') => {
+    broker.kill(signal);
+    await ended;
+  };
+  await resume();
   return {
     brokers: [`127.0.0.1:${listener}`],
     port: listener,
-    folder,
-    pid: broker.pid,
-    async stop(signal = 'SIGTERM') {
-      broker.kill(signal);
-      await ended;
+    get pid() {
+      return broker.pid;
+    },
+    halt,
+    resume,
+    async stop() {
+      await halt();
       if (!keep) rmSync(folder, { recursive: true, force: true });
     },
   };

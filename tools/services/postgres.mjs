@@ -4,10 +4,10 @@
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.mjs';
 
 const DEBIAN = '/usr/lib/postgresql';
 const PASSWORD = 'rondo';
@@ -42,19 +42,9 @@ export function missingForPostgres() {
   }
 }
 
-const freePort = () =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-
 /**
- * Starts a server on a free port, or on the given one with the given folder (to start one again that was stopped).
- * `stop()` ends it and, unless `keep`, removes its data.
+ * Starts a server on a free port, or on the given one, with what the folder has. `halt()` ends it (SIGTERM closes connections,
+ * SIGKILL is a crash), `resume()` starts it again where it was; `stop()` ends it and, unless `keep`, removes its data.
  */
 export async function startPostgres({
   folder = mkdtempSync(join(tmpdir(), 'rondo-postgres-')),
@@ -78,13 +68,23 @@ export async function startPostgres({
   const listener = port ?? (await freePort());
   const settings = ['-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${folder}`, '-c', 'fsync=off'];
   const log = join(folder, 'server.log');
-  await run('pg_ctl', ['start', '-w', '-D', data, '-l', log, '-o', `-p ${listener} ${settings.join(' ')}`]);
+  let isUp = false;
+  const resume = async () => {
+    await run('pg_ctl', ['start', '-w', '-D', data, '-l', log, '-o', `-p ${listener} ${settings.join(' ')}`]);
+    isUp = true;
+  };
+  const halt = async (signal = 'SIGTERM') => {
+    isUp = false;
+    await run('pg_ctl', ['stop', '-w', '-D', data, '-m', signal === 'SIGKILL' ? 'immediate' : 'fast']);
+  };
+  await resume();
   return {
     url: `postgres://rondo:${PASSWORD}@127.0.0.1:${listener}/postgres`,
     port: listener,
-    folder,
-    async stop(mode = 'fast') {
-      await run('pg_ctl', ['stop', '-w', '-D', data, '-m', mode]);
+    halt,
+    resume,
+    async stop() {
+      if (isUp) await halt();
       if (!keep) rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import {
   Server,
   ServerCredentials,
@@ -31,6 +30,8 @@ export interface EventStoreDbServer {
 export interface ServerOptions {
   /** The data folder; kept. */
   readonly folder: string;
+  /** Default: this machine alone may call. */
+  readonly host?: string;
   /** Default: any free one. */
   readonly port?: number;
   /** PEM texts. Default: no TLS. */
@@ -43,7 +44,13 @@ export interface ServerOptions {
  * A server that speaks EventStoreDB's protocol for the calls that Rondo makes, on an embedded store: one node.
  * For tests and for a cluster on one machine where no EventStoreDB can be had.
  */
-export async function startEventStoreDb({ folder, port = 0, tls, user }: ServerOptions): Promise<EventStoreDbServer> {
+export async function startEventStoreDb({
+  folder,
+  host = '127.0.0.1',
+  port = 0,
+  tls,
+  user,
+}: ServerOptions): Promise<EventStoreDbServer> {
   const store = await openEmbeddedEventStore({ folder });
   const history = new History(store);
   await history.load();
@@ -69,7 +76,7 @@ export async function startEventStoreDb({ folder, port = 0, tls, user }: ServerO
   });
   server.addService(ServerFeaturesService as ServiceDefinition, { ...serverFeatures });
   const bound = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`127.0.0.1:${port}`, credentials, (error, at) => (error === null ? resolve(at) : reject(error))),
+    server.bindAsync(`${host}:${port}`, credentials, (error, at) => (error === null ? resolve(at) : reject(error))),
   );
   return {
     connectionString: `esdb://127.0.0.1:${bound}?tls=${tls !== undefined}`,
@@ -128,14 +135,4 @@ async function end(history: History, call: Ending, answer: sendUnaryData<never>)
   } catch (error) {
     answer(error as never);
   }
-}
-
-/** `node server.ts FOLDER PORT`: runs until it is told to stop. */
-if (process.argv[1] === import.meta.filename) {
-  const [folder, port] = [process.argv[2], Number(process.argv[3] ?? 2113)];
-  if (folder === undefined) throw new Error('Usage: node server.ts FOLDER [PORT]');
-  const server = await startEventStoreDb({ folder, port });
-  process.stdout.write(`${server.connectionString}\n`);
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  await server.stop();
 }
