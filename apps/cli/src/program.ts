@@ -19,6 +19,7 @@ import { registerStart, start } from './commands/start.ts';
 import { registerStorage } from './commands/storage.ts';
 import { registerTasks } from './commands/tasks.ts';
 import { registerVariables } from './commands/variables.ts';
+import { registerWorkers } from './commands/workers.ts';
 import { registerXComs } from './commands/xcoms.ts';
 
 const REGISTER = [
@@ -36,6 +37,7 @@ const REGISTER = [
   registerConnections,
   registerPools,
   registerAssets,
+  registerWorkers,
   registerStorage,
   registerMigrate,
   registerArchive,

@@ -1,4 +1,4 @@
-import type { AdminService, RunKeyring, SensorEvents } from '@rondo/application';
+import type { AdminService, RunKeyring, SensorEvents, Workers } from '@rondo/application';
 import type { AdmissionQueries, CommandBus } from '@rondo/contracts';
 import type {
   BlobStore,
@@ -45,6 +45,7 @@ export interface QueryOptions {
   readonly admin: AdminService;
   readonly sensorEvents: SensorEvents;
   readonly admission: AdmissionQueries;
+  readonly workers: Workers;
   readonly clock: Clock;
   readonly health: () => Promise<HealthReport>;
   readonly adminCommands?: AdminCommands;
@@ -68,6 +69,7 @@ export const SECRETS = Symbol('secrets');
 export const SENSOR_EVENTS = Symbol('events from outside');
 export const ADMIN = Symbol('administration');
 export const ADMISSION = Symbol('admission');
+export const WORKERS = Symbol('workers');
 export const CLOCK = Symbol('clock');
 export const HEALTH = Symbol('health');
 export const ADMIN_COMMANDS = Symbol('administrative commands');

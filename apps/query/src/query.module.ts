@@ -46,6 +46,7 @@ import { XComsController } from './xcoms/xcoms.controller.ts';
 import { XComsService } from './xcoms/xcoms.service.ts';
 import { VariablesController } from './variables/variables.controller.ts';
 import { VariablesService } from './variables/variables.service.ts';
+import { WorkersController } from './workers/workers.controller.ts';
 
 /** The largest body of a request. */
 const BODY_LIMIT = '1mb';
@@ -66,6 +67,7 @@ const CONTROLLERS = [
   ConnectionsController,
   AssetsController,
   PoolsController,
+  WorkersController,
   SystemController,
 ];
 const SERVICES = [
@@ -127,6 +129,7 @@ function provided(given: options.QueryOptions): Provider[] {
     [options.ADMIN, given.admin],
     [options.SENSOR_EVENTS, given.sensorEvents],
     [options.ADMISSION, given.admission],
+    [options.WORKERS, given.workers],
     [options.CLOCK, given.clock],
     [options.HEALTH, given.health],
     [options.ADMIN_COMMANDS, given.adminCommands ?? null],

@@ -15,7 +15,7 @@ import {
   type EmbeddedEventStore,
 } from '@rondo/adapter-embedded';
 import type { GrpcListenOptions } from '@rondo/adapter-grpc';
-import { AdminService, SensorEvents } from '@rondo/application';
+import { AdminService, SensorEvents, StoredWorkers } from '@rondo/application';
 import type { AdmissionQueries, CommandAnswer, CommandBus } from '@rondo/contracts';
 import type { BlobStore, BundleStore, LogStore, ReadModels } from '@rondo/ports';
 import { PROJECTION_MODULE } from '@rondo/projections';
@@ -89,6 +89,7 @@ export class ApiUnderTest {
         admissionOf: (id, demand) => api.onAdmission(id, demand),
         poolLoads: async (names) => names.map(() => ({ occupied: 2, deferred: 1, queued: 1 })),
       },
+      workers: new StoredWorkers({ store: api.store, readModels: api.readModels, clock }),
       clock,
       health: async () => ({ status: 'ok', components: { eventStore: { status: 'ok' } } }),
       version: '9.9.9',

@@ -2,7 +2,14 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { backupDataFolder } from '@rondo/adapter-embedded';
-import { AdminService, type SensorEvents, type BusCommands, type Gateway, type Scheduler } from '@rondo/application';
+import {
+  AdminService,
+  OwnWorkers,
+  type SensorEvents,
+  type BusCommands,
+  type Gateway,
+  type Scheduler,
+} from '@rondo/application';
 import { serveApi as serve, type ApiServer, type HealthReport } from '@rondo/app-query';
 import type { Adapters } from './adapters.ts';
 
@@ -96,6 +103,7 @@ function queryOptions(options: ApiOptions): Parameters<typeof serve>[0] {
   const { token, host, hosts } = options.http;
   return {
     admission: options.gateway,
+    workers: new OwnWorkers(options.gateway, clock.now()),
     ...{ readModels, eventStore: store, commands, logs, blobs, bundles, secrets, clock, version },
     ...{ confOverridesParams, keyring },
     sensorEvents: options.sensorEvents,

@@ -185,7 +185,10 @@ class StandalonePlatform implements Platform {
         bus,
         store,
         clock,
-        host: sessionHost(session, { executor: options.executor, parallelism: options.workers }),
+        host: sessionHost(session, {
+          ...{ executor: options.executor, parallelism: options.workers },
+          ...{ boot: String(process.pid), release: VERSION },
+        }),
         onPid: (pid) => this.pids.add(pid),
       }),
       scheduler: (gateway) => ({

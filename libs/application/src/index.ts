@@ -24,3 +24,5 @@ export type { SchedulerCluster } from './scheduler/shards.ts';
 export * from './waits/ingest.ts';
 export { WaitRouter, type StatedWait, type WaitRouterOptions } from './waits/router.ts';
 export * from './migration/copy-history.ts';
+export * from './workers/own-workers.ts';
+export * from './workers/workers.ts';

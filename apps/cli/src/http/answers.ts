@@ -1,4 +1,5 @@
 /** The answers of the API as far as the command line reads them. Times are epoch milliseconds. */
+import type { WorkerFacts } from '@rondo/application';
 import type { ReasonView } from '@rondo/contracts';
 import type { DagDefinition, SensorEvent } from '@rondo/domain';
 import type {
@@ -33,6 +34,7 @@ export type PoolAnswer = PoolRow & {
   /** Null: no limit. */
   readonly openSlots: number | null;
 };
+export type WorkerAnswer = WorkerFacts;
 export type ApprovalAnswer = ApprovalRow;
 export type RenderedAnswer = Pick<RenderedFieldsRow, 'fields'>;
 export interface ImportAnswer {

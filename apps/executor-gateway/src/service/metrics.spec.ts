@@ -1,11 +1,13 @@
 import { metricsText } from './metrics.ts';
 
+const about = { worker: 'w', boot: 'b', release: '1', executor: 'local', queues: ['gpu'], labels: {} };
+
 describe('metrics of a gateway', () => {
   it('tell what waits and what runs by queue, in the text format', () => {
     const text = metricsText({
       byQueue: () => new Map([['gpu "a"', { waiting: 3, assigned: 1 }]]),
       status: () => ({
-        workers: [{ worker: 'w', isConnected: true, isDraining: false, slots: 4, assigned: 1 }],
+        workers: [{ ...about, isConnected: true, isDraining: false, slots: 4, assigned: 1 }],
         ...{ slots: 4, waiting: 3, assigned: 1, partitions: 32, recovering: 2 },
       }),
     });

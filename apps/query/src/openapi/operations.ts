@@ -12,6 +12,7 @@ import { SENSOR_EVENT_OPERATIONS } from '../sensor-events/sensor-events.operatio
 import { SYSTEM_OPERATIONS } from '../system/system.operations.ts';
 import { TASK_OPERATIONS } from '../task-instances/tasks.operations.ts';
 import { VARIABLE_OPERATIONS } from '../variables/variables.operations.ts';
+import { WORKER_OPERATIONS } from '../workers/workers.operations.ts';
 import { XCOM_OPERATIONS } from '../xcoms/xcoms.operations.ts';
 
 /** Every operation of the API, in the order in which the document lists them. */
@@ -29,5 +30,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...CONNECTION_OPERATIONS,
   ...POOL_OPERATIONS,
   ...ASSET_OPERATIONS,
+  ...WORKER_OPERATIONS,
   ...SYSTEM_OPERATIONS,
 ];

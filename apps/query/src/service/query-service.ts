@@ -3,7 +3,14 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { serverTlsOf, serverTlsProblems, type ServerTlsFiles } from '@rondo/adapter-grpc';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
-import { AdminService, BusAdmission, BusCommands, openedReadModels, SensorEvents } from '@rondo/application';
+import {
+  AdminService,
+  BusAdmission,
+  BusCommands,
+  openedReadModels,
+  SensorEvents,
+  StoredWorkers,
+} from '@rondo/application';
 import {
   address,
   flag,
@@ -99,6 +106,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const module = QueryModule.register({
     ...{ readModels, eventStore, commands, logs, blobs, bundles, secrets, clock, confOverridesParams, keyring },
     admission,
+    workers: new StoredWorkers({ store: eventStore, readModels, clock }),
     sensorEvents: new SensorEvents({ store: eventStore, bus, clock }),
     admin: new AdminService({ eventStore, secrets, clock, ids }),
     health: async () => healthOf(await service.states()),

@@ -43,7 +43,10 @@ export class Crew {
     this.leases = new Leases({ clock, monotonic, leaseMs, onOver: (link) => this.onOver(link) });
     this.roster = new Roster({
       ...{ store, clock, gateway, leaseMs },
-      onDraining: (worker) => links.get(worker)?.send({ kind: 'drain' }),
+      onDraining: (worker, boot) => {
+        const link = links.get(worker);
+        if (link?.hello.boot === boot) link.send({ kind: 'drain' });
+      },
       onLeft: (worker, boot, isDone) => this.onLeft(worker, boot, isDone),
     });
   }

@@ -78,11 +78,20 @@ export interface GatewayStatus {
 
 export interface WorkerStatus {
   readonly worker: string;
+  readonly boot: string;
+  readonly release: string;
+  readonly executor: string;
+  readonly queues: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
   readonly isConnected: boolean;
   readonly isDraining: boolean;
   readonly slots: number;
   readonly assigned: number;
 }
+
+const aboutOf = ({ worker, boot, release, executor, queues, labels }: Link['hello']) => ({
+  ...{ worker, boot, release, executor, queues, labels },
+});
 
 /** Workers with more attempts than this for each slot will not idle while reports are gathered. */
 const BUSY_FACTOR = 4;
@@ -179,7 +188,7 @@ export class Gateway implements AdmissionQueries {
   status(): GatewayStatus {
     const { links, attempts, ownership } = this;
     const workers = Array.from(links, (link) => ({
-      worker: link.name,
+      ...aboutOf(link.hello),
       isConnected: link.isOpen,
       isDraining: link.isDraining,
       slots: link.offered,

@@ -18,8 +18,8 @@ export interface RosterOptions {
   readonly clock: Clock;
   readonly gateway: string;
   readonly leaseMs: number;
-  /** The worker is to be sent away when it is done. */
-  readonly onDraining: (worker: string) => void;
+  /** This process of the worker is to be sent away when it is done. */
+  readonly onDraining: (worker: string, boot: string) => void;
   /** The worker has gone; with `isDone`, it had nothing any more. */
   readonly onLeft: (worker: string, boot: string, isDone: boolean) => void;
 }
@@ -50,7 +50,7 @@ export class Roster {
 
   isDraining({ worker, boot }: AgentHello): boolean {
     const stand = this.stands.get(worker);
-    return stand?.isDraining === true && stand.joined?.boot === boot;
+    return stand?.drainingSince !== undefined && stand.joined?.boot === boot;
   }
 
   /** Resolves when the history says so: before that nothing may be handed to the worker. */
@@ -127,7 +127,8 @@ export class Roster {
   private tell(event: WorkerEvent): void {
     const { worker } = event.data;
     const stand = this.stands.get(worker);
-    if (event.type === 'WorkerDraining' && stand?.isDraining === true) this.options.onDraining(worker);
+    if (event.type === 'WorkerDraining' && stand?.joined !== undefined && stand.drainingSince !== undefined)
+      this.options.onDraining(worker, stand.joined.boot);
     if (event.type === 'WorkerLeft' && stand?.left !== undefined)
       this.options.onLeft(worker, event.data.boot, event.data.isDone);
   }

@@ -6,6 +6,9 @@ export interface SessionHostOptions {
   readonly executor: 'sequential' | 'local';
   /** Most attempts at once over all pools. Default: the worker's slots. */
   readonly parallelism?: number;
+  /** Of this process. Default: none. */
+  readonly boot?: string;
+  readonly release?: string;
 }
 
 /**
@@ -26,10 +29,11 @@ export function sessionHost(session: WorkerSession, options: SessionHostOptions)
   };
 }
 
-function greet(line: SessionChannel, hello: WorkerHello, { executor, parallelism }: SessionHostOptions): void {
+function greet(line: SessionChannel, hello: WorkerHello, options: SessionHostOptions): void {
+  const { executor, parallelism, boot = '', release = '' } = options;
   const { worker, slots, queues, interrupted, journalIntact } = hello;
   const most = executor === 'sequential' ? 1 : slots;
-  const about = { worker, boot: '', release: '', slots, queues, labels: {}, executor, interrupted, journalIntact };
+  const about = { worker, boot, release, slots, queues, labels: {}, executor, interrupted, journalIntact };
   line.onFrame({ kind: 'hello', hello: { ...about, draining: false } });
   line.onFrame({ kind: 'offer', slots: Math.min(most, parallelism ?? most) });
 }

@@ -1,4 +1,4 @@
-import { evolveWorker, mayHaveAttempts, UNKNOWN_WORKER, type WorkerStand } from './worker-stand.ts';
+import { evolveWorker, mayHaveAttempts, UNKNOWN_WORKER, workerStateOf, type WorkerStand } from './worker-stand.ts';
 import type { WorkerEvent } from './events.ts';
 
 const LEASE = 1_000;
@@ -8,9 +8,9 @@ const left = (boot: string, at: number, isDone: boolean): WorkerEvent => ({
   type: 'WorkerLeft',
   data: { worker: 'w', boot, at, reason: '', isDone },
 });
-const draining = (boot?: string): WorkerEvent => ({
+const draining = (boot?: string, at = 0): WorkerEvent => ({
   type: 'WorkerDraining',
-  data: { worker: 'w', at: 0, ...(boot === undefined ? {} : { boot }) },
+  data: { worker: 'w', at, ...(boot === undefined ? {} : { boot }) },
 });
 const stand = (...events: readonly WorkerEvent[]): WorkerStand => events.reduce(evolveWorker, UNKNOWN_WORKER);
 
@@ -28,9 +28,22 @@ describe('whether a worker may have attempts', () => {
   });
 });
 
-it('a worker drains until another process of it joins', () => {
-  expect(stand(joined('1'), draining()).isDraining).toBe(true);
-  expect(stand(joined('1'), draining('1'), joined('1')).isDraining).toBe(true);
-  expect(stand(joined('1'), draining('2')).isDraining).toBe(false);
-  expect(stand(joined('1'), draining(), joined('2')).isDraining).toBe(false);
+it('a worker drains until another process of it joins, from when it was first told to', () => {
+  expect(stand(joined('1'), draining(undefined, 3)).drainingSince).toBe(3);
+  expect(stand(joined('1'), draining('1', 3), draining('1', 5), joined('1')).drainingSince).toBe(3);
+  expect(stand(joined('1'), draining('2', 3)).drainingSince).toBeUndefined();
+  expect(stand(joined('1'), draining(undefined, 3), joined('2')).drainingSince).toBeUndefined();
+});
+
+it.each([
+  [undefined, []],
+  ['active', [joined('1')]],
+  ['draining', [joined('1'), draining('1')]],
+  ['left', [joined('1'), draining('1'), left('1', 0, true)]],
+  ['lost', [joined('1'), left('1', 0, false)]],
+  ['left', [joined('1'), left('1', 0, false), left('1', 1, true)]],
+  ['active', [joined('1'), left('1', 0, false), joined('1')]],
+  ['draining', [joined('1'), draining('1'), left('1', 0, false), joined('1')]],
+] as const)('a worker is %s', (state, events) => {
+  expect(workerStateOf(stand(...events))).toBe(state);
 });

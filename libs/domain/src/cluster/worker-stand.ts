@@ -8,31 +8,44 @@ export interface WorkerStand {
   readonly joined: Joined | undefined;
   /** Of the same boot, after it. */
   readonly left: Left | undefined;
-  readonly isDraining: boolean;
+  /** When that boot was first told to take nothing new; epoch milliseconds. */
+  readonly drainingSince: number | undefined;
   /** How often it has joined: what makes the id of the next event. */
   readonly joins: number;
 }
 
-export const UNKNOWN_WORKER: WorkerStand = { joined: undefined, left: undefined, isDraining: false, joins: 0 };
+export const UNKNOWN_WORKER: WorkerStand = { joined: undefined, left: undefined, drainingSince: undefined, joins: 0 };
+
+export const WORKER_STATES = ['active', 'draining', 'lost', 'left'] as const;
+/** `lost`: a gateway has heard nothing of it for the lease, and it has not come back since. */
+export type WorkerState = (typeof WORKER_STATES)[number];
 
 export function evolveWorker(stand: WorkerStand, event: WorkerEvent): WorkerStand {
   switch (event.type) {
     case 'WorkerJoined': {
       const isSame = stand.joined?.boot === event.data.boot;
-      const isDraining = isSame && stand.isDraining;
-      return { joined: event.data, left: undefined, isDraining, joins: stand.joins + 1 };
+      const drainingSince = isSame ? stand.drainingSince : undefined;
+      return { joined: event.data, left: undefined, drainingSince, joins: stand.joins + 1 };
     }
     case 'WorkerLeft':
       return stand.joined?.boot === event.data.boot ? { ...stand, left: event.data } : stand;
     case 'WorkerDraining': {
-      const { boot } = event.data;
-      return boot === undefined || boot === stand.joined?.boot ? { ...stand, isDraining: true } : stand;
+      const { boot, at } = event.data;
+      if (boot !== undefined && boot !== stand.joined?.boot) return stand;
+      return { ...stand, drainingSince: stand.drainingSince ?? at };
     }
     // A later release may say more.
     default:
       event satisfies never;
       return stand;
   }
+}
+
+/** Undefined: it has never joined. */
+export function workerStateOf({ joined, left, drainingSince }: WorkerStand): WorkerState | undefined {
+  if (joined === undefined) return undefined;
+  if (left !== undefined) return left.isDone ? 'left' : 'lost';
+  return drainingSince === undefined ? 'active' : 'draining';
 }
 
 /**
