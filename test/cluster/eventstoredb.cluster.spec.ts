@@ -6,7 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventStoreDb, eventStoreDbSubscriptions } from '@rondo/adapter-eventstoredb';
 import type { NewEvent, RecordedEvent } from '@rondo/ports';
-import { describeEventStoreContract, describePersistentSubscriptionsContract } from '@rondo/testing';
+import {
+  describeEventStoreContract,
+  describePersistentSubscriptionsContract,
+  describeTruncationContract,
+} from '@rondo/testing';
 import { anEventStoreNode } from '../../tools/services/start.ts';
 import { startEventStoreDb, type EventStoreDbServer } from '../../tools/services/eventstoredb/server.ts';
 
@@ -36,6 +40,11 @@ describeEventStoreContract(real === undefined ? 'EventStoreDB protocol' : 'Event
     connect: async () => eventStoreDb({ connectionString: connectionString() }),
     dispose: () => store.close(),
   };
+});
+
+describeTruncationContract(real === undefined ? 'EventStoreDB protocol' : 'EventStoreDB', async () => {
+  const store = eventStoreDb({ connectionString: connectionString() });
+  return { store, dispose: () => store.close() };
 });
 
 describePersistentSubscriptionsContract(real === undefined ? 'EventStoreDB protocol' : 'EventStoreDB', async () => {

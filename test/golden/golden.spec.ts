@@ -133,6 +133,7 @@ describe('golden histories of DAGs', () => {
       held: [...dag.held],
       sealed: [...dag.sealed],
       erased: Object.fromEntries(dag.erased),
+      archived: Object.fromEntries(dag.archived),
       priorities: Object.fromEntries(dag.priorities),
     };
     const backfills = Array.from(dag.backfills.all.values(), ({ spec, queued, active: started, ...backfill }) => ({

@@ -41,6 +41,8 @@ export const runRow = (runId: string, more: Partial<DagRunRow> = {}): DagRunRow 
   partitionKey: null,
   sealed: false,
   erasedAt: null,
+  archive: null,
+  archiveAt: null,
   ...more,
 });
 

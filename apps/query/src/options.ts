@@ -46,6 +46,8 @@ export interface QueryOptions {
   readonly sensorEvents: SensorEvents;
   readonly admission: AdmissionQueries;
   readonly workers: Workers;
+  /** Somebody archives the runs that are asked for. Default false: they are archived while no platform runs. */
+  readonly archives?: boolean;
   readonly clock: Clock;
   readonly health: () => Promise<HealthReport>;
   readonly adminCommands?: AdminCommands;
@@ -70,6 +72,7 @@ export const SENSOR_EVENTS = Symbol('events from outside');
 export const ADMIN = Symbol('administration');
 export const ADMISSION = Symbol('admission');
 export const WORKERS = Symbol('workers');
+export const ARCHIVES = Symbol('archives');
 export const CLOCK = Symbol('clock');
 export const HEALTH = Symbol('health');
 export const ADMIN_COMMANDS = Symbol('administrative commands');

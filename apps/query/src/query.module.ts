@@ -130,6 +130,7 @@ function provided(given: options.QueryOptions): Provider[] {
     [options.SENSOR_EVENTS, given.sensorEvents],
     [options.ADMISSION, given.admission],
     [options.WORKERS, given.workers],
+    [options.ARCHIVES, given.archives ?? false],
     [options.CLOCK, given.clock],
     [options.HEALTH, given.health],
     [options.ADMIN_COMMANDS, given.adminCommands ?? null],

@@ -12,15 +12,16 @@ import {
   wavesOf,
   type AppendOutcome,
   type AppendRequest,
-  type EventStore,
   type Position,
   type ReadOptions,
   type RecordedEvent,
   type Revision,
+  type StreamCut,
   type StreamFilter,
   type StreamHead,
   type SubscribeOptions,
   type Subscription,
+  type TruncatingEventStore,
 } from '@rondo/ports';
 import { headOf, pagesBetween, positionAt } from './all.ts';
 import { Appender } from './append.ts';
@@ -31,6 +32,7 @@ import { reading } from './reading.ts';
 import { Slots } from './slots.ts';
 import { Streams } from './streams.ts';
 import { Follower } from './subscription.ts';
+import { Truncation } from './truncation.ts';
 import { fromWire, textOf } from './wire.ts';
 
 export interface EventStoreDbOptions {
@@ -43,14 +45,15 @@ const PAGE = 1_000;
 const AT_ONCE = 100;
 
 /** The history in EventStoreDB or KurrentDB, version 22.6 or later. */
-export function eventStoreDb(options: EventStoreDbOptions): EventStore {
+export function eventStoreDb(options: EventStoreDbOptions): TruncatingEventStore {
   return new EventStoreDb(options);
 }
 
-class EventStoreDb implements EventStore {
+class EventStoreDb implements TruncatingEventStore {
   readonly #client: EventStoreDBClient;
   readonly #appender: Appender;
   readonly #streams: Streams;
+  readonly #truncation: Truncation;
   readonly #followers = new Set<Follower>();
   readonly #slots = new Slots(AT_ONCE);
   /** The last append to each stream that is under way: later ones to it wait. */
@@ -59,7 +62,9 @@ class EventStoreDb implements EventStore {
 
   constructor({ connectionString }: EventStoreDbOptions) {
     this.#client = EventStoreDBClient.connectionString(connectionString);
-    this.#appender = new Appender(this.#client, new Heads(this.#client));
+    const heads = new Heads(this.#client);
+    this.#appender = new Appender(this.#client, heads);
+    this.#truncation = new Truncation(this.#client, heads);
     this.#streams = new Streams(this.#client);
     this.#feeds = new Feeds(this.#client);
   }
@@ -145,6 +150,14 @@ class EventStoreDb implements EventStore {
         await follower.stop();
       },
     };
+  }
+
+  truncate(stream: string, cut: StreamCut): Promise<void> {
+    return this.#truncation.truncate(stream, cut);
+  }
+
+  cutOf(stream: string): Promise<StreamCut | undefined> {
+    return this.#truncation.cutOf(stream);
   }
 
   head(): Promise<Position> {

@@ -1,6 +1,13 @@
 import type { BlobStore, EventStore, ProjectionModule, ReadModels } from '@rondo/ports';
 import { StoreUnavailableError } from '@rondo/ports';
-import { definitionIn, PositionWaiters, queriesOver, rowSourceOver, type ReadModelStatus } from '@rondo/read-models';
+import {
+  definitionIn,
+  PositionWaiters,
+  queriesOver,
+  rowSourceOver,
+  runEventsIn,
+  type ReadModelStatus,
+} from '@rondo/read-models';
 import { connect, type ConnectOptions } from './connect.ts';
 import { RowFollower } from './follower.ts';
 import { PostgresRows } from './store.ts';
@@ -46,7 +53,10 @@ export async function openPostgresReadModels(options: PostgresReadModelsOptions)
     waiters.reached(status);
     options.onStatus?.(status);
   };
-  const source = rowSourceOver(writer, (version) => definitionIn(blobs, version));
+  const source = rowSourceOver(writer, {
+    definition: (version) => definitionIn(blobs, version),
+    runEvents: runEventsIn(events),
+  });
   const watcher = writes ? undefined : new RowWatcher({ rows, onStatus, isAwaited: () => waiters.isAwaited });
   const follower = watcher ?? new RowFollower({ rows, source, events, projection, onStatus });
   const end = async (): Promise<void> => {

@@ -1,5 +1,12 @@
 export * from './admin/admin-service.ts';
 export * from './agent/index.ts';
+export { Archives } from './archive/archives.ts';
+export { logsWithArchives } from './archive/archived-logs.ts';
+export { withArchives } from './archive/archived-store.ts';
+export { BundleCheck } from './archive/bundle-check.ts';
+export { ArchiveError } from './archive/packs.ts';
+export { RunArchiver, type RunArchiverOptions } from './archive/run-archiver.ts';
+export { checkArchive } from './archive/write-archive.ts';
 export * from './attempt-calls.ts';
 export * from './attempt-services.ts';
 export * from './commands/command-bus.ts';

@@ -1,4 +1,5 @@
 import type {
+  ArchivedRun,
   Assignment,
   BundleRef,
   CallbackAssignment,
@@ -108,6 +109,11 @@ export type DagCommand =
   | { readonly type: 'noteRun'; readonly runId: string; readonly note: string }
   /** Deletes the key of a sealed run that has ended, for good (I14). */
   | { readonly type: 'eraseRun'; readonly runId: string }
+  /** The run stays as it is from now on; whoever archives is told by the event. */
+  | { readonly type: 'archiveRun'; readonly runId: string }
+  /** Of whoever archives: it is done. */
+  | ({ readonly type: 'finishArchive' } & ArchivedRun)
+  | { readonly type: 'restoreRun'; readonly runId: string }
   | {
       readonly type: 'markTasks';
       readonly runId: string;

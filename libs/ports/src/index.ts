@@ -9,5 +9,7 @@ export * from './projection.ts';
 export * from './read-models.ts';
 export * from './run-keys.ts';
 export * from './secrets.ts';
+export * from './truncation.ts';
 export * from './sessions.ts';
+export * from './truncation.ts';
 export * from './worker.ts';

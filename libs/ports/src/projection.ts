@@ -59,6 +59,8 @@ export interface RunChanges {
   readonly approvals: readonly ApprovalChange[];
   /** The run is erased: no row of its XComs and rendered fields stays. */
   readonly isErased: boolean;
+  /** The run is archived: of its task instances and what they left no row stays, but those that are given here. */
+  readonly isArchived: boolean;
 }
 
 /** Rows by key; null deletes. */
@@ -85,6 +87,8 @@ export interface RowSource {
   backfill(dagId: string, backfillId: number): Promise<BackfillRow | undefined>;
   assets(): Promise<readonly AssetRow[]>;
   instances(runNo: Position): Promise<readonly InstanceRecord[]>;
+  /** The events of the run's own stream up to a position, those that are in an archive too. */
+  runEvents(dagId: string, runId: string, upTo: Position): Promise<readonly RecordedEvent[]>;
   /** Undefined when the version's blob is gone: rows then carry what the events alone tell. */
   definition(version: string): Promise<DagDefinition | undefined>;
 }

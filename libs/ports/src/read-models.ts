@@ -80,6 +80,10 @@ export interface DagRunRow {
   readonly sealed: boolean;
   /** When that key was deleted. */
   readonly erasedAt: number | null;
+  /** `archived`: there are no rows of its tasks; `restored`: there are again. Null: it never was. */
+  readonly archive: 'archiving' | 'archived' | 'restored' | null;
+  /** Since when. */
+  readonly archiveAt: number | null;
 }
 
 /** A backfill and how far it has come. */
@@ -266,6 +270,12 @@ export interface RunFilter {
   readonly logicalDateLte?: number;
   readonly runAfterGte?: number;
   readonly runAfterLte?: number;
+  /** Null: that never were archived. */
+  readonly archive?: DagRunRow['archive'];
+  /** Before this time; of those `archiveAt`. */
+  readonly endedBefore?: number;
+  readonly archiveBefore?: number;
+  readonly sealed?: boolean;
   /** Only runs that had been asked for by this position. */
   readonly requestedBy?: Position;
   /** Default `-runAfter`; a leading `-` is descending. */

@@ -33,6 +33,10 @@ class Rows implements RowSource {
   readonly assetThings: unknown[] = [];
   readonly admin = new Map<string, unknown>();
 
+  async runEvents(): Promise<readonly RecordedEvent[]> {
+    return [];
+  }
+
   write(changes: RowChanges): void {
     for (const dag of changes.dags) this.dagRows.set(dag.dagId, dag);
     for (const asset of changes.assets) this.assetRows.set(asset.name, asset);

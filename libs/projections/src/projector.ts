@@ -1,4 +1,4 @@
-import type { DagDefinition, DagEvent } from '@rondo/domain';
+import type { DagDefinition, DagEvent, DagRunEvent } from '@rondo/domain';
 import { assertNever } from '@rondo/kernel';
 import type {
   ConnectionRow,
@@ -40,6 +40,8 @@ class BatchProjector implements Projector {
   private readonly assets: AssetFold;
   private readonly definitions = new Map<string, DagDefinition | undefined>();
   private dags: Map<string, DagRows> | undefined;
+  /** Of runs that the batch restores: what their rows are made of again. */
+  private readonly restored = new Map<DagDecoded, readonly DecodedEvent[]>();
 
   constructor(source: RowSource) {
     this.source = source;
@@ -65,7 +67,20 @@ class BatchProjector implements Projector {
     await this.runs.load(batch);
     await this.backfills.load(batch);
     await this.assets.load();
-    for (const each of batch) {
+    await this.define(batch);
+    this.restored.clear();
+    for (const each of batch)
+      if (each.kind === 'dag' && each.event.type === 'RunRestored') {
+        const { dagId, recorded } = each;
+        const events = await this.source.runEvents(dagId, each.event.data.runId, recorded.position);
+        const decoded = events.map(decodeEvent).filter((event) => event !== undefined);
+        await this.define(decoded);
+        this.restored.set(each, decoded);
+      }
+  }
+
+  private async define(events: readonly DecodedEvent[]): Promise<void> {
+    for (const each of events) {
       const version = versionNamedBy(each) ?? this.versionMappedBy(each);
       if (version !== undefined && !this.definitions.has(version))
         this.definitions.set(version, await this.source.definition(version));
@@ -97,9 +112,7 @@ class BatchProjector implements Projector {
       switch (each.kind) {
         case 'run': {
           const model = this.runs.get(each.dagId, each.runId);
-          const version = each.event.type === 'RunStarted' ? each.event.data.version : model.run.version;
-          const definition = version === null ? undefined : this.definitions.get(version);
-          applyRunEvent(model, each.event, definition, pendingOf(pending, model));
+          this.foldRun(model, each.event, pendingOf(pending, model));
           break;
         }
         case 'dag':
@@ -145,6 +158,18 @@ class BatchProjector implements Projector {
     };
   }
 
+  private foldRun(model: RunModel, event: DagRunEvent, pending: RunPending): void {
+    const version = event.type === 'RunStarted' ? event.data.version : model.run.version;
+    applyRunEvent(model, event, version === null ? undefined : this.definitions.get(version), pending);
+  }
+
+  /** The rows of its instances are made again. What its own row tells is right. */
+  private restore(model: RunModel, events: readonly DecodedEvent[], pending: RunPending): void {
+    const before = { ...model.run };
+    for (const each of events) if (each.kind === 'run') this.foldRun(model, each.event, pending);
+    Object.assign(model.run, before);
+  }
+
   private foldDagRun(each: DagDecoded, event: DagRunsEvent, pending: Map<RunModel, RunPending>): void {
     const { dagId, recorded } = each;
     const at = occurredAt(recorded);
@@ -153,6 +178,7 @@ class BatchProjector implements Projector {
         ? this.runs.add(dagId, event.data, at, recorded.position)
         : this.runs.get(dagId, event.data.runId);
     applyDagEvent(model, event, at, recorded.revision, pendingOf(pending, model));
+    if (event.type === 'RunRestored') this.restore(model, this.restored.get(each) ?? [], pendingOf(pending, model));
     if (event.type === 'RunClosed' || event.type === 'RunReopened')
       this.runs.setClosed(dagId, event.data.runId, event.type === 'RunClosed');
   }

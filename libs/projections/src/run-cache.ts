@@ -14,6 +14,8 @@ const RUN_ONLY: ReadonlySet<string> = new Set([
   'RunResumed',
   'RunTaken',
   'RunClosed',
+  'RunArchiveBegun',
+  'RunArchived',
   'RunSummaryRevised',
   'RunHeld',
   'RunReleased',

@@ -39,6 +39,8 @@ export function requestedRun(dagId: string, data: RunRequestedData, at: number, 
     partitionKey: data.partitionKey ?? null,
     sealed: data.sealed ?? false,
     erasedAt: null,
+    archive: null,
+    archiveAt: null,
     dagRevisions: [],
   };
 }
@@ -86,6 +88,19 @@ export function applyDagEvent(model: RunModel, event: DagRunsEvent, at: number, 
       run.erasedAt = event.data.at;
       sink.eraseRun();
       return;
+    case 'RunArchiveBegun':
+      setArchive(run, 'archiving', event.data.at);
+      return;
+    case 'RunArchived': {
+      const { at: archivedAt, startedAt, endedAt, tryNumber, reason } = event.data;
+      setArchive(run, 'archived', archivedAt);
+      Object.assign(run, { startedAt, endedAt, tryNumber, reason });
+      sink.archiveRun(model);
+      return;
+    }
+    case 'RunRestored':
+      setArchive(run, 'restored', event.data.at);
+      return;
     case 'RunVersionChanged':
       run.version = event.data.version;
       return;
@@ -96,6 +111,11 @@ export function applyDagEvent(model: RunModel, event: DagRunsEvent, at: number, 
 
 function expandable(definition: DagDefinition, only: readonly string[] | undefined): DagDefinition {
   return only === undefined ? definition : onlyTasks(definition, only);
+}
+
+function setArchive(run: RunFoldRow, stand: RunFoldRow['archive'], at: number): void {
+  run.archive = stand;
+  run.archiveAt = at;
 }
 
 function reopen({ run }: RunModel, at: number): void {

@@ -17,6 +17,8 @@ export interface RunSink {
   forgetXComs(taskId: string, mapIndex: string): void;
   /** Its XComs and rendered fields go. */
   eraseRun(): void;
+  /** No row of its instances is kept from here on. */
+  archiveRun(model: RunModel): void;
   setApproval(change: ApprovalChange): void;
   setRendered(row: RenderedFieldsRow): void;
   touchRun(run: RunFoldRow): void;

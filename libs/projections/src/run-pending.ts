@@ -1,17 +1,18 @@
 import type { ApprovalChange, InstanceRecord, RenderedFieldsRow, RunChanges, TaskTryRow, XComRow } from '@rondo/ports';
-import { keyOf, type InstanceFoldRow, type RunFoldRow, type RunSink } from './run-model.ts';
+import { keyOf, type InstanceFoldRow, type RunFoldRow, type RunModel, type RunSink } from './run-model.ts';
 
 /** What has changed in one run since its rows were last written. */
 export class RunPending implements RunSink {
   private run: RunFoldRow | undefined;
   private tasks: InstanceFoldRow[] = [];
-  private readonly dropped: InstanceFoldRow[] = [];
+  private dropped: InstanceFoldRow[] = [];
   private readonly tries: TaskTryRow[] = [];
   private readonly forgotten = new Map<string, RunChanges['forgotten'][number]>();
   private readonly xcoms = new Map<string, Map<string, XComRow>>();
   private readonly approvals: ApprovalChange[] = [];
   private readonly rendered: RenderedFieldsRow[] = [];
   private isErased = false;
+  private isArchived = false;
 
   touchRun(run: RunFoldRow): void {
     this.run = run;
@@ -56,6 +57,17 @@ export class RunPending implements RunSink {
     this.rendered.length = 0;
   }
 
+  archiveRun(model: RunModel): void {
+    this.isArchived = true;
+    for (const task of this.tasks) task.dirty = false;
+    model.instances.clear();
+    this.tasks = [];
+    this.dropped = [];
+    for (const rows of [this.tries, this.approvals, this.rendered]) rows.length = 0;
+    this.forgotten.clear();
+    this.xcoms.clear();
+  }
+
   setApproval(change: ApprovalChange): void {
     this.approvals.push(change);
   }
@@ -80,6 +92,7 @@ export class RunPending implements RunSink {
       rendered: this.rendered,
       approvals: this.approvals,
       isErased: this.isErased,
+      isArchived: this.isArchived,
     };
   }
 }

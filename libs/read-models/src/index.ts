@@ -2,6 +2,7 @@ export { definitionIn } from './definitions.ts';
 export { dialectOf, type Db, type Dialect } from './dialect.ts';
 export { isNumber, migrate } from './migrations.ts';
 export { queriesOver, rowSourceOver, type Queries, type QueryName } from './queries.ts';
+export { runEventsIn } from './run-events.ts';
 export { RenderedRuns, renderedRuns, type RenderedRun } from './rendered-runs.ts';
 export type { Schema } from './schema.ts';
 export { isOfHistory, START, type Checkpoint, type ReadModelStatus } from './status.ts';

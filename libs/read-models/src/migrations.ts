@@ -9,7 +9,7 @@ const NUMBERS = new Set(
    data_interval_start data_interval_end run_after queued_at started_at ended_at ordinal try_number max_tries retries
    leg open run_try scheduled_at pid retry_at line column at port slots include_deferred held priority
    asked_at deadline backfill_id from_date to_date reverse max_active_runs run_on_latest dates created cleared passed
-   created_at revision source_try from_revision to_revision generation sealed_run erased_at`.split(/\s+/),
+   created_at revision source_try from_revision to_revision generation sealed_run erased_at archive_at`.split(/\s+/),
 );
 
 export const isNumber = (column: string): boolean => NUMBERS.has(column);
@@ -17,7 +17,7 @@ export const isNumber = (column: string): boolean => NUMBERS.has(column);
 /** Tables that a later migration creates. */
 const LATER: ReadonlySet<TableName> = new Set(['pools', 'writer']);
 /** Columns that a later migration adds. */
-const ADDED: ReadonlySet<string> = new Set(['runs.sealed_run', 'runs.erased_at']);
+const ADDED: ReadonlySet<string> = new Set(['runs.sealed_run', 'runs.erased_at', 'runs.archive', 'runs.archive_at']);
 
 const initial: Migration = {
   async up(db: Kysely<unknown>) {
@@ -58,6 +58,14 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
     async up(db: Kysely<unknown>) {
       for (const column of ['sealed_run', 'erased_at'])
         await db.schema.alterTable('runs').addColumn(column, dialectOf(db).number).execute();
+    },
+  },
+  '0005_archived_runs': {
+    async up(db: Kysely<unknown>) {
+      const { number, text } = dialectOf(db);
+      await db.schema.alterTable('runs').addColumn('archive', text).execute();
+      await db.schema.alterTable('runs').addColumn('archive_at', number).execute();
+      await db.schema.createIndex('runs_by_archive').on('runs').columns(['archive', 'ended_at']).execute();
     },
   },
 };

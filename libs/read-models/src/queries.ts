@@ -57,7 +57,10 @@ export function queriesOver(root: Db): Queries {
 }
 
 /** What the projector asks of the rows that were written before. */
-export function rowSourceOver(db: Db, definition: RowSource['definition']): RowSource {
+export function rowSourceOver(
+  db: Db,
+  { definition, runEvents }: Pick<RowSource, 'definition' | 'runEvents'>,
+): RowSource {
   return {
     dags: () => other.allDags(db),
     dagVersions: () => other.dagVersions(db),
@@ -66,5 +69,6 @@ export function rowSourceOver(db: Db, definition: RowSource['definition']): RowS
     assets: () => assets.allAssets(db),
     instances: (runNo) => tasks.instancesOf(db, runNo),
     definition,
+    runEvents,
   };
 }

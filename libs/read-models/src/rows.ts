@@ -81,6 +81,8 @@ export function runRecord(row: RunsTable): RunRecord {
     partitionKey: row.partition_key,
     sealed: row.sealed_run === 1,
     erasedAt: row.erased_at,
+    archive: row.archive,
+    archiveAt: row.archive_at,
     runNo: row.run_no,
     dagRevisions: JSON.parse(row.dag_revisions) as number[],
   };

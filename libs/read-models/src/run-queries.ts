@@ -57,6 +57,11 @@ function conditions(eb: ExpressionBuilder<Schema, 'runs'>, filter: RunFilter): E
   if (filter.logicalDateLte !== undefined) all.push(eb('logical_date', '<=', filter.logicalDateLte));
   if (filter.runAfterGte !== undefined) all.push(eb('run_after', '>=', filter.runAfterGte));
   if (filter.runAfterLte !== undefined) all.push(eb('run_after', '<=', filter.runAfterLte));
+  if (filter.archive !== undefined)
+    all.push(filter.archive === null ? eb('archive', 'is', null) : eb('archive', '=', filter.archive));
+  if (filter.endedBefore !== undefined) all.push(eb('ended_at', '<', filter.endedBefore));
+  if (filter.archiveBefore !== undefined) all.push(eb('archive_at', '<', filter.archiveBefore));
+  if (filter.sealed !== undefined) all.push(eb(eb.fn.coalesce('sealed_run', eb.lit(0)), '=', filter.sealed ? 1 : 0));
   if (filter.requestedBy !== undefined) all.push(eb('run_no', '<=', filter.requestedBy));
   return all;
 }

@@ -141,6 +141,8 @@ export interface RunsTable {
   /** Null in a row of a release that had no sealed runs. */
   sealed_run: number | null;
   erased_at: number | null;
+  archive: 'archiving' | 'archived' | 'restored' | null;
+  archive_at: number | null;
   dag_revisions: string;
 }
 

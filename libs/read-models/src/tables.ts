@@ -48,6 +48,8 @@ export const TABLES: { readonly [Name in TableName]: TableShape<Name> } = {
         'run_try',
         'sealed_run',
         'erased_at',
+        'archive',
+        'archive_at',
       ] as const),
     ],
   },

@@ -40,6 +40,8 @@ export function runValues(run: RunRecord): SqlValue[] {
     run.tryNumber,
     run.sealed ? 1 : 0,
     run.erasedAt,
+    run.archive,
+    run.archiveAt,
   ];
 }
 

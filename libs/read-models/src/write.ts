@@ -66,7 +66,10 @@ function pushOutRendered(
   return kept;
 }
 
-function forget(sink: RowSink, { runNo, dropped, forgotten, isErased }: RunChanges): void {
+const OF_INSTANCES = ['task_instances', 'task_tries', 'xcoms', 'rendered_fields', 'approvals'] as const;
+
+function forget(sink: RowSink, { runNo, dropped, forgotten, isErased, isArchived }: RunChanges): void {
+  if (isArchived) for (const table of OF_INSTANCES) sink.remove(table, ['run_no'], [runNo]);
   if (isErased) for (const table of ['xcoms', 'rendered_fields'] as const) sink.remove(table, ['run_no'], [runNo]);
   for (const { taskId, mapIndex } of dropped) sink.remove('task_instances', INSTANCE, [runNo, taskId, mapIndex]);
   for (const { taskId, mapIndex, key } of forgotten)

@@ -6,7 +6,7 @@ import { eventStoreDb, eventStoreDbSubscriptions } from '@rondo/adapter-eventsto
 import { kafkaBus, type KafkaBus } from '@rondo/adapter-kafka';
 import { openPostgresReadModels, openPostgresRunKeys, type PostgresReadModels } from '@rondo/adapter-postgres';
 import { s3Stores } from '@rondo/adapter-s3';
-import { RunKeyring } from '@rondo/application';
+import { Archives, logsWithArchives, RunKeyring, withArchives } from '@rondo/application';
 import type { ConfigOf, Log, Part, Section } from '@rondo/nest-platform/service';
 import type {
   BlobStore,
@@ -16,6 +16,7 @@ import type {
   PersistentSubscriptions,
   RunKeys,
   SecretBox,
+  TruncatingEventStore,
 } from '@rondo/ports';
 import * as projection from '@rondo/projections';
 import type {
@@ -62,7 +63,7 @@ export async function openBus({ add, log, instance }: Opener, kafka: KafkaConfig
 }
 
 /** Resolves when the history answers; one that is away is waited for. */
-export async function openEventStore({ add, log }: Opener, { url }: EventStoreConfig): Promise<EventStore> {
+export async function openEventStore({ add, log }: Opener, { url }: EventStoreConfig): Promise<TruncatingEventStore> {
   const store = eventStoreDb({ connectionString: url });
   let isClosed = false;
   await add({
@@ -81,6 +82,15 @@ export async function openEventStore({ add, log }: Opener, { url }: EventStoreCo
     check: async () => `position ${await store.head()}`,
   });
   return store;
+}
+
+/** The history and the logs with what is in archives. */
+export function archivesIncluded(
+  store: TruncatingEventStore,
+  { blobs, logs }: Pick<Storage, 'blobs' | 'logs'>,
+): { readonly store: EventStore; readonly logs: LogStore } {
+  const archives = new Archives(blobs, store);
+  return { store: withArchives(store, archives), logs: logsWithArchives(logs, archives) };
 }
 
 export async function openSubscriptions({ add }: Opener, { url }: EventStoreConfig): Promise<PersistentSubscriptions> {

@@ -11,6 +11,7 @@ export * from './contract/run-keys.ts';
 export * from './contract/secret-box.ts';
 export * from './contract/sessions.ts';
 export { memoryBundles, recordingLogs, type RecordingLogs } from './contract/sessions-kit.ts';
+export * from './contract/truncation.ts';
 export * from './contract/xcom-backend.ts';
 export * from './definition.ts';
 export * from './fake-clock.ts';

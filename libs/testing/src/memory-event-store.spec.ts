@@ -1,7 +1,13 @@
 import { describeEventStoreContract } from './contract/event-store.ts';
+import { describeTruncationContract } from './contract/truncation.ts';
 import { memoryEventStore } from './memory-event-store.ts';
 
 describeEventStoreContract('memory', async () => {
+  const store = memoryEventStore();
+  return { store, dispose: () => store.close() };
+});
+
+describeTruncationContract('memory', async () => {
   const store = memoryEventStore();
   return { store, dispose: () => store.close() };
 });

@@ -5,14 +5,15 @@ import {
   StoreUnavailableError,
   type AppendOutcome,
   type AppendRequest,
-  type EventStore,
   type NewEvent,
   type Position,
   type ReadOptions,
   type RecordedEvent,
+  type StreamCut,
   type StreamFilter,
   type SubscribeOptions,
   type Subscription,
+  type TruncatingEventStore,
 } from '@rondo/ports';
 
 export interface MemoryEventStoreOptions {
@@ -24,10 +25,12 @@ export interface MemoryEventStoreOptions {
   readonly beforeAppend?: (chain: readonly AppendRequest[]) => void;
 }
 
-export interface MemoryEventStore extends EventStore {
+export interface MemoryEventStore extends TruncatingEventStore {
   /** The whole history, for a test to look at. */
   readonly events: readonly RecordedEvent[];
   dropSnapshots(): void;
+  /** From now on nobody sees what was truncated. */
+  scavenge(): void;
 }
 
 const MAX_REQUEST_BYTES = 1024 * 1024;
@@ -54,6 +57,8 @@ class Store implements MemoryEventStore {
   /** Revisions of events that were appended at any revision: a repeat is known by its first id. */
   readonly #anyIds = new Map<string, number>();
   readonly #snapshots = new Map<string, { readonly revision: number; readonly state: string }>();
+  readonly #cuts = new Map<string, StreamCut>();
+  #scavenged: ReadonlyMap<string, StreamCut> = new Map();
   readonly #wakers = new Set<() => void>();
   readonly #now: () => number;
   readonly #pageSize: number;
@@ -134,8 +139,12 @@ class Store implements MemoryEventStore {
   async *readStream(stream: string, options: ReadOptions = {}): AsyncIterable<readonly RecordedEvent[]> {
     this.#assertOpen();
     const { from, upTo = Infinity, backwards = false, limit = Infinity } = options;
+    const first = this.#cuts.get(stream)?.before ?? 0;
     const wanted = (this.#streams.get(stream) ?? []).filter(
-      (e) => e.position <= upTo && (from === undefined || (backwards ? e.revision <= from : e.revision >= from)),
+      (e) =>
+        e.revision >= first &&
+        e.position <= upTo &&
+        (from === undefined || (backwards ? e.revision <= from : e.revision >= from)),
     );
     yield* this.#pages(backwards ? wanted.toReversed() : wanted, limit);
   }
@@ -145,13 +154,33 @@ class Store implements MemoryEventStore {
     options: { readonly filter?: StreamFilter; readonly upTo?: Position; readonly limit?: number } = {},
   ): AsyncIterable<readonly RecordedEvent[]> {
     this.#assertOpen();
-    const wanted = this.events.slice(after, options.upTo).filter((e) => matches(options.filter, e));
+    const wanted = this.events.slice(after, options.upTo).filter((e) => matches(options.filter, e) && this.#isThere(e));
     yield* this.#pages(wanted, options.limit ?? Infinity);
+  }
+
+  #isThere({ stream, revision }: RecordedEvent): boolean {
+    return revision >= (this.#scavenged.get(stream)?.before ?? 0);
   }
 
   *#pages(events: readonly RecordedEvent[], limit: number): Iterable<readonly RecordedEvent[]> {
     const end = Math.min(events.length, limit);
     for (let i = 0; i < end; i += this.#pageSize) yield events.slice(i, Math.min(end, i + this.#pageSize));
+  }
+
+  async truncate(stream: string, { before, note }: StreamCut): Promise<void> {
+    this.#assertOpen();
+    const last = (this.#streams.get(stream)?.length ?? 0) - 1;
+    if (before > last) throw new RangeError(`'${stream}' ends at revision ${last}: it cannot begin at ${before}`);
+    if ((this.#cuts.get(stream)?.before ?? 0) < before) this.#cuts.set(stream, { before, note });
+  }
+
+  async cutOf(stream: string): Promise<StreamCut | undefined> {
+    this.#assertOpen();
+    return this.#cuts.get(stream);
+  }
+
+  scavenge(): void {
+    this.#scavenged = new Map(this.#cuts);
   }
 
   async listStreams(prefix: string): Promise<readonly { readonly stream: string; readonly revision: number }[]> {
@@ -176,7 +205,7 @@ class Store implements MemoryEventStore {
         const slice = this.events.slice(through, through + this.#pageSize);
         through += slice.length;
         await options.onBatch(
-          slice.filter((e) => matches(options.filter, e)),
+          slice.filter((e) => matches(options.filter, e) && this.#isThere(e)),
           through,
         );
       }

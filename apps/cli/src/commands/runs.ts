@@ -89,6 +89,7 @@ async function show(context: Context, dagId: string, runId: string, options: Pas
       ['held', run.held ? 'yes' : null],
       ['sealed', run.sealed && run.erasedAt === null ? 'yes' : null],
       ['erased', time(run.erasedAt)],
+      ['archive', run.archive === null ? null : `${run.archive} ${time(run.archiveAt)}`],
       ['priority', run.priority === null ? null : String(run.priority)],
       ['note', run.note === null ? null : `${run.note}${run.noteBy === null ? '' : ` (${run.noteBy})`}`],
     ]);
@@ -118,6 +119,17 @@ async function erase(
     );
   const run = await context.api.post<RunAnswer>(path('dags', dagId, 'runs', runId, 'erase'));
   context.answer(run, () => `run ${runId} of ${dagId} is erased (${time(run.erasedAt)})`);
+}
+
+async function archive(context: Context, dagId: string, runId: string): Promise<void> {
+  const run = await context.api.post<RunAnswer>(path('dags', dagId, 'runs', runId, 'archive'));
+  const done = run.archive === 'archived' ? 'archived' : 'being archived';
+  context.answer(run, () => `run ${runId} of ${dagId} is ${done} (${time(run.archiveAt)})`);
+}
+
+async function restore(context: Context, dagId: string, runId: string): Promise<void> {
+  const run = await context.api.post<RunAnswer>(path('dags', dagId, 'runs', runId, 'restore'));
+  context.answer(run, () => `run ${runId} of ${dagId} is ${run.archive === null ? 'not archived' : 'back'}`);
 }
 
 export function registerRuns({ program, action }: Registry): void {
@@ -151,4 +163,16 @@ export function registerRuns({ program, action }: Registry): void {
     .argument('<run>')
     .option('--yes', 'it cannot be undone: without this nothing is done')
     .action(action(erase));
+  runs
+    .command('archive')
+    .description('keep the events and logs of a run that has ended in an archive')
+    .argument('<dag>')
+    .argument('<run>')
+    .action(action(archive));
+  runs
+    .command('restore')
+    .description('bring an archived run back')
+    .argument('<dag>')
+    .argument('<run>')
+    .action(action(restore));
 }

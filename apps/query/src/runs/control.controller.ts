@@ -64,6 +64,16 @@ export class ControlController {
     return this.control.erase(params.dagId, params.runId, actor);
   }
 
+  @Route(operations.archiveRun)
+  archive(@Input() { params, actor }: InputOf<typeof operations.archiveRun>) {
+    return this.control.archive(params.dagId, params.runId, actor);
+  }
+
+  @Route(operations.restoreRun)
+  restore(@Input() { params, actor }: InputOf<typeof operations.restoreRun>) {
+    return this.control.restore(params.dagId, params.runId, actor);
+  }
+
   @Route(operations.holdRun)
   hold(@Input() input: InputOf<typeof operations.holdRun>) {
     return this.setHold(input, true);

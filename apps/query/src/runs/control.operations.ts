@@ -165,6 +165,30 @@ export const eraseRun = {
   answer: runSchema,
 } as const satisfies Operation;
 
+export const archiveRun = {
+  ...base,
+  id: 'archiveRun',
+  path: '/dags/{dagId}/runs/{runId}/archive',
+  summary: 'Archive a run that has ended: its events and logs are kept in the blob store',
+  description:
+    'Is done about a minute after the end of the run. Its state and times stay, its events and logs are read from there; its task instances and XComs are not listed until it is restored.',
+  action: 'administer',
+  params: runParams,
+  body: z.strictObject({}).optional(),
+  answer: runSchema,
+} as const satisfies Operation;
+
+export const restoreRun = {
+  ...base,
+  id: 'restoreRun',
+  path: '/dags/{dagId}/runs/{runId}/restore',
+  summary: 'Restore an archived run: it is as if it had never been archived',
+  action: 'administer',
+  params: runParams,
+  body: z.strictObject({}).optional(),
+  answer: runSchema,
+} as const satisfies Operation;
+
 const holdBody = z.strictObject(naming).optional();
 
 export const holdRun = {
@@ -242,6 +266,8 @@ export const CONTROL_OPERATIONS: readonly Operation[] = [
   markRun,
   abortRun,
   eraseRun,
+  archiveRun,
+  restoreRun,
   holdRun,
   releaseRun,
   patchTask,

@@ -5,7 +5,7 @@ import type { DagRunRow, Position, ReadModels } from '@rondo/ports';
 import { Commands } from '../commands.ts';
 import { Positioned } from '../http/position.ts';
 import { HttpProblem, notFound } from '../http/problem.ts';
-import { READ_MODELS } from '../options.ts';
+import { ARCHIVES, READ_MODELS } from '../options.ts';
 import { noRun } from './runs.service.ts';
 
 /** Which runs of a DAG. */
@@ -32,6 +32,7 @@ export class ControlService {
   constructor(
     @Inject(READ_MODELS) private readonly readModels: ReadModels,
     @Inject(Commands) private readonly commands: Commands,
+    @Inject(ARCHIVES) private readonly archives: boolean,
   ) {}
 
   async touch(dagId: string, actor: Actor, command: DagCommand): Promise<Positioned<JsonObject>> {
@@ -51,6 +52,22 @@ export class ControlService {
 
   async erase(dagId: string, runId: string, actor: Actor): Promise<Positioned<DagRunRow>> {
     const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'eraseRun', runId });
+    return this.runAt(dagId, runId, position);
+  }
+
+  async archive(dagId: string, runId: string, actor: Actor): Promise<Positioned<DagRunRow>> {
+    if (!this.archives)
+      throw new HttpProblem(
+        409,
+        'Not archived here',
+        'a platform of one process is archived while it does not run: rondo archive runs',
+      );
+    const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'archiveRun', runId });
+    return this.runAt(dagId, runId, position);
+  }
+
+  async restore(dagId: string, runId: string, actor: Actor): Promise<Positioned<DagRunRow>> {
+    const { position } = await this.commands.sendAndSettle(dagId, actor, { type: 'restoreRun', runId });
     return this.runAt(dagId, runId, position);
   }
 

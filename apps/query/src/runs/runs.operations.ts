@@ -49,6 +49,11 @@ export const runSchema = z
     erasedAt: epochMs
       .nullable()
       .meta({ description: 'When that key was deleted: `{"$erased": true}` stands in the place of what it sealed.' }),
+    archive: z
+      .enum(['archiving', 'archived', 'restored'])
+      .nullable()
+      .meta({ description: 'Of an archived run there are no task instances and XComs until it is restored.' }),
+    archiveAt: epochMs.nullable().meta({ description: 'Since when.' }),
   })
   .meta({ id: 'DagRun' }) satisfies z.ZodType<DagRunRow>;
 

@@ -25,6 +25,7 @@ import {
   EVENTSTORE_SETTINGS,
   KAFKA_SETTINGS,
   kafkaProblems,
+  archivesIncluded,
   openBus,
   openEventStore,
   openKeyring,
@@ -89,8 +90,10 @@ export const queryService: ServiceDefinition<typeof SETTINGS> = {
 async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const { config, log, add, addAll } = service;
   const [clock, ids] = [systemClock(), systemIds];
-  const eventStore = await openEventStore(service, config.eventstore);
-  const { blobs, bundles, logs } = await openStorage(service, config.storage);
+  const history = await openEventStore(service, config.eventstore);
+  const storage = await openStorage(service, config.storage);
+  const { blobs, bundles } = storage;
+  const { store: eventStore, logs } = archivesIncluded(history, storage);
   const bus = await openBus(service, config.kafka);
   const rows = await openReadModels(service, config.postgres, { events: eventStore, blobs, writes: true });
   const keyring = await openKeyring(service, config.secrets, config.postgres);
@@ -105,7 +108,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const { listen, token, hosts, origins, confOverridesParams } = config.api;
   const module = QueryModule.register({
     ...{ readModels, eventStore, commands, logs, blobs, bundles, secrets, clock, confOverridesParams, keyring },
-    admission,
+    ...{ admission, archives: true },
     workers: new StoredWorkers({ store: eventStore, readModels, clock }),
     sensorEvents: new SensorEvents({ store: eventStore, bus, clock }),
     admin: new AdminService({ eventStore, secrets, clock, ids }),

@@ -3,9 +3,11 @@ import { resolve } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
 import {
+  BundleCheck,
   BusCommands,
   BusParser,
   DagSource,
+  RunArchiver,
   RunEraser,
   SensorEvents,
   TimetableAsker,
@@ -28,6 +30,7 @@ import {
   EVENTSTORE_SETTINGS,
   KAFKA_SETTINGS,
   kafkaProblems,
+  archivesIncluded,
   openBus,
   openEventStore,
   openKeyring,
@@ -54,6 +57,12 @@ const SETTINGS = {
     sealRuns: flag('Every run is sealed with a key of its own, whatever its DAG says, so that it can be erased.', {
       default: false,
     }),
+    retention: whole(
+      'Days after their end in which runs are archived. Default: those alone that are asked for.',
+      1,
+      36_500,
+      {},
+    ),
   },
 };
 
@@ -75,15 +84,17 @@ export const schedulerService: ServiceDefinition<typeof SETTINGS> = {
 async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const { config, log, add, addAll } = service;
   const [clock, ids] = [systemClock(), systemIds];
-  const store = await openEventStore(service, config.eventstore);
-  const { blobs, bundles, logs } = await openStorage(service, config.storage);
+  const history = await openEventStore(service, config.eventstore);
+  const storage = await openStorage(service, config.storage);
+  const { blobs, bundles } = storage;
+  const { store, logs } = archivesIncluded(history, storage);
   const bus = await openBus(service, config.kafka);
   const readModels = await openReadModels(service, config.postgres, { events: store, blobs, writes: false });
   const keyring = await openKeyring(service, config.secrets, config.postgres);
   const eraser = new RunEraser({ keyring, logs, clock, onProblem: (problem) => log.warn(problem) });
   const commands = new BusCommands(bus, clock, ids);
   const parser = new BusParser({ bus, clock, ids, bundles, onNotice: (notice) => log.warn(notice) });
-  const { maxMapLength, sealRuns: sealsAll } = config.scheduler;
+  const { maxMapLength, sealRuns: sealsAll, retention } = config.scheduler;
   const module = SchedulerModule.register({
     ...{ store, bus, blobs, clock, ids, maxMapLength, keyring, eraser, sealsAll },
     cluster: { scheduler: service.instance },
@@ -108,7 +119,24 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
     { name: 'timetables', start: () => timetables.start(), stop: () => timetables.stop() },
   ]);
   const parts = { ...{ store, blobs, bundles, commands, readModels, clock, ids, root }, session: parser, bus };
-  const system = systemWork(log, parts);
+  const archiver = (isOwner: () => boolean): RunArchiver =>
+    new RunArchiver({
+      ...{
+        store,
+        logs,
+        blobs,
+        bundles: new BundleCheck(bundles),
+        truncation: history,
+        readModels,
+        commands,
+        clock,
+        isOwner,
+      },
+      ...(retention === undefined ? {} : { retentionMs: retention * DAY_MS }),
+      onProblem: (problem) => log.warn(problem),
+      onArchived: ({ dagId, runId, archive }) => log.info('run archived', { dag: dagId, run: runId, archive }),
+    });
+  const system = systemWork(log, parts, archiver);
   await add({
     name: 'system',
     start: () => system.start(),
@@ -120,10 +148,17 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
 type SourceParts = Omit<DagSourceOptions, 'release' | 'onChange'> &
   Pick<ConstructorParameters<typeof SystemWork>[0], 'bus'>;
 
-function systemWork(log: Log, { bus, ...parts }: SourceParts): SystemWork {
+const DAY_MS = 86_400_000;
+
+function systemWork(
+  log: Log,
+  { bus, ...parts }: SourceParts,
+  archiverFor: (isOwner: () => boolean) => RunArchiver,
+): SystemWork {
   return new SystemWork({
     bus,
-    task: () => {
+    task: (isOwner) => {
+      const archiver = archiverFor(isOwner);
       const source = new DagSource({
         ...parts,
         release: RELEASE,
@@ -132,7 +167,14 @@ function systemWork(log: Log, { bus, ...parts }: SourceParts): SystemWork {
           if (failures.length === 0) log.info('DAG file read', { file, dags: dagIds });
         },
       });
-      return { name: 'DAG source', start: () => source.start(), stop: () => source.stop() };
+      return {
+        name: 'DAG source',
+        start: () => {
+          archiver.start();
+          return source.start();
+        },
+        stop: async () => void (await Promise.all([source.stop(), archiver.stop()])),
+      };
     },
     onChange: (isOwner) => log.info(isOwner ? 'reads the DAG folder from now on' : 'reads the DAG folder no more'),
     onFailure: (task, error, retryInMs) => log.error(`${task} failed`, { error, retryInMs }),

@@ -10,8 +10,8 @@ export interface SystemTask {
 
 export interface SystemWorkOptions {
   readonly bus: MessageBus;
-  /** Made anew each time that the partition comes. */
-  readonly task: () => SystemTask;
+  /** Made anew each time that the partition comes. `isOwner`: whether nobody else can be at it now (I2). */
+  readonly task: (isOwner: () => boolean) => SystemTask;
   readonly onChange: (isOwner: boolean) => void;
   readonly onFailure: (task: string, error: unknown, retryInMs: number) => void;
   /** Default 5 s. */
@@ -35,9 +35,17 @@ export class SystemWork {
     return this.task !== undefined;
   }
 
+  private get partition(): number {
+    return this.options.bus.partitionOf(TOPICS.system, SYSTEM_KEY);
+  }
+
+  private get mayAct(): boolean {
+    return this.task !== undefined && this.consumer?.isOwner(this.partition) === true;
+  }
+
   async start(): Promise<void> {
     const { bus } = this.options;
-    const partition = bus.partitionOf(TOPICS.system, SYSTEM_KEY);
+    const { partition } = this;
     this.consumer = await bus.consume({
       topic: TOPICS.system,
       group: 'rondo-system',
@@ -61,7 +69,7 @@ export class SystemWork {
   private async begin(): Promise<void> {
     const { task, onChange, onFailure, retryMs = 5_000 } = this.options;
     if (this.task !== undefined) return;
-    const begun = (this.task = task());
+    const begun = (this.task = task(() => this.mayAct));
     onChange(true);
     // Not waited for: an end that comes meanwhile stops it.
     void begun.start().catch((error: unknown) => {

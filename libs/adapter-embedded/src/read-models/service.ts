@@ -13,6 +13,7 @@ import {
   isOfHistory,
   START,
   type Checkpoint,
+  runEventsIn,
   type Queries,
   type ReadModelStatus,
 } from '@rondo/read-models';
@@ -151,7 +152,10 @@ export class ReadModelService {
     if (last !== undefined) {
       const begin = performance.now();
       this.projector ??= this.options.projection.createProjector(
-        store.rowSource((version) => definitionIn(this.options.blobs, version)),
+        store.rowSource({
+          definition: (version) => definitionIn(this.options.blobs, version),
+          runEvents: runEventsIn(this.options.events),
+        }),
       );
       const changes = await this.projector.project(events);
       const checkpoint = { position: through, eventPosition: last.position, eventId: last.id };

@@ -71,8 +71,8 @@ export class ReadModelStore {
     }
   }
 
-  rowSource(definition: RowSource['definition']): RowSource {
-    return rowSourceOver(this.reader, definition);
+  rowSource(from: Pick<RowSource, 'definition' | 'runEvents'>): RowSource {
+    return rowSourceOver(this.reader, from);
   }
 
   write(changes: RowChanges, checkpoint: Checkpoint): void {

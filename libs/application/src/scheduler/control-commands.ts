@@ -1,4 +1,5 @@
 import {
+  archiveRun,
   changeRunVersion,
   decideClear,
   decideHold,
@@ -6,6 +7,7 @@ import {
   decidePriority,
   decideRetries,
   eraseRun,
+  finishArchive,
   holdRun,
   ignorePast,
   instanceKey,
@@ -14,6 +16,7 @@ import {
   prioritiseRun,
   rangesFor,
   reopenRun,
+  restoreRun,
   select,
   wakeForPast,
   type DagRefusal,
@@ -30,12 +33,16 @@ import { viewOf } from './views.ts';
 type Commands<Type extends DagCommand['type']> = Extract<DagCommand, { readonly type: Type }>;
 
 /** What is set about a run as its DAG knows it, whether it has started or not. */
-export type RunControl = Commands<'holdRun' | 'prioritiseRun' | 'noteRun' | 'eraseRun'>;
+export type RunControl = Commands<
+  'holdRun' | 'prioritiseRun' | 'noteRun' | 'eraseRun' | 'archiveRun' | 'finishArchive' | 'restoreRun'
+>;
 /** What is set about instances of a run. */
 export type TaskControl = Commands<'holdTasks' | 'prioritiseTasks' | 'setRetries' | 'noteTasks'>;
 export type ClearTasks = Commands<'clearTasks'>;
 
-const RUN_CONTROL: readonly DagCommand['type'][] = ['holdRun', 'prioritiseRun', 'noteRun', 'eraseRun'];
+const RUN_CONTROL: readonly DagCommand['type'][] = [
+  ...(['holdRun', 'prioritiseRun', 'noteRun', 'eraseRun', 'archiveRun', 'finishArchive', 'restoreRun'] as const),
+];
 
 export function isRunControl(command: DagCommand): command is RunControl {
   return RUN_CONTROL.includes(command.type);
@@ -63,6 +70,14 @@ function controlRun(
       return noteRun(d, command.runId, command.note, causeOf(message).actor);
     case 'eraseRun':
       return eraseRun(d, command.runId, causeOf(message).actor);
+    case 'archiveRun':
+      return archiveRun(d, command.runId, causeOf(message).actor);
+    case 'finishArchive': {
+      const { type: _, ...archived } = command;
+      return finishArchive(d, archived);
+    }
+    case 'restoreRun':
+      return restoreRun(d, command.runId, causeOf(message).actor);
     default:
       return assertNever(command, 'command');
   }

@@ -9,7 +9,7 @@ import {
   nextDagWake,
   nextWake,
   parseAttemptId,
-  refuseErased,
+  refuseGone,
   runsToClear,
   runsWanted,
   runStandOf,
@@ -241,7 +241,7 @@ export class Turn {
     const { dagId, runs, state } = this.actor;
     const { runId } = command;
     this.visited.add(runId);
-    const gone = isQuestion(command) ? undefined : refuseErased(state, runId);
+    const gone = isQuestion(command) ? undefined : refuseGone(state, runId);
     if (gone !== undefined) return { ok: false, ...gone };
     const reason = memory.quarantineOf(dagId, runId);
     if (reason !== undefined)

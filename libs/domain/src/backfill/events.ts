@@ -6,7 +6,14 @@ export const REPROCESS = ['none', 'failed', 'completed'] as const;
 export type Reprocess = (typeof REPROCESS)[number];
 
 /** Why a date got no run of the backfill. */
-export const PASS_REASONS = ['in flight', 'already exists', 'needs upstream', 'quarantined', 'erased'] as const;
+export const PASS_REASONS = [
+  'in flight',
+  'already exists',
+  'needs upstream',
+  'quarantined',
+  'erased',
+  'archived',
+] as const;
 export type PassReason = (typeof PASS_REASONS)[number];
 
 /** A run's backfill, and the place of its date in it, from 1. */

@@ -26,6 +26,7 @@ export function fateOf(dag: DagState, spec: BackfillCreatedData, { logicalDate, 
   const stand = runStandOf(dag, runId);
   if (stand !== 'success' && stand !== 'failed') return { action: 'pass', runId, reason: 'in flight' };
   if (spec.reprocess !== 'none' && dag.erased.has(runId)) return { action: 'pass', runId, reason: 'erased' };
+  if (spec.reprocess !== 'none' && dag.archived.has(runId)) return { action: 'pass', runId, reason: 'archived' };
   if (spec.reprocess === 'completed' || (spec.reprocess === 'failed' && stand === 'failed'))
     return { action: 'clear', runId };
   return { action: 'pass', runId, reason: 'already exists' };

@@ -1,5 +1,6 @@
 import { err, ok, type Result } from '@rondo/kernel';
 import type { DagDecision, DagRefusal } from './decision.ts';
+import type { ArchivedRun } from './events.ts';
 import { runStandOf, type DagState } from './state.ts';
 
 /** What people set about a run, whether it has started or not. A repeat changes nothing. */
@@ -25,7 +26,7 @@ export function prioritiseRun(d: DagDecision, runId: string, priority: number | 
 /** An empty note takes it away. */
 export function noteRun(d: DagDecision, runId: string, note: string, by: string): Result<void, DagRefusal> {
   if (runStandOf(d.dag, runId) === undefined) return err(unknownRun(d, runId));
-  const gone = refuseErased(d.dag, runId);
+  const gone = refuseGone(d.dag, runId);
   if (gone !== undefined) return err(gone);
   d.emit({ type: 'RunNoted', data: { runId, note, by } });
   return ok(undefined);
@@ -64,15 +65,57 @@ export function eraseRun(d: DagDecision, runId: string, by: string): Result<{ re
 const notSealed = (runId: string): string =>
   `run '${runId}' was not sealed, and a history cannot be changed: only runs of a DAG with 'sealed: true', or of a platform with --seal-runs, can be erased`;
 
-/** Nothing can be done with a run that is erased: what it was started with, and what its tasks took, is gone. */
-export function refuseErased(dag: DagState, runId: string): DagRefusal | undefined {
+/** Nothing can be done with a run that is erased, and what it took with it; nor with one that is in an archive. */
+export function refuseGone(dag: DagState, runId: string): DagRefusal | undefined {
   const at = dag.erased.get(runId);
-  if (at === undefined) return undefined;
-  const when = new Date(at).toISOString();
-  return {
-    code: 'conflict',
-    message: `run '${runId}' was erased at ${when}: its conf, its XComs and what its tasks took are gone, so it stays as it is`,
-  };
+  if (at !== undefined) {
+    const when = new Date(at).toISOString();
+    return {
+      code: 'conflict',
+      message: `run '${runId}' was erased at ${when}: its conf, its XComs and what its tasks took are gone, so it stays as it is`,
+    };
+  }
+  if (!dag.archived.has(runId)) return undefined;
+  return { code: 'conflict', message: `run '${runId}' is archived: restore it to go on with it` };
+}
+
+/** From here on the run stays as it is, until it is restored. A repeat changes nothing. */
+export function archiveRun(d: DagDecision, runId: string, by: string): Result<void, DagRefusal> {
+  const { dag, now } = d;
+  const stand = runStandOf(dag, runId);
+  if (stand === undefined) return err(unknownRun(d, runId));
+  if (dag.archived.has(runId)) return ok(undefined);
+  const refused =
+    stand === 'queued' || stand === 'active'
+      ? `has not ended (${stand}): it can be archived once it has`
+      : dag.sealed.has(runId)
+        ? 'is sealed, and its key is in no archive: it can be erased'
+        : dag.closed.get(runId)?.requested !== undefined
+          ? 'never started: there is nothing to archive'
+          : undefined;
+  if (refused !== undefined) return err({ code: 'conflict', message: `run '${runId}' ${refused}` });
+  d.emit({ type: 'RunArchiveBegun', data: { runId, at: now, by } });
+  return ok(undefined);
+}
+
+/** The archive is written and has been read back, and what it holds was taken away. */
+export function finishArchive(d: DagDecision, run: ArchivedRun): Result<void, DagRefusal> {
+  const { dag, now } = d;
+  const stand = dag.archived.get(run.runId);
+  if (stand === undefined) return err({ code: 'conflict', message: `run '${run.runId}' is not being archived` });
+  if (stand === 'archiving') d.emit({ type: 'RunArchived', data: { ...run, at: now } });
+  return ok(undefined);
+}
+
+/** A run that is not archived stays as it is. */
+export function restoreRun(d: DagDecision, runId: string, by: string): Result<void, DagRefusal> {
+  const { dag, now } = d;
+  if (runStandOf(dag, runId) === undefined) return err(unknownRun(d, runId));
+  const stand = dag.archived.get(runId);
+  if (stand === 'archiving')
+    return err({ code: 'conflict', message: `run '${runId}' is just being archived: ask again once it is` });
+  if (stand === 'archived') d.emit({ type: 'RunRestored', data: { runId, at: now, by } });
+  return ok(undefined);
 }
 
 function unknownRun(d: DagDecision, runId: string): DagRefusal {

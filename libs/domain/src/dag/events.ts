@@ -33,6 +33,20 @@ export interface DagScheduling {
   readonly sealed?: true;
 }
 
+/** What is told of a run whose events and logs are in an archive, wherever that is read only for its own sake. */
+export interface ArchivedRun {
+  readonly runId: string;
+  /** Hash of the blob that tells what the archive consists of. */
+  readonly archive: string;
+  /** Its stream begins at this revision from now on; the hash is that of the event before it (I13). */
+  readonly before: number;
+  readonly hash: string;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly tryNumber: number;
+  readonly reason: string | null;
+}
+
 /** Events of `dag-{dagId}`. */
 export type DagEvent =
   | {
@@ -93,6 +107,17 @@ export type DagEvent =
   | { readonly type: 'RunPastIgnored'; readonly data: { readonly runId: string } }
   /** The key of a sealed run is deleted, and with it all that the key has sealed, for good (I14). `by`: `user:ada`. */
   | { readonly type: 'RunErased'; readonly data: { readonly runId: string; readonly at: number; readonly by: string } }
+  /** Nothing is decided about the run from now on, so that it can be archived. `by`: `user:ada`. */
+  | {
+      readonly type: 'RunArchiveBegun';
+      readonly data: { readonly runId: string; readonly at: number; readonly by: string };
+    }
+  | { readonly type: 'RunArchived'; readonly data: ArchivedRun & { readonly at: number } }
+  /** It is as if it had never been archived; its earlier events and logs are read from the archive. */
+  | {
+      readonly type: 'RunRestored';
+      readonly data: { readonly runId: string; readonly at: number; readonly by: string };
+    }
   /** Tasks of a closed run were marked. */
   | { readonly type: 'RunSummaryRevised'; readonly data: { readonly runId: string; readonly past: RunSummary } }
   | { readonly type: 'DagTaken'; readonly data: TakenData }

@@ -63,6 +63,8 @@ export interface DagState {
   /** Runs that are sealed, and when those of them that are erased were (I14). */
   readonly sealed: Set<string>;
   readonly erased: Map<string, number>;
+  /** Runs that are in an archive, or on their way there. */
+  readonly archived: Map<string, 'archiving' | 'archived'>;
   /** Runs that are held. */
   readonly held: Set<string>;
   /** Priorities of runs that have one of their own. */
@@ -95,6 +97,7 @@ export function initialDag(dagId: string): DagState {
     waiters: new Map(),
     sealed: new Set(),
     erased: new Map(),
+    archived: new Map(),
     held: new Set(),
     priorities: new Map(),
     backfills: new Backfills(),
@@ -145,6 +148,15 @@ export function evolveDag(dag: DagState, event: DagEvent): void {
       return;
     case 'RunErased':
       erased(dag, event.data);
+      return;
+    case 'RunArchiveBegun':
+      dag.archived.set(event.data.runId, 'archiving');
+      return;
+    case 'RunArchived':
+      dag.archived.set(event.data.runId, 'archived');
+      return;
+    case 'RunRestored':
+      dag.archived.delete(event.data.runId);
       return;
     case 'RunSummaryRevised':
       dag.line.summarise(event.data.runId, event.data.past);
