@@ -12,7 +12,7 @@ import { fromWire } from './wire.ts';
 
 const PAUSE_MS = 500;
 /** What is done is told to the server together, so much later at most; sooner when it is half of what may be in hand. */
-const TELL_MS = 10;
+const TELL_MS = 50;
 
 /** One consumer of a group of the server. It comes back by itself when the server was away. */
 export class Consumer {
