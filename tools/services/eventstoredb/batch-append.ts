@@ -2,6 +2,7 @@ import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { BatchAppendReq, BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { AppendOutcome, ExpectedRevision, NewEvent } from '@rondo/ports';
 import { LIMIT } from './append.ts';
+import { coalesce } from './coalesce.ts';
 import type { History } from './history.ts';
 import { Any, Empty, pb, shared, Status } from './pb.ts';
 
@@ -15,6 +16,7 @@ interface Batch {
 
 /** Many appends over one call, each told from the others by its correlation id; what an append is refused for ends only that one. */
 export function batchAppend(history: History, call: Call): void {
+  coalesce(call);
   const batches = new Map<string, Batch>();
   call.on('data', (request: BatchAppendReq) => {
     const id = request.getCorrelationId()!.getString();

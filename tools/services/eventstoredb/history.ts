@@ -2,6 +2,8 @@ import { status } from '@grpc/grpc-js';
 import { prevOf } from '@rondo/contracts';
 import type { AppendOutcome, EventStore, ExpectedRevision, NewEvent, Position, RecordedEvent } from '@rondo/ports';
 import { refusal } from './append.ts';
+import { givenResponse, readResponse } from './encode.ts';
+import { Live } from './live.ts';
 
 /** What a stream's metadata say of it: `$maxCount`, `$tb`; a tombstone ends it for good. */
 interface StreamRules {
@@ -9,12 +11,16 @@ interface StreamRules {
   readonly truncateBefore?: number;
 }
 
+/** An event that is sent to several readers is encoded once. */
+type Encodable = RecordedEvent & { response?: Buffer };
+
 /**
  * The history that the server shows, on an embedded store. The store puts the hash chain into the metadata itself: what a
  * client has put there is taken away, and must be the same.
  */
 export class History {
   readonly store: EventStore;
+  readonly live: Live;
   private readonly rules = new Map<string, StreamRules>();
   private readonly deleted = new Set<string>();
   /** When events of this process were committed, by position, rising. */
@@ -24,14 +30,32 @@ export class History {
   /** Set: subscriptions say neither how far they are nor that they have caught up, as servers before 23.10 may. */
   isSilent = false;
 
-  constructor(store: EventStore) {
+  private constructor(store: EventStore, head: Position) {
     this.store = store;
+    this.live = new Live(store, head);
   }
 
-  /** Learns the metadata of all streams. */
-  async load(): Promise<void> {
-    for await (const page of this.store.readAll(0, { filter: { streamPrefixes: ['$$'] } }))
-      page.forEach((event) => this.learn(event));
+  /** Of a store, with the metadata of all its streams. */
+  static async of(store: EventStore): Promise<History> {
+    const history = new History(store, await store.head());
+    for await (const page of store.readAll(0, { filter: { streamPrefixes: ['$$'] } }))
+      page.forEach((event) => history.learn(event));
+    return history;
+  }
+
+  /** The event as the wire carries it; to a persistent subscription with how often it was given before. */
+  encoded(event: Encodable, retries?: number): Buffer {
+    if (retries !== undefined) return givenResponse(event, this.timeOf(event), retries);
+    return (event.response ??= readResponse(event, this.timeOf(event)));
+  }
+
+  /** For those who follow it: taken from the store once for all. */
+  get followed(): Pick<EventStore, 'head' | 'readAll' | 'subscribe'> {
+    return {
+      head: () => this.store.head(),
+      readAll: (after, options) => this.store.readAll(after, options),
+      subscribe: (options) => this.live.subscribe(options),
+    };
   }
 
   checkLeader(): void {
@@ -61,22 +85,26 @@ export class History {
     const [outcome] = await this.store.append([request]);
     if (outcome?.ok !== true) return outcome!;
     this.times.push({ position: outcome.position, at: Date.now() });
-    await this.compare(stream, outcome.revision, events);
+    await this.compare(stream, outcome.revision, outcome.position, events);
     return outcome;
   }
 
   /** The chain that the client made is the store's own. */
-  private async compare(stream: string, last: number, events: readonly NewEvent[]): Promise<void> {
+  private async compare(stream: string, last: number, position: Position, events: readonly NewEvent[]): Promise<void> {
     const from = last - events.length + 1;
-    for await (const page of this.store.readStream(stream, { from }))
-      for (const event of page) {
-        this.learn(event);
-        const sent = prevOf(events[event.revision - from]?.meta ?? '');
-        if (sent !== undefined && sent !== prevOf(event.meta))
-          throw new Error(
-            `event ${event.revision} of '${stream}' carries the hash ${sent}; its predecessor's is ${prevOf(event.meta)}`,
-          );
-      }
+    const check = (event: RecordedEvent): void => {
+      this.learn(event);
+      const sent = prevOf(events[event.revision - from]?.meta ?? '');
+      if (sent !== undefined && sent !== prevOf(event.meta))
+        throw new Error(
+          `event ${event.revision} of '${stream}' carries the hash ${sent}; its predecessor's is ${prevOf(event.meta)}`,
+        );
+    };
+    await this.live.reached(position);
+    // What one append writes stands together in the whole history.
+    const written = this.live.after(position - events.length)?.slice(0, events.length);
+    if (written !== undefined) return written.forEach(check);
+    for await (const page of this.store.readStream(stream, { from })) page.forEach(check);
   }
 
   async headOf(stream: string): Promise<number> {

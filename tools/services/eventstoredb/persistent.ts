@@ -3,13 +3,13 @@ import { status, type ServerDuplexStream, type ServiceError } from '@grpc/grpc-j
 import type { IPersistentSubscriptionsServer } from '@eventstore/db-client/generated/persistent_grpc_pb.js';
 import type { CreateReq, ReadReq, ReadResp } from '@eventstore/db-client/generated/persistent_pb.js';
 import type { Consumer, EmbeddedSubscriptions, SubscriptionGroup } from '@rondo/adapter-embedded';
-import type { RecordedEvent, Verdict } from '@rondo/ports';
+import type { Verdict } from '@rondo/ports';
 import { refusal } from './append.ts';
+import { coalesce } from './coalesce.ts';
 import type { History } from './history.ts';
 import { persistent } from './pb.ts';
-import { describe } from './read.ts';
 
-type Call = ServerDuplexStream<ReadReq, ReadResp>;
+type Call = ServerDuplexStream<ReadReq, ReadResp | Buffer>;
 const { Action } = persistent.ReadReq.Nack;
 const ALL = '$all';
 
@@ -91,6 +91,7 @@ async function create(subscriptions: EmbeddedSubscriptions, options: CreateReq.O
 
 /** A consumer: its options, then what it says of the events that it is given. */
 function read(history: History, subscriptions: EmbeddedSubscriptions, call: Call): void {
+  coalesce(call);
   let [group, consumer]: [SubscriptionGroup | undefined, Consumer | undefined] = [undefined, undefined];
   const begin = (options: ReadReq.Options): void => {
     const name = options.getGroupName();
@@ -99,7 +100,7 @@ function read(history: History, subscriptions: EmbeddedSubscriptions, call: Call
     call.write(confirmation());
     consumer = {
       atOnce: options.getBufferSize(),
-      give: (event, retries) => void call.write(responseOf(history, event, retries)),
+      give: (event, retries) => void call.write(history.encoded(event, retries)),
       dropped: () =>
         void call.emit(
           'error',
@@ -140,17 +141,6 @@ function confirmation(): ReadResp {
   const [response, confirmed] = [new persistent.ReadResp(), new persistent.ReadResp.SubscriptionConfirmation()];
   confirmed.setSubscriptionId(randomUUID());
   response.setSubscriptionConfirmation(confirmed);
-  return response;
-}
-
-function responseOf(history: History, event: RecordedEvent, retries: number): ReadResp {
-  const recorded = new persistent.ReadResp.ReadEvent.RecordedEvent();
-  describe(recorded, history, event);
-  const [response, wrapped] = [new persistent.ReadResp(), new persistent.ReadResp.ReadEvent()];
-  wrapped.setEvent(recorded);
-  wrapped.setCommitPosition(String(event.position));
-  wrapped.setRetryCount(retries);
-  response.setEvent(wrapped);
   return response;
 }
 

@@ -4,14 +4,19 @@ import { status, type ServerWritableStream } from '@grpc/grpc-js';
 import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Position, RecordedEvent, StreamFilter } from '@rondo/ports';
 import { refusal } from './append.ts';
+import { coalesce } from './coalesce.ts';
 import type { History } from './history.ts';
-import { pb, shared, type persistent } from './pb.ts';
+import { pb } from './pb.ts';
 
-type Call = ServerWritableStream<ReadReq, ReadResp>;
+/** What is sent is encoded already where it is an event. */
+type Call = ServerWritableStream<ReadReq, ReadResp | Buffer>;
 const PAGE = 1_000;
+/** Events that a subscription looks through before it tells how far it is, times the interval that is asked for: a real server's default. */
+const SEARCH_WINDOW = 32;
 
 /** A read of a stream or of all, either way, or a subscription to all. */
 export async function read(history: History, call: Call): Promise<void> {
+  coalesce(call);
   const options = call.request.getOptions()!;
   try {
     if (options.hasStream()) await readStream(history, call, options);
@@ -23,7 +28,7 @@ export async function read(history: History, call: Call): Promise<void> {
   }
 }
 
-async function send(call: Call, response: ReadResp): Promise<void> {
+async function send(call: Call, response: ReadResp | Buffer): Promise<void> {
   if (call.cancelled || call.write(response)) return;
   const done = new AbortController();
   const { signal } = done;
@@ -58,7 +63,7 @@ async function readStream(history: History, call: Call, options: ReadReq.Options
   for await (const page of history.store.readStream(stream, { backwards, ...start }))
     for (const event of page) {
       if (event.revision < first || left-- <= 0 || call.cancelled) return;
-      await send(call, responseOf(history, event));
+      await send(call, history.encoded(event));
     }
 }
 
@@ -73,7 +78,7 @@ async function readAll(history: History, call: Call, options: ReadReq.Options): 
     for await (const page of history.store.readAll(at === undefined ? 0 : at - 1))
       for (const event of page) {
         if (left-- <= 0 || call.cancelled) return;
-        await send(call, responseOf(history, event));
+        await send(call, history.encoded(event));
       }
     return;
   }
@@ -82,7 +87,7 @@ async function readAll(history: History, call: Call, options: ReadReq.Options): 
     for await (const page of history.store.readAll(Math.max(0, end - PAGE), { upTo: end })) window.push(...page);
     for (const event of window.reverse()) {
       if (left-- <= 0 || call.cancelled) return;
-      await send(call, responseOf(history, event));
+      await send(call, history.encoded(event));
     }
   }
 }
@@ -95,8 +100,10 @@ async function subscribe(history: History, call: Call, options: ReadReq.Options)
   confirmation.setSubscriptionId(randomUUID());
   response.setConfirmation(confirmation);
   await send(call, response);
-  const filter = filterOf(options.getFilter());
-  let isLive = false;
+  const asked = options.getFilter();
+  const filter = filterOf(asked);
+  const interval = SEARCH_WINDOW * (asked?.getCheckpointintervalmultiplier() ?? 1);
+  let [isLive, told] = [false, after];
   const live = async (): Promise<void> => {
     if (isLive || history.isSilent) return;
     isLive = true;
@@ -104,13 +111,17 @@ async function subscribe(history: History, call: Call, options: ReadReq.Options)
     caughtUp.setCaughtUp(new pb.ReadResp.CaughtUp());
     await send(call, caughtUp);
   };
-  const subscription = history.store.subscribe({
+  const subscription = history.live.subscribe({
     name: 'wire',
     after,
     ...(filter === undefined ? {} : { filter }),
     onBatch: async (events, through) => {
-      for (const event of events) await send(call, responseOf(history, event));
-      if (filter !== undefined && !history.isSilent) await send(call, checkpointOf(through));
+      for (const event of events) await send(call, history.encoded(event));
+      if (events.at(-1)?.position === through) told = through;
+      else if (filter !== undefined && !history.isSilent && (!isLive || through - told >= interval)) {
+        told = through;
+        await send(call, checkpointOf(through));
+      }
       if (through >= head) await live();
     },
     onDrop: (error) => call.emit('error', refusal(status.INTERNAL, 'internal', error.message)),
@@ -133,43 +144,4 @@ function checkpointOf(position: Position): ReadResp {
   checkpoint.setPreparePosition(String(position));
   response.setCheckpoint(checkpoint);
   return response;
-}
-
-function responseOf(history: History, event: RecordedEvent): ReadResp {
-  const recorded = new pb.ReadResp.ReadEvent.RecordedEvent();
-  describe(recorded, history, event);
-  const [response, wrapped] = [new pb.ReadResp(), new pb.ReadResp.ReadEvent()];
-  wrapped.setEvent(recorded);
-  wrapped.setCommitPosition(String(event.position));
-  response.setEvent(wrapped);
-  return response;
-}
-
-/** Reads and persistent subscriptions have a message each for the same thing. */
-type Recorded = InstanceType<
-  typeof pb.ReadResp.ReadEvent.RecordedEvent | typeof persistent.ReadResp.ReadEvent.RecordedEvent
->;
-
-export function describe(recorded: Recorded, history: History, event: RecordedEvent): void {
-  const id = new shared.UUID();
-  id.setString(event.id);
-  recorded.setId(id);
-  const name = new shared.StreamIdentifier();
-  name.setStreamName(Buffer.from(event.stream).toString('base64'));
-  recorded.setStreamIdentifier(name);
-  recorded.setStreamRevision(String(event.revision));
-  recorded.setCommitPosition(String(event.position));
-  recorded.setPreparePosition(String(event.position));
-  recorded.setData(new Uint8Array(Buffer.from(event.data)));
-  recorded.setCustomMetadata(new Uint8Array(Buffer.from(event.meta)));
-  const facts = recorded.getMetadataMap();
-  facts.set('type', event.type);
-  facts.set('content-type', isPlainJson(event.data) ? 'application/json' : 'application/octet-stream');
-  facts.set('created', String(BigInt(history.timeOf(event)) * 10_000n));
-}
-
-/** The client sends as JSON what it would write the same way again. */
-function isPlainJson(text: string): boolean {
-  const value: unknown = JSON.parse(text);
-  return typeof value === 'object' && value !== null && JSON.stringify(value) === text;
 }

@@ -52,8 +52,7 @@ export async function startEventStoreDb({
   user,
 }: ServerOptions): Promise<EventStoreDbServer> {
   const store = await openEmbeddedEventStore({ folder });
-  const history = new History(store);
-  await history.load();
+  const history = await History.of(store);
   const interceptors = user === undefined ? [] : [only(user)];
   const server = new Server({ 'grpc.max_receive_message_length': -1, interceptors });
   const credentials =
@@ -69,9 +68,9 @@ export async function startEventStoreDb({
     tombstone: (call, answer) => void end(history, call, answer as sendUnaryData<never>),
     batchAppend: (call) => batchAppend(history, call),
   };
-  server.addService(StreamsService as ServiceDefinition, { ...service });
-  const subscriptions = embeddedSubscriptions({ folder, events: store });
-  server.addService(PersistentSubscriptionsService as ServiceDefinition, {
+  server.addService(encodedBefore(StreamsService as ServiceDefinition), { ...service });
+  const subscriptions = embeddedSubscriptions({ folder, events: history.followed });
+  server.addService(encodedBefore(PersistentSubscriptionsService as ServiceDefinition), {
     ...persistentSubscriptions(history, subscriptions),
   });
   server.addService(ServerFeaturesService as ServiceDefinition, { ...serverFeatures });
@@ -87,9 +86,18 @@ export async function startEventStoreDb({
       else await Promise.race([new Promise<void>((resolve) => server.tryShutdown(() => resolve())), sleep(1_000)]);
       server.forceShutdown();
       await subscriptions.close();
+      await history.live.close();
       await store.close();
     },
   };
+}
+
+/** The service, of which `read` also sends what is bytes already. */
+function encodedBefore(service: ServiceDefinition): ServiceDefinition {
+  const { read: method } = service;
+  const responseSerialize = (response: unknown): Buffer =>
+    Buffer.isBuffer(response) ? response : method!.responseSerialize(response);
+  return { ...service, read: { ...method!, responseSerialize } };
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());

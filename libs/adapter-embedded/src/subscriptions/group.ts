@@ -12,6 +12,11 @@ import type { Row, SubscriptionTable } from './table.ts';
 /** Events that are read ahead of the consumers. */
 const MOST_WAITING = 500;
 const MAX_RETRIES = 10;
+/** How often the place is written at most. What was settled since then is given again after a crash. */
+const CHECKPOINT_MS = 500;
+
+/** What is asked of a history that is followed. */
+export type FollowedHistory = Pick<EventStore, 'head' | 'readAll' | 'subscribe'>;
 
 /** One who takes events, so many at once. */
 export interface Consumer {
@@ -33,7 +38,7 @@ interface Waiting {
 
 /** A subscription at work: hands events to consumers in turn, and moves its place when all before it is settled. */
 export class SubscriptionGroup {
-  readonly #store: EventStore;
+  readonly #store: FollowedHistory;
   readonly #table: SubscriptionTable;
   readonly #name: string;
   readonly #maxRetries: number;
@@ -47,12 +52,12 @@ export class SubscriptionGroup {
   #hasParked: boolean;
   /** As it is stored. */
   #place: Position;
-  #moving: NodeJS.Immediate | undefined;
+  #moving: NodeJS.Timeout | undefined;
   #through: Position;
   #room: (() => void) | undefined;
   #isOver = false;
 
-  constructor(store: EventStore, table: SubscriptionTable, { settings, place }: Row) {
+  constructor(store: FollowedHistory, table: SubscriptionTable, { settings, place }: Row) {
     this.#store = store;
     this.#table = table;
     this.#name = settings.name;
@@ -112,7 +117,7 @@ export class SubscriptionGroup {
   drop(): void {
     this.#isOver = true;
     // Its place goes with it.
-    clearImmediate(this.#moving);
+    clearTimeout(this.#moving);
     this.#moving = undefined;
     const consumers = [...this.#consumers.keys()];
     this.#consumers.clear();
@@ -161,12 +166,12 @@ export class SubscriptionGroup {
 
   /** Once for all that is settled meanwhile: an event whose settling is not stored is given again. */
   #advance(): void {
-    if (!this.#isOver) this.#moving ??= setImmediate(() => this.#move());
+    if (!this.#isOver) this.#moving ??= setTimeout(() => this.#move(), CHECKPOINT_MS).unref();
   }
 
   #move(): void {
     if (this.#moving === undefined) return;
-    clearImmediate(this.#moving);
+    clearTimeout(this.#moving);
     this.#moving = undefined;
     const [first] = this.#open;
     const place = first === undefined ? this.#through : first - 1;

@@ -2,19 +2,18 @@ import { join } from 'node:path';
 import {
   NoSubscriptionError,
   type ConnectOptions,
-  type EventStore,
   type PersistentSubscription,
   type PersistentSubscriptions,
   type RecordedEvent,
   type Subscription,
 } from '@rondo/ports';
-import { SubscriptionGroup, type Consumer } from './group.ts';
+import { SubscriptionGroup, type Consumer, type FollowedHistory } from './group.ts';
 import { SubscriptionTable } from './table.ts';
 
 export interface EmbeddedSubscriptionsOptions {
   /** The data folder: the place of each subscription is kept in its `subscriptions.db`. */
   readonly folder: string;
-  readonly events: EventStore;
+  readonly events: FollowedHistory;
 }
 
 /** Persistent subscriptions to a history of this process. */
@@ -23,11 +22,11 @@ export function embeddedSubscriptions({ folder, events }: EmbeddedSubscriptionsO
 }
 
 export class EmbeddedSubscriptions implements PersistentSubscriptions {
-  readonly #events: EventStore;
+  readonly #events: FollowedHistory;
   readonly #table: SubscriptionTable;
   readonly #groups = new Map<string, SubscriptionGroup>();
 
-  constructor(events: EventStore, table: SubscriptionTable) {
+  constructor(events: FollowedHistory, table: SubscriptionTable) {
     this.#events = events;
     this.#table = table;
   }
