@@ -92,6 +92,8 @@ export async function startKafka({ folder = mkdtempSync(join(tmpdir(), 'rondo-ka
   const java = (...args) => [
     '-Xmx512m',
     '-XX:+UseSerialGC',
+    // A broker of a few minutes has more of the quick compiler than of the thorough one.
+    '-XX:TieredStopAtLevel=1',
     '-cp',
     classPath,
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
