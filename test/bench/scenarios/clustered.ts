@@ -9,8 +9,8 @@ const SINGLE_RUNS = 100;
 export function threeOnCluster(options: BenchOptions): Promise<object> {
   const runs = options.runs ?? 1_000;
   return withCluster(options, { 'three.ts': dagSource('three', shapes.chain(3), options.body) }, async (bench) => {
-    await together(bench, 'three', 100);
-    for (let i = 0; i < 10; i++) await together(bench, 'three', 1);
+    await together(bench, 'three', 300);
+    for (let i = 0; i < 20; i++) await together(bench, 'three', 1);
     const { seconds, cpu } = await withCpu(bench, () => together(bench, 'three', runs));
     const latencies: number[] = [];
     for (let i = 0; i < SINGLE_RUNS; i++) latencies.push((await together(bench, 'three', 1)) * 1_000);
