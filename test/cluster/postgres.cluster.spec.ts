@@ -155,6 +155,34 @@ describe('read models that several processes share', () => {
     await paused.close();
   }, 90_000);
 
+  it('are not written by a statement that waited while another took over', async () => {
+    const { schema, store, open } = aHistory();
+    const models = await open();
+    await models.settled(await appendHistory(store, [slots(1)]));
+    const [other, looker] = [
+      new Client({ connectionString: server.url }),
+      new Client({ connectionString: server.url }),
+    ];
+    await Promise.all([other.connect(), looker.connect()]);
+    await other.query(`begin; update ${schema}.writer set generation = generation + 1`);
+    await other.query(`update ${schema}.pools set slots = 9`);
+    const head = await appendHistory(store, [slots(2)]);
+    const waiting = async (): Promise<boolean> => {
+      const { rowCount } = await looker.query(
+        `select from pg_locks join pg_stat_activity using (pid) where not granted and query like 'with fence as%'`,
+      );
+      return rowCount !== 0;
+    };
+    while (!(await waiting())) await new Promise((resolve) => setTimeout(resolve, 10));
+    await other.query('commit');
+    while (await waiting()) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await models.pool('p')).toMatchObject({ slots: 9 });
+    // The other never writes: its turn ends.
+    await models.settled(head, 60_000);
+    expect(await models.pool('p')).toMatchObject({ slots: 2 });
+    await Promise.all([models.close(), other.end(), looker.end()]);
+  }, 90_000);
+
   it('are the same as of one process, when two follow a history together', async () => {
     const { store, blobs, open } = aHistory();
     await blobs.put(RANDOM_VERSION_BYTES);
