@@ -12,11 +12,14 @@ import {
   openEmbeddedEventStore,
 } from '@rondo/adapter-embedded';
 import { eventStoreDb } from '@rondo/adapter-eventstoredb';
+import { openPostgresRunKeys } from '@rondo/adapter-postgres';
 import { s3Stores } from '@rondo/adapter-s3';
+import { keyIdOf } from '@rondo/application';
 import type { AttemptRef } from '@rondo/domain';
 import type { EventStore, RecordedEvent } from '@rondo/ports';
 import { rondo } from '../../apps/cli/test/fake-api.ts';
 import { startEventStoreDb, type EventStoreDbServer } from '../../tools/services/eventstoredb/server.ts';
+import { aDatabase } from '../../tools/services/start.ts';
 import { startS3, type S3Server } from '../../tools/services/s3.mjs';
 
 let folder: string;
@@ -129,6 +132,42 @@ describe('rondo migrate', () => {
     expect(await readFile(join(await stores.bundles.materialise(bundle), 'dags/a.ts'), 'utf8')).toBe('export {}');
     await stores.close();
   });
+
+  it('brings keys of sealed runs as they are, and those of erased runs as erased', async () => {
+    const [one, two, three, known] = ['kept', 'erased', 'restored', 'known'].map((run) => keyIdOf('d', run));
+    const source = await openEmbeddedEventStore({ folder: data });
+    for (const key of [one!, two!, three!]) await source.runKeys.create(key, `sealed ${key}`);
+    await source.runKeys.delete(two!);
+    await source.runKeys.finish(two!);
+    await source.runKeys.delete(known!);
+    // Its key was put back with an older copy of the keys.
+    const event = {
+      id: randomUUID(),
+      type: 'RunErased',
+      data: '{"runId":"restored","at":1,"by":"user:ada"}',
+      meta: '{}',
+    };
+    await source.append([{ stream: 'dag-d', expected: 'noStream', events: [event] }]);
+    await source.close();
+    expect((await migrate()).out).toMatch(/keys of sealed runs +2 are left behind/);
+    const postgres = await aDatabase();
+    for (let times = 0; times < 2; times++) {
+      const { code, out } = await migrate('--run-keys', postgres.url, '--json');
+      expect(code).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({ runKeys: { keys: 1, erased: 3 } });
+    }
+    const keys = await openPostgresRunKeys({ url: postgres.url });
+    expect(await keys.get(one!)).toEqual({ key: `sealed ${one}` });
+    expect(await Promise.all([two!, three!, known!].map((key) => keys.get(key)))).toEqual([
+      'erased',
+      'erased',
+      'erased',
+    ]);
+    expect([...(await keys.unfinished([one!, two!, three!, known!]))].sort()).toEqual([one, three, known].sort());
+    await keys.close();
+    await postgres.stop();
+    expect(await migrate('--run-keys', 'http://user:secret@host')).toMatchObject({ code: 2 });
+  }, 120_000);
 
   it('refuses a store that holds something else, and writes nothing to it', async () => {
     const store = target();

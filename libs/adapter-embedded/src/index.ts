@@ -13,6 +13,7 @@ export { lockFolder, type LockPaths } from './folder/lock.ts';
 export { dataPaths, type DataPaths } from './folder/paths.ts';
 export { verifyHistory } from './history/verify.ts';
 export { backupRunKeys } from './run-keys/backup.ts';
+export { runKeysIn, type ListedRunKey } from './run-keys/list.ts';
 export { loadSecretKey, secretBox, SecretError } from './secrets/secret-box.ts';
 export * from './read-models/index.ts';
 export { embeddedSubscriptions, type EmbeddedSubscriptions } from './subscriptions/subscriptions.ts';

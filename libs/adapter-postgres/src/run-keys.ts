@@ -46,11 +46,11 @@ export async function openPostgresRunKeys(options: PostgresRunKeysOptions): Prom
       return (await get(id))!;
     },
     delete: async (id) => {
-      const { numAffectedRows } =
-        await sql`insert into run_keys(id, key) values (${id}, null) on conflict (id) do update set key = null
-          where run_keys.key is not null`.execute(db);
+      const { rows } = await sql<{ readonly had_key: boolean }>`insert into run_keys(id, key) values (${id}, null)
+          on conflict (id) do update set key = null where run_keys.key is not null
+          returning xmax::text <> '0' as had_key`.execute(db);
       // The row as it was before is taken out of the table now, not at some time.
-      if (numAffectedRows !== 0n) await sql`vacuum run_keys`.execute(db);
+      if (rows[0]?.had_key === true) await sql`vacuum run_keys`.execute(db);
     },
     finish: async (id) => {
       await sql`update run_keys set finished = true where id = ${id} and key is null`.execute(db);

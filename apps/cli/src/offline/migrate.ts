@@ -16,6 +16,7 @@ import {
 } from '@rondo/adapter-embedded';
 import { eventStoreDb } from '@rondo/adapter-eventstoredb';
 import { copyHistory, type CopyProgress, type CopyReport } from '@rondo/application';
+import { copyRunKeys, keysIn, type KeysReport } from './migrate-keys.ts';
 import { openFileTarget, type FileTarget, type FileTargetOptions } from './file-target.ts';
 
 export interface MigrateOptions {
@@ -23,6 +24,8 @@ export interface MigrateOptions {
   /** `esdb://…`. */
   readonly store: string;
   readonly files?: FileTargetOptions;
+  /** The PostgreSQL database of the keys of sealed runs: `postgres://…`. */
+  readonly runKeys?: string;
   readonly onProgress?: (progress: CopyProgress) => void;
 }
 
@@ -35,14 +38,17 @@ export interface FilesReport {
 
 export interface MigrateReport extends CopyReport {
   readonly signedHeads: number;
+  readonly runKeys?: KeysReport;
+  /** Keys of sealed runs that were not brought along: without them what they have sealed reads as erased. */
+  readonly keysLeft?: number;
   readonly files?: FilesReport;
 }
 
 /**
  * Moves a data folder, on which no platform runs, to an event store and to shared files. The source is verified first and
- * stays as it is; files come before the events that refer to them.
+ * stays as it is; files and keys come before the events that need them.
  */
-export async function migrate({ folder, store, files, onProgress }: MigrateOptions): Promise<MigrateReport> {
+export async function migrate({ folder, store, files, runKeys, onProgress }: MigrateOptions): Promise<MigrateReport> {
   const paths = dataPaths(folder);
   if (!existsSync(paths.events))
     throw new DataFolderError('unusable', `there is no history to migrate: ${paths.events} does not exist`);
@@ -56,11 +62,17 @@ export async function migrate({ folder, store, files, onProgress }: MigrateOptio
         `the history of ${folder} is not whole, nothing was migrated: ${faults[0].message} (${faults.length} faults)`,
       );
     const copiedFiles = files === undefined ? undefined : await copyFiles(paths, files);
+    const keys = runKeys === undefined ? keysLeftIn(paths) : { runKeys: await copyRunKeys(paths, runKeys) };
     const copied = await copyEvents(folder, store, onProgress);
-    return { ...copied, signedHeads, ...(copiedFiles === undefined ? {} : { files: copiedFiles }) };
+    return { ...copied, signedHeads, ...keys, ...(copiedFiles === undefined ? {} : { files: copiedFiles }) };
   } finally {
     held.release();
   }
+}
+
+function keysLeftIn(paths: DataPaths): { readonly keysLeft?: number } {
+  const keysLeft = keysIn(paths);
+  return keysLeft === 0 ? {} : { keysLeft };
 }
 
 /** A store gives revisions from 0: a stream that begins later cannot be written to it. */
