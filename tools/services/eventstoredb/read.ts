@@ -49,22 +49,22 @@ async function readStream(history: History, call: Call, options: ReadReq.Options
       'stream-name': stream,
     });
   const backwards = options.getReadDirection() === pb.ReadReq.Options.ReadDirection.BACKWARDS;
-  if ((await history.headOf(stream)) < 0) {
-    const [response, missing] = [new pb.ReadResp(), new pb.ReadResp.StreamNotFound()];
-    missing.setStreamIdentifier(name);
-    response.setStreamNotFound(missing);
-    return send(call, response);
-  }
   const first = await history.firstOf(stream);
   const from = asked.hasRevision() ? Number(asked.getRevision()) : backwards ? undefined : 0;
-  if (asked.hasEnd() && !backwards) return;
-  let left = Number(options.getCount());
+  const limit = asked.hasEnd() && !backwards ? 0 : Number(options.getCount());
   const start = from === undefined ? {} : { from: backwards ? from : Math.max(from, first) };
-  for await (const page of history.store.readStream(stream, { backwards, ...start }))
+  let isEmpty = true;
+  for await (const page of history.store.readStream(stream, { backwards, limit, ...start }))
     for (const event of page) {
-      if (event.revision < first || left-- <= 0 || call.cancelled) return;
+      if (event.revision < first || call.cancelled) return;
+      isEmpty = false;
       await send(call, history.encoded(event));
     }
+  if (!isEmpty || (await history.headOf(stream)) >= 0) return;
+  const [response, missing] = [new pb.ReadResp(), new pb.ReadResp.StreamNotFound()];
+  missing.setStreamIdentifier(name);
+  response.setStreamNotFound(missing);
+  await send(call, response);
 }
 
 async function readAll(history: History, call: Call, options: ReadReq.Options): Promise<void> {
@@ -75,26 +75,36 @@ async function readAll(history: History, call: Call, options: ReadReq.Options): 
   if (!backwards) {
     if (all.hasEnd()) return;
     // A read begins with the event at the position itself.
-    for await (const page of history.store.readAll(at === undefined ? 0 : at - 1))
+    for await (const page of history.store.readAll(at === undefined ? 0 : at - 1, { limit: left }))
       for (const event of page) {
         if (left-- <= 0 || call.cancelled) return;
         await send(call, history.encoded(event));
       }
     return;
   }
-  for (let end = at ?? (await history.store.head()); end > 0; end -= PAGE) {
-    const window: RecordedEvent[] = [];
-    for await (const page of history.store.readAll(Math.max(0, end - PAGE), { upTo: end })) window.push(...page);
-    for (const event of window.reverse()) {
-      if (left-- <= 0 || call.cancelled) return;
+  for (let end = at ?? history.live.head; end > 0 && left > 0;) {
+    const start = Math.max(0, end - Math.min(PAGE, left));
+    for (const event of (await between(history, start, end)).toReversed()) {
+      if (call.cancelled) return;
       await send(call, history.encoded(event));
     }
+    left -= end - start;
+    end = start;
   }
+}
+
+/** One event for each position; the last ones, which are asked for most, without asking the store. */
+async function between(history: History, after: Position, upTo: Position): Promise<readonly RecordedEvent[]> {
+  const kept = history.live.after(after)?.slice(0, upTo - after);
+  if (kept?.length === upTo - after) return kept;
+  const events: RecordedEvent[] = [];
+  for await (const page of history.store.readAll(after, { upTo })) events.push(...page);
+  return events;
 }
 
 async function subscribe(history: History, call: Call, options: ReadReq.Options): Promise<void> {
   const all = options.getAll()!;
-  const head = await history.store.head();
+  const head = history.live.head;
   const after = all.hasPosition() ? Number(all.getPosition()!.getCommitPosition()) : all.hasEnd() ? head : 0;
   const [response, confirmation] = [new pb.ReadResp(), new pb.ReadResp.SubscriptionConfirmation()];
   confirmation.setSubscriptionId(randomUUID());
