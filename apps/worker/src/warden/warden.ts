@@ -34,12 +34,18 @@ const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const ENTRY = fileURLToPath(new URL(`./main.${extension}`, import.meta.url));
 /** One that ends sooner than this cannot run here: the next is started after as long a pause. */
 const SHORT_LIFE_MS = 1_000;
+/** A child that rests for less is taken to be busy: at worst it is ended at the end of a lease under which it ran. */
+const REST_MS = 50;
 
 /** The worker's end of its warden: starts it, and again when it ends, and tells it what it has to know. */
 export class Warden implements Guard {
   readonly #options: WardenOptions;
   readonly #wards = new Wards();
+  /** What it was told that children are busy with. */
   readonly #leases = new Map<number, string>();
+  /** Of these, those that have nothing to do any more. */
+  readonly #idle = new Set<number>();
+  #resting: NodeJS.Timeout | undefined;
   #process: ChildProcess | undefined;
   #restarting: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -59,17 +65,26 @@ export class Warden implements Guard {
 
   gone(pid: number): void {
     this.#leases.delete(pid);
+    this.#idle.delete(pid);
     this.#tell({ kind: 'gone', pid });
   }
 
+  /** That one rests is told a little later, and not at all when it goes on under the same lease. */
   busy(pid: number, lease: string | undefined): void {
+    if (lease === undefined) {
+      if (!this.#leases.has(pid)) return;
+      this.#idle.add(pid);
+      this.#resting ??= setTimeout(() => this.#rest(), REST_MS);
+      return;
+    }
+    this.#idle.delete(pid);
     if (this.#leases.get(pid) === lease) return;
-    if (lease === undefined) this.#leases.delete(pid);
-    else this.#leases.set(pid, lease);
+    this.#leases.set(pid, lease);
     this.#tell({ kind: 'busy', pid, lease });
   }
 
   renew(terms: readonly LeaseTerm[]): void {
+    this.#rest();
     this.#tell({ kind: 'renew', terms });
   }
 
@@ -77,8 +92,19 @@ export class Warden implements Guard {
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#restarting);
+    clearTimeout(this.#resting);
     this.#process?.stdin?.end();
     this.#process?.unref();
+  }
+
+  #rest(): void {
+    clearTimeout(this.#resting);
+    this.#resting = undefined;
+    for (const pid of this.#idle) {
+      this.#leases.delete(pid);
+      this.#tell({ kind: 'busy', pid, lease: undefined });
+    }
+    this.#idle.clear();
   }
 
   #tell(message: WardenMessage): void {
