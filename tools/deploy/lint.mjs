@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * Checks what stands in deploy/: the Dockerfile, the compose file, the chart with its defaults and with everything on (also
- * against the schemas of Kubernetes), and that services are given settings that they have,
+ * Checks what stands in deploy/: the Dockerfile, the compose file, the chart with its defaults, with everything on, and with each
+ * of its switches the other way (also against the schemas of Kubernetes), and that services are given settings that they have,
  * and all that they want.
  * Ends with `N passed, N failed, N skipped`.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
@@ -24,9 +24,37 @@ const composed = () => {
   return parse(run(tools.compose(), ['-f', file, 'config'], { env }));
 };
 
-const rendered = (values, version) => {
-  const args = ['template', 'rondo', chart, '--kube-version', `${version}.0`];
+const rendered = (values, version, set = []) => {
+  const args = [
+    'template',
+    'rondo',
+    chart,
+    '--kube-version',
+    `${version}.0`,
+    ...set.flatMap((each) => ['--set', each]),
+  ];
   return run(tools.helm(), [...args, ...values.flatMap((file) => ['--values', file])]);
+};
+
+/** The chart's switches with what they are by default, as `a.b.c`. */
+const switchesOf = (values, path = []) =>
+  Object.entries(values ?? {}).flatMap(([key, value]) => {
+    if (typeof value === 'boolean') return [[[...path, key].join('.'), value]];
+    return typeof value === 'object' && !Array.isArray(value) ? switchesOf(value, [...path, key]) : [];
+  });
+
+/** Each switch on where all others are off or as they are, and off where all others are on. */
+const flipped = () => {
+  const newest = KUBERNETES.at(-1);
+  const switches = switchesOf(parse(readFileSync(join(chart, 'values.yaml'), 'utf8')));
+  if (switches.length < 8) throw new Error(`the chart has ${switches.length} switches only`);
+  const secrets = ['tls.gatewaySecret=gateway-tls', 'tls.workerSecret=worker-tls'];
+  const manifests = switches.flatMap(([name, isOn]) => [
+    rendered([], newest, [...secrets, `${name}=${!isOn}`]),
+    rendered(VARIANTS['everything on'], newest, [`${name}=false`]),
+  ]);
+  const off = switches.map(([name]) => `${name}=false`);
+  validate([...manifests, rendered([], newest, off)].join('\n---\n'), newest);
 };
 
 const VARIANTS = { 'its defaults': [], 'everything on': [join(chart, 'ci/everything.yaml')] };
@@ -44,6 +72,7 @@ const checks = {
       },
     ]),
   ),
+  'the chart with each switch the other way': flipped,
   'settings that services have': () => checkSettings(),
 };
 
@@ -98,7 +127,9 @@ const checkSettings = () => {
   for (const [service, variables] of given()) {
     const help = helpOf(service);
     const known = new Set([...(help.match(/RONDO_[A-Z0-9_]+/g) ?? []), 'RONDO_CONFIG']);
-    for (const name of variables) if (!known.has(name)) problems.push(`${service} has no setting ${name}`);
+    // What the example DAG files read is no setting.
+    for (const name of variables)
+      if (!known.has(name) && !name.startsWith('RONDO_EXAMPLE_')) problems.push(`${service} has no setting ${name}`);
     for (const [, name] of help.matchAll(/^ {2}\w+ {3}(RONDO_[A-Z0-9_]+).*\n.*\n.*Default: wanted\.$/gm))
       if (!variables.has(name)) problems.push(`${service} is not given ${name}`);
   }

@@ -41,6 +41,38 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- join "," $addresses -}}
 {{- end -}}
 
+{{- define "rondo.podNamespace" -}}
+{{- default .Release.Namespace .Values.kubernetesExecutor.namespace -}}
+{{- end -}}
+
+{{/* Settings of attempts in pods, which may be in another namespace. */}}
+{{- define "rondo.kubernetes" -}}
+{{- $own := .Values.kubernetesExecutor -}}
+{{- $name := include "rondo.name" . -}}
+{{- $gateways := list -}}
+{{- range $i := until (int .Values.gateway.replicas) -}}
+{{- $gateways = append $gateways (printf "%s-gateway-%d.%s-gateway.%s.svc:7233" $name $i $name $.Release.Namespace) -}}
+{{- end -}}
+- { name: RONDO_KUBERNETES_ENABLED, value: 'yes' }
+- { name: RONDO_KUBERNETES_INSTALLATION, value: {{ printf "%s.%s" .Release.Namespace $name | trunc 63 | trimSuffix "-" | trimSuffix "." | quote }} }
+- { name: RONDO_KUBERNETES_GATEWAYS, value: {{ join "," $gateways | quote }} }
+- { name: RONDO_KUBERNETES_NAMESPACE, value: {{ include "rondo.podNamespace" . | quote }} }
+- name: RONDO_KUBERNETES_IMAGE
+  value: {{ default (printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag)) $own.image | quote }}
+- { name: RONDO_KUBERNETES_SERVICE_ACCOUNT, value: {{ $own.serviceAccount.name | quote }} }
+- { name: RONDO_KUBERNETES_MAX_PODS, value: {{ $own.maxPods | int | quote }} }
+- { name: RONDO_KUBERNETES_NAMED_ONLY, value: {{ ternary "yes" "no" $own.namedOnly | quote }} }
+- { name: RONDO_KUBERNETES_START_LIMIT, value: {{ $own.startLimit | int | quote }} }
+- { name: RONDO_KUBERNETES_DELETE_PODS, value: {{ $own.deletePods | quote }} }
+- { name: RONDO_KUBERNETES_KEEP, value: {{ $own.keep | int | quote }} }
+{{- with $own.podWorker }}
+- { name: RONDO_KUBERNETES_POD_WORKER, value: {{ . | quote }} }
+{{- end }}
+{{- if $own.template }}
+- { name: RONDO_KUBERNETES_TEMPLATE, value: /etc/rondo-pods/pod.yaml }
+{{- end }}
+{{- end -}}
+
 {{/* Environment of services that reach the engines. */}}
 {{- define "rondo.eventstore" -}}
 - name: RONDO_EVENTSTORE_URL
