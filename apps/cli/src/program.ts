@@ -9,6 +9,7 @@ import { registerAssets } from './commands/assets.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerConnections } from './commands/connections.ts';
 import { registerDags } from './commands/dags.ts';
+import { registerDeadLetters } from './commands/dead-letters.ts';
 import { registerEvents } from './commands/events.ts';
 import { registerHistory } from './commands/history.ts';
 import { registerMigrate } from './commands/migrate.ts';
@@ -38,6 +39,7 @@ const REGISTER = [
   registerPools,
   registerAssets,
   registerWorkers,
+  registerDeadLetters,
   registerStorage,
   registerMigrate,
   registerArchive,

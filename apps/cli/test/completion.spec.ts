@@ -18,7 +18,7 @@ const has = (shell: string): boolean => spawnSync(shell, ['-c', 'exit 0']).statu
 describe('completion', () => {
   it('offers commands, subcommands and options to bash', async () => {
     const { out } = await rondo(['completion', 'bash']);
-    expect(offered(out, 'd')).toEqual(['dags']);
+    expect(offered(out, 'd')).toEqual(['dags', 'dead-letters']);
     expect(offered(out, 'dags', 'p')).toEqual(['pause']);
     expect(offered(out, '--json', 'runs', 'cl')).toEqual(['clear']);
     expect(offered(out, 'runs', 'clear', 'orders', '--only')).toEqual([

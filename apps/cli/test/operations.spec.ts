@@ -34,3 +34,43 @@ describe('workers', () => {
     expect(await call('workers', 'drain', 'none')).toMatchObject({ code: 1 });
   });
 });
+
+describe('dead letters', () => {
+  const letter = {
+    ...{ id: 4, topic: 'rondo.sensor.events', partition: 3, offset: 70, key: 'k', size: 32, at: 0 },
+    ...{ reason: 'it is not UTF-8', replayedAt: null, replayedBy: null },
+  };
+
+  it('are listed, and shown', async () => {
+    const done = { ...letter, id: 5, replayedAt: 60_000, replayedBy: 'user:ada' };
+    api
+      .on('GET /dead-letters', { body: { items: [letter, done], next: 6 } })
+      .on('GET /dead-letters/4', { body: { ...letter, outline: '{"type":"…"' } });
+    const { out, err } = await call('dead-letters', 'list');
+    expect(rowsOf(out)).toEqual([
+      ['4', 'rondo.sensor.events', '3:70', 'k', '32', '1970-01-01 00:00:00Z', '-', 'it is not UTF-8'],
+      [
+        ...['5', 'rondo.sensor.events', '3:70', 'k', '32', '1970-01-01 00:00:00Z'],
+        ...['1970-01-01 00:01:00Z by user:ada', 'it is not UTF-8'],
+      ],
+    ]);
+    expect(err).toBe('there are more: --from 6\n');
+    await call('dead-letters', 'list', '--topic', 'a', '--waiting', '--from', '6', '--limit', '2');
+    expect(api.received.map(({ query }) => query)).toEqual([
+      { limit: '100' },
+      { topic: 'a', replayed: 'false', from: '6', limit: '2' },
+    ]);
+    expect((await call('dead-letters', 'show', '4')).out).toContain('{"type":"…"');
+    expect(await call('dead-letters', 'show', 'four')).toMatchObject({ code: 2 });
+  });
+
+  it('are replayed: those that are named, or all', async () => {
+    api.on('POST /dead-letters/replay', { body: { replayed: 2 } });
+    expect((await call('dead-letters', 'replay', '4', '5')).out).toBe('2 messages were sent again\n');
+    await call('dead-letters', 'replay', '--all');
+    await call('dead-letters', 'replay', '--all', '--topic', 'a');
+    expect(api.received.map(({ body }) => body)).toEqual([{ ids: [4, 5] }, { all: true }, { all: true, topic: 'a' }]);
+    for (const args of [[], ['4', '--all'], ['4', '--topic', 'a'], ['x']])
+      expect(await call('dead-letters', 'replay', ...args)).toMatchObject({ code: 2 });
+  });
+});

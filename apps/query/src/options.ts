@@ -4,6 +4,7 @@ import type {
   BlobStore,
   BundleStore,
   Clock,
+  DeadLetters,
   EventStore,
   LogStore,
   Position,
@@ -48,6 +49,7 @@ export interface QueryOptions {
   readonly workers: Workers;
   /** Somebody archives the runs that are asked for. Default false: they are archived while no platform runs. */
   readonly archives?: boolean;
+  readonly deadLetters: DeadLetters;
   readonly clock: Clock;
   readonly health: () => Promise<HealthReport>;
   readonly adminCommands?: AdminCommands;
@@ -73,6 +75,7 @@ export const ADMIN = Symbol('administration');
 export const ADMISSION = Symbol('admission');
 export const WORKERS = Symbol('workers');
 export const ARCHIVES = Symbol('archives');
+export const DEAD_LETTERS = Symbol('dead letters');
 export const CLOCK = Symbol('clock');
 export const HEALTH = Symbol('health');
 export const ADMIN_COMMANDS = Symbol('administrative commands');

@@ -18,6 +18,7 @@ import { ConnectionsController } from './connections/connections.controller.ts';
 import { ConnectionsService } from './connections/connections.service.ts';
 import { DagsController } from './dags/dags.controller.ts';
 import { DagsService } from './dags/dags.service.ts';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.ts';
 import { EventsController } from './events/events.controller.ts';
 import { Definitions } from './history/definitions.ts';
 import { RunHistory } from './history/run-history.ts';
@@ -68,6 +69,7 @@ const CONTROLLERS = [
   AssetsController,
   PoolsController,
   WorkersController,
+  DeadLettersController,
   SystemController,
 ];
 const SERVICES = [
@@ -131,6 +133,7 @@ function provided(given: options.QueryOptions): Provider[] {
     [options.ADMISSION, given.admission],
     [options.WORKERS, given.workers],
     [options.ARCHIVES, given.archives ?? false],
+    [options.DEAD_LETTERS, given.deadLetters],
     [options.CLOCK, given.clock],
     [options.HEALTH, given.health],
     [options.ADMIN_COMMANDS, given.adminCommands ?? null],

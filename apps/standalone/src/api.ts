@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { backupDataFolder } from '@rondo/adapter-embedded';
+import { backupDataFolder, noDeadLetters } from '@rondo/adapter-embedded';
 import {
   AdminService,
   OwnWorkers,
@@ -104,6 +104,7 @@ function queryOptions(options: ApiOptions): Parameters<typeof serve>[0] {
   return {
     admission: options.gateway,
     workers: new OwnWorkers(options.gateway, clock.now()),
+    deadLetters: noDeadLetters,
     ...{ readModels, eventStore: store, commands, logs, blobs, bundles, secrets, clock, version },
     ...{ confOverridesParams, keyring },
     sensorEvents: options.sensorEvents,

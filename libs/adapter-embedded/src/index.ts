@@ -1,4 +1,5 @@
 export { embeddedBus, type BusFailure, type EmbeddedBusOptions } from './bus/bus.ts';
+export { noDeadLetters } from './bus/dead-letters.ts';
 export { systemClock, systemIds } from './clock.ts';
 export { eventStoreClient } from './event-store/client.ts';
 export { openEmbeddedEventStore, type EmbeddedEventStore, type EmbeddedEventStoreOptions } from './event-store/open.ts';

@@ -78,12 +78,13 @@ async function whenKnown<T>(ask: () => Promise<T>): Promise<T> {
     }
 }
 
-function offsetsOf(admin: Admin, topic: string) {
+/** Where each partition of a topic begins and ends. */
+export function offsetsOf(admin: Admin, topic: string) {
   return whenKnown(() => admin.fetchTopicOffsets(topic));
 }
 
 /** Of what is published together to one partition, compressed. */
-const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+export const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 
 /** Topics as they should be: made where they are missing, refused where they have another number of partitions. */
 export class Topics {

@@ -1,8 +1,8 @@
 import { DEFAULT_PARTITIONS, partitionOfKey } from '@rondo/contracts';
-import type { BusMessage, ConsumeOptions, Consumer, MessageBus } from '@rondo/ports';
+import type { BusMessage, ConsumeOptions, Consumer, DeadLetters, MessageBus } from '@rondo/ports';
 import type { Admin, Kafka } from 'kafkajs';
 import { clientOf, Topics, type ClientOptions } from './client.ts';
-import { DeadLetters } from './dead-letters.ts';
+import { KafkaDeadLetters } from './dead-letters/dead-letters.ts';
 import { Member } from './member.ts';
 import { Outgoing } from './outgoing.ts';
 
@@ -18,6 +18,8 @@ export interface KafkaBusOptions extends ClientOptions {
   /** Pause before the first redelivery of a batch, and the longest one, in milliseconds. Default 100 and 10,000. */
   readonly retryMinMs?: number;
   readonly retryMaxMs?: number;
+  /** How long whoever looks at dead letters waits for the brokers; milliseconds. Default 15,000. */
+  readonly patienceMs?: number;
   /** Told of each batch that a handler threw at. Default: nobody. */
   readonly onError?: (failure: KafkaFailure) => void;
 }
@@ -45,7 +47,7 @@ export function kafkaBus(options: KafkaBusOptions): KafkaBus {
 }
 
 class Bus implements KafkaBus {
-  readonly deadLetters: DeadLetters;
+  readonly deadLetters: KafkaDeadLetters;
   readonly #options: KafkaBusOptions;
   readonly #partitions: number;
   readonly #prefix: string;
@@ -67,7 +69,13 @@ class Bus implements KafkaBus {
     this.#outgoing = new Outgoing(() =>
       this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false }),
     );
-    this.deadLetters = new DeadLetters(this.#kafka, this.#admin, this.#outgoing, this.#prefix, () => this.#ready());
+    this.deadLetters = new KafkaDeadLetters({
+      ...{ kafka: this.#kafka, admin: this.#admin, outgoing: this.#outgoing, prefix: this.#prefix },
+      ...{ partitions: this.#partitions, replicas: options.replicas ?? 1 },
+      ready: () => this.#ready(),
+      ensure: (topic) => this.#topics.ensure(topic),
+      ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+    });
   }
 
   partitionOf(_topic: string, key: string): number {

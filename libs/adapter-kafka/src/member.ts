@@ -1,7 +1,7 @@
 import type { ConsumeOptions, DeliveredMessage } from '@rondo/ports';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import { Commits } from './commits.ts';
-import type { Burial } from './dead-letters.ts';
+import type { Burial } from './dead-letters/letter.ts';
 import type { KafkaFailure } from './kafka-bus.ts';
 
 export interface MemberOptions {
@@ -174,7 +174,8 @@ export class Member {
       return { key, value: JSON.parse(text) as unknown, partition, offset: Number(message.offset) };
     } catch (error) {
       const { topic } = this.#o;
-      await this.#o.bury({ topic, partition, at: Number(message.offset), key, value: text, error: String(error) });
+      const { offset, key: bytes, value } = message;
+      await this.#o.bury({ topic, partition, offset, key: bytes, value, error });
       return undefined;
     }
   }

@@ -1,6 +1,7 @@
 export * from './asset-rows.ts';
 export * from './blobs.ts';
 export * from './clock.ts';
+export * from './dead-letters.ts';
 export * from './event-store.ts';
 export * from './log-store.ts';
 export * from './message-bus.ts';

@@ -46,3 +46,8 @@ export interface MessageBus {
   partitionOf(topic: string, key: string): number;
   close(): Promise<void>;
 }
+
+/** The bus does not answer. What was asked of it may yet be done. */
+export class BusUnavailableError extends Error {
+  override readonly name = 'BusUnavailableError';
+}

@@ -2,6 +2,7 @@ export * from './builders/index.ts';
 export * from './certificates.ts';
 export * from './contract/blob-store.ts';
 export * from './contract/bundle-store.ts';
+export * from './contract/dead-letters.ts';
 export * from './contract/event-store.ts';
 export * from './contract/log-store.ts';
 export * from './contract/message-bus.ts';

@@ -9,6 +9,7 @@ import type {
   ConnectionRow,
   DagRow,
   DagRunRow,
+  DeadLetter,
   ImportErrorRow,
   Paged,
   PoolRow,
@@ -35,6 +36,12 @@ export type PoolAnswer = PoolRow & {
   readonly openSlots: number | null;
 };
 export type WorkerAnswer = WorkerFacts;
+export type DeadLetterAnswer = Omit<DeadLetter, 'replayed'> & {
+  readonly replayedAt: number | null;
+  readonly replayedBy: string | null;
+};
+/** `outline`: its brackets and the names of its fields. */
+export type DeadLetterDetailAnswer = DeadLetterAnswer & { readonly outline: string };
 export type ApprovalAnswer = ApprovalRow;
 export type RenderedAnswer = Pick<RenderedFieldsRow, 'fields'>;
 export interface ImportAnswer {

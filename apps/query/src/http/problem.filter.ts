@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import { StoreUnavailableError } from '@rondo/ports';
+import { BusUnavailableError, StoreUnavailableError } from '@rondo/ports';
 import type { Request, Response } from 'express';
 import { HttpProblem } from './problem.ts';
 
@@ -34,7 +34,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   private problemOf(error: unknown, request: Request): HttpProblem {
     if (error instanceof HttpProblem) return error;
-    if (error instanceof StoreUnavailableError)
+    if (error instanceof StoreUnavailableError || error instanceof BusUnavailableError)
       return new HttpProblem(503, 'Unavailable', error.message, { headers: { 'Retry-After': '1' } });
     const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
     if (status === 404)

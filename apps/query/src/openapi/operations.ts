@@ -3,6 +3,7 @@ import { APPROVAL_OPERATIONS } from '../approvals/approvals.operations.ts';
 import { ASSET_OPERATIONS } from '../assets/assets.operations.ts';
 import { CONNECTION_OPERATIONS } from '../connections/connections.operations.ts';
 import { DAG_OPERATIONS } from '../dags/dags.operations.ts';
+import { DEAD_LETTER_OPERATIONS } from '../dead-letters/dead-letters.operations.ts';
 import { EVENT_OPERATIONS } from '../events/events.operations.ts';
 import type { Operation } from '../http/operation.ts';
 import { POOL_OPERATIONS } from '../pools/pools.operations.ts';
@@ -31,5 +32,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...POOL_OPERATIONS,
   ...ASSET_OPERATIONS,
   ...WORKER_OPERATIONS,
+  ...DEAD_LETTER_OPERATIONS,
   ...SYSTEM_OPERATIONS,
 ];

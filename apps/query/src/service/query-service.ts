@@ -110,6 +110,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
     ...{ readModels, eventStore, commands, logs, blobs, bundles, secrets, clock, confOverridesParams, keyring },
     ...{ admission, archives: true },
     workers: new StoredWorkers({ store: eventStore, readModels, clock }),
+    deadLetters: bus.deadLetters,
     sensorEvents: new SensorEvents({ store: eventStore, bus, clock }),
     admin: new AdminService({ eventStore, secrets, clock, ids }),
     health: async () => healthOf(await service.states()),
