@@ -70,6 +70,8 @@ export interface SchedulerMeter {
 /** Failures of one decision, in a row, after which it is left alone (I12). */
 const POISON_LIMIT = 3;
 const RETRY_MS = 50;
+/** DAGs of a new shard that are loaded at the same time. */
+const TAKEN_AT_ONCE = 16;
 /** Before a store that could not be read is asked again. */
 const STORE_RETRY_MS = 1_000;
 
@@ -146,15 +148,20 @@ export class Scheduler {
 
   private async takeOver(shards: ReadonlySet<number>): Promise<void> {
     await this.shards?.take([...shards]);
-    for (const dagId of await this.dagsOf(shards))
-      try {
-        await this.process(dagId, []);
-      } catch (error) {
-        if (this.shards === undefined) throw error;
-        // A broker that is away: the shard is taken once more when it is back.
-        this.drop(dagId);
-        this.shards.doubt(this.shardOf(dagId));
-      }
+    const dagIds = await this.dagsOf(shards);
+    for (let at = 0; at < dagIds.length; at += TAKEN_AT_ONCE)
+      await Promise.all(dagIds.slice(at, at + TAKEN_AT_ONCE).map((dagId) => this.takeDag(dagId)));
+  }
+
+  private async takeDag(dagId: string): Promise<void> {
+    try {
+      await this.process(dagId, []);
+    } catch (error) {
+      if (this.shards === undefined) throw error;
+      // A broker that is away: the shard is taken once more when it is back.
+      this.drop(dagId);
+      this.shards.doubt(this.shardOf(dagId));
+    }
   }
 
   /** They may have been another's, and are this scheduler's again: everything is read anew, in turns like any other. */
