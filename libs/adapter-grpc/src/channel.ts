@@ -18,14 +18,18 @@ export interface WireChannelOptions<In extends { readonly kind: string }> {
   /** Says why the frame may not come from this peer. */
   readonly refuse?: (frame: In) => string | undefined;
   readonly onNotice: (text: string) => void;
+  /** Bytes that may wait for the wire. Default 64 MiB. */
+  readonly mostWaiting?: number;
 }
 
+/** What may wait for a wire that is full. The other side can be told of all of it anew, by another session. */
+const MOST_WAITING = 64 * 1024 * 1024;
 /** How long the other side has to take what was sent before a close. Milliseconds. */
 const LINGER_MS = 5_000;
 
 /**
  * A channel over one call. What is sent in one turn of the loop goes into one message; while the wire is full it waits
- * here, in order. A close is a message of its own, after everything that was sent before it.
+ * here, in order, up to a bound: a session whose other side takes less than it is sent ends. A close is a message of its own, after everything that was sent before it.
  */
 export class WireChannel<
   In extends { readonly kind: string },
@@ -65,6 +69,7 @@ export class WireChannel<
   send(frame: Out): void {
     if (this.state !== 'open') return;
     this.outgoing.push(frame);
+    if (this.full && this.outgoing.bytes > (this.options.mostWaiting ?? MOST_WAITING)) return this.overrun();
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => {
@@ -97,6 +102,17 @@ export class WireChannel<
     this.state = 'ended';
     this.wire.write({ frames: [], close: { reason: this.closing } });
     this.wire.end();
+  }
+
+  /** At once: a word of goodbye would have to wait behind all the rest. */
+  private overrun(): void {
+    const { hangUp, onNotice } = this.options;
+    const reason = `${this.peer} does not take what it is sent: ${this.outgoing.bytes} bytes wait`;
+    this.state = 'ended';
+    this.outgoing.clear();
+    hangUp();
+    onNotice(reason);
+    queueMicrotask(() => this.tellClosed(reason));
   }
 
   private receive({ frames, close }: Envelope): void {

@@ -20,6 +20,8 @@ const MAX_FRAME = 512 * 1024 * 1024;
 export class Outgoing {
   private pieces: WireFrame[] = [];
   private head = 0;
+  /** Of what waits. */
+  bytes = 0;
 
   get empty(): boolean {
     return this.head === this.pieces.length;
@@ -28,6 +30,7 @@ export class Outgoing {
   push(frame: { readonly kind: string }): void {
     const { kind } = frame;
     const payload = Buffer.from(JSON.stringify(frame));
+    this.bytes += payload.length;
     for (let from = 0; ; from += PIECE) {
       const more = from + PIECE < payload.length;
       this.pieces.push({ kind, payload: payload.subarray(from, from + PIECE), more });
@@ -43,6 +46,7 @@ export class Outgoing {
       if (size > PIECE && end > this.head) break;
     }
     const taken = this.pieces.slice(this.head, end);
+    for (const { payload } of taken) this.bytes -= payload.length;
     this.head = end;
     if (this.empty) this.clear();
     else if (this.head > 10_000) {
@@ -55,6 +59,7 @@ export class Outgoing {
   clear(): void {
     this.pieces = [];
     this.head = 0;
+    this.bytes = 0;
   }
 }
 
