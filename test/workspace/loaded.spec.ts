@@ -6,7 +6,16 @@ import { text } from 'node:stream/consumers';
 const root = join(import.meta.dirname, '../..');
 
 /** Libraries of the separate services: the platform in one process starts without them. */
-const OF_SERVICES = ['@grpc', 'protobufjs', 'kafkajs', 'pg', '@eventstore', '@aws-sdk', '@kubernetes'];
+const OF_SERVICES = [
+  '@grpc',
+  'protobufjs',
+  'kafkajs',
+  'pg',
+  '@eventstore',
+  '@aws-sdk',
+  '@kubernetes',
+  '@opentelemetry',
+];
 
 it('the platform in one process loads nothing of what only the separate services need', async () => {
   // Within the checkout, so that its packages are found.

@@ -28,6 +28,8 @@ export * from './parsing/parse-desk.ts';
 export * from './scheduler/envelope.ts';
 export * from './scheduler/scheduler.ts';
 export type { SchedulerCluster } from './scheduler/shards.ts';
+export { traceOfRun } from './traces/run-trace.ts';
+export { RunTracer, type RunTracerOptions } from './traces/run-tracer.ts';
 export * from './waits/ingest.ts';
 export { WaitRouter, type StatedWait, type WaitRouterOptions } from './waits/router.ts';
 export * from './migration/copy-history.ts';

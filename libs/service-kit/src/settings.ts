@@ -74,6 +74,14 @@ export const SECRETS_SETTINGS = {
   }),
 };
 
+/** Where traces go. */
+export const TELEMETRY_SETTINGS = {
+  otlp: text(
+    'An OpenTelemetry collector that takes traces over HTTP: http://collector:4318. Default: OTEL_EXPORTER_OTLP_ENDPOINT, or no traces.',
+    { form: [/^https?:\/\/[^\s@]+$/, 'http://host:4318'] },
+  ),
+};
+
 /** What is wrong with the settings of the bus together. */
 export function kafkaProblems(kafka: {
   readonly mechanism?: string | undefined;
@@ -87,6 +95,6 @@ export function kafkaProblems(kafka: {
 
 /** All sections of all services: one file may serve them all. */
 export const OTHER_SECTIONS: readonly string[] = [
-  ...['service', 'kafka', 'eventstore', 'postgres', 'storage', 'secrets'],
+  ...['service', 'kafka', 'eventstore', 'postgres', 'storage', 'secrets', 'telemetry'],
   ...['api', 'scheduler', 'gateway', 'kubernetes', 'gateways', 'worker', 'alerting'],
 ];

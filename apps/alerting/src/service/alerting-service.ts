@@ -1,12 +1,22 @@
 import { NestFactory } from '@nestjs/core';
 import { nestLogger, whole, type Log, type Service, type ServiceDefinition } from '@rondo/nest-platform/service';
-import { EVENTSTORE_SETTINGS, openEventStore, openSubscriptions, OTHER_SECTIONS, RELEASE } from '@rondo/service-kit';
+import { RunTracer } from '@rondo/application';
+import type { EventStore, PersistentSubscriptions } from '@rondo/ports';
+import {
+  EVENTSTORE_SETTINGS,
+  openEventStore,
+  openSubscriptions,
+  OTHER_SECTIONS,
+  RELEASE,
+  TELEMETRY_SETTINGS,
+} from '@rondo/service-kit';
 import type { Alert } from './alert.ts';
 import { Alerts } from './alerts.ts';
 import { AlertingModule } from './parked.controller.ts';
 
 const SETTINGS = {
   eventstore: EVENTSTORE_SETTINGS,
+  telemetry: TELEMETRY_SETTINGS,
   alerting: {
     port: whole(
       'Port on 127.0.0.1 where GET /parked counts what could not be told and POST /parked/replay tells it again; 0: any.',
@@ -22,7 +32,7 @@ const SETTINGS = {
 
 export const alertingService: ServiceDefinition<typeof SETTINGS> = {
   service: 'alerting',
-  about: 'Tells what happens to runs and tasks, as lines of its log.',
+  about: 'Tells what happens to runs and tasks: as lines of its log, and as traces to a collector.',
   release: RELEASE,
   sections: SETTINGS,
   otherSections: OTHER_SECTIONS,
@@ -31,7 +41,7 @@ export const alertingService: ServiceDefinition<typeof SETTINGS> = {
 
 async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const { config, log, add, fail } = service;
-  await openEventStore(service, config.eventstore);
+  const store = await openEventStore(service, config.eventstore);
   const subscriptions = await openSubscriptions(service, config.eventstore);
   const alerts = new Alerts({
     subscriptions,
@@ -49,6 +59,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
       return `${told} told, ${parked} laid aside`;
     },
   });
+  await openTraces(service, store, subscriptions);
   const app = await NestFactory.create(AlertingModule.register(alerts), {
     logger: nestLogger(log),
     abortOnError: false,
@@ -57,6 +68,28 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
     name: 'parked',
     start: () => app.listen(config.alerting.port, '127.0.0.1'),
     stop: () => app.close(),
+  });
+}
+
+async function openTraces(
+  { config, log, add, fail, instance }: Service<typeof SETTINGS>,
+  store: EventStore,
+  subscriptions: PersistentSubscriptions,
+): Promise<void> {
+  const url = config.telemetry.otlp ?? process.env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  if (url === undefined || url === '') return;
+  const { otlpTraceSink } = await import('@rondo/adapter-otlp');
+  const about = { 'service.name': 'rondo', 'service.version': RELEASE, 'service.instance.id': instance };
+  const tracer = new RunTracer({
+    ...{ store, subscriptions, sink: otlpTraceSink({ url, resource: about }) },
+    onProblem: (problem) => log.warn(problem),
+    onDrop: (error) => fail('the subscription of traces is gone', error),
+  });
+  await add({
+    name: 'traces',
+    start: () => tracer.start(),
+    stop: () => tracer.stop(),
+    check: async () => `${tracer.count} sent`,
   });
 }
 

@@ -30,8 +30,11 @@ export function traceOf(dagId: string, runId: string): Trace {
 
 /** The span of an attempt within its run's trace, as a W3C traceparent. */
 export function traceparentOf(trace: Trace, attemptId: string): string {
-  return `00-${trace.traceId}-${hash('sha256', attemptId, 'hex').slice(0, 16)}-01`;
+  return `00-${trace.traceId}-${spanIdOf(attemptId)}-01`;
 }
+
+/** 16 hex digits. */
+export const spanIdOf = (attemptId: string): string => hash('sha256', attemptId, 'hex').slice(0, 16);
 
 export function envelope(
   event: { readonly type: string; readonly data: object },
