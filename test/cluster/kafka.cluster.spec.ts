@@ -84,6 +84,19 @@ describe('the Kafka bus', () => {
     await made.close();
   });
 
+  it('tells how many messages each group has still to handle', async () => {
+    const made = bus();
+    const held = Promise.withResolvers<void>();
+    await made.consume({ topic: 'topic', group: 'g', maxBatch: 1, onBatch: () => held.promise });
+    await made.consume({ topic: 'topic', group: 'passing', from: 'now', onBatch: () => undefined });
+    const all = Array.from({ length: 10 }, (_, value) => ({ key: 'a', value }));
+    await made.publish('topic', all);
+    expect(await made.lag()).toEqual([{ topic: 'topic', group: 'g', messages: 10 }]);
+    held.resolve();
+    while ((await made.lag())[0]!.messages > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await made.close();
+  }, 60_000);
+
   it('waits for a broker that is away, and loses nothing; whoever looks at dead letters is told', async () => {
     const own = await aBroker();
     const made = kafkaBus({ brokers: own.brokers, sessionTimeoutMs: 6_000, patienceMs: 1_000 });

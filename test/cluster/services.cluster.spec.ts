@@ -130,6 +130,26 @@ describe('the services as processes', () => {
   );
 
   it(
+    'tell what they do as metrics',
+    async () => {
+      const wanted = {
+        scheduler: /^rondo_scheduler_decisions_total [1-9]/m,
+        gateway: /^rondo_workers_connected 2$/m,
+        worker: /^rondo_worker_leases 2$/m,
+        query: /^rondo_api_request_seconds_count{method="POST",code="201"} 3$/m,
+        alerting: /^rondo_alerts_told_total [1-9]/m,
+      };
+      for (const [kind, figure] of Object.entries(wanted)) {
+        const texts = await Promise.all(
+          cluster.of(kind as keyof typeof wanted).map(async ({ health }) => (await fetch(`${health}/metrics`)).text()),
+        );
+        expect(texts.filter((text) => figure.test(text))).not.toEqual([]);
+      }
+    },
+    LONG_MS,
+  );
+
+  it(
     'stop as they should',
     async () => {
       expect(await cluster.stop()).toEqual([]);

@@ -36,6 +36,11 @@ export class ServiceProcess {
     this.log = join(options.logs, `${options.name}.log`);
   }
 
+  /** Where its health endpoints are. */
+  get health(): string {
+    return this.options.health;
+  }
+
   get pid(): number | undefined {
     return this.child?.pid;
   }

@@ -46,7 +46,7 @@ export function jarsInto(folder, more = []) {
 }
 
 /** The folder of the broker's jars, fetched once. */
-function jars() {
+export function kafkaJars() {
   const cache = process.env.RONDO_SERVICES_CACHE ?? join(homedir(), '.cache', 'rondo');
   const folder = join(cache, `kafka-${VERSION}`);
   const lib = join(folder, 'lib');
@@ -68,7 +68,7 @@ const isUp = (port) =>
  * where it was; `stop()` ends it and, unless `keep`, removes its data.
  */
 export async function startKafka({ folder = mkdtempSync(join(tmpdir(), 'rondo-kafka-')), port, keep = false } = {}) {
-  const classPath = `${jars()}/*`;
+  const classPath = `${kafkaJars()}/*`;
   const [listener, controller] = [port ?? (await freePort()), await freePort()];
   const file = join(folder, 'server.properties');
   writeFileSync(

@@ -22,7 +22,7 @@ export function missingForS3() {
 }
 
 /** The server's program, fetched once. */
-function program() {
+export function s3Program() {
   const cache = process.env.RONDO_SERVICES_CACHE ?? join(homedir(), '.cache', 'rondo');
   const folder = join(cache, `moto-${VERSION}`);
   const server = join(folder, 'bin', 'moto_server');
@@ -38,7 +38,7 @@ function program() {
 export async function startS3({ port, bucket = 'rondo' } = {}) {
   const listener = port ?? (await freePort());
   const endpoint = `http://127.0.0.1:${listener}`;
-  const server = spawn(program(), ['-H', '127.0.0.1', '-p', String(listener)], { stdio: 'ignore' });
+  const server = spawn(s3Program(), ['-H', '127.0.0.1', '-p', String(listener)], { stdio: 'ignore' });
   const ended = new Promise((resolve) => server.once('exit', resolve));
   for (let tries = 0; ; tries++) {
     if (server.exitCode !== null || tries > 600) throw new Error('the S3 server did not start');

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { grpcGatewayLine } from '@rondo/adapter-grpc';
 import { main } from '@rondo/nest-platform/service';
 import { OTHER_SECTIONS } from '@rondo/service-kit/settings';
+import { workerMetrics } from './service/metrics.ts';
 import { checkWorkerConfig, optionsOf, tlsOf, WORKER_SETTINGS } from './service/settings.ts';
 import { workerService } from './service/worker-service.ts';
 
@@ -18,7 +19,7 @@ await main({
   sections: WORKER_SETTINGS,
   otherSections: OTHER_SECTIONS,
   check: checkWorkerConfig,
-  compose: async ({ config, log, add, end, fail }) => {
+  compose: async ({ config, log, add, metrics, end, fail }) => {
     const tls = tlsOf(config.gateways);
     const onNotice = (text: string): void => log.warn(text);
     const lines = config.gateways.addresses.map((address) =>
@@ -32,6 +33,7 @@ await main({
       onDrained: () => end('sent away by a gateway, and done'),
       onFailure: (error) => fail('the thread of the worker has failed', error),
     });
+    workerMetrics(metrics, service, config.worker.slots);
     await add({ name: 'worker', ...service });
   },
 });

@@ -39,6 +39,15 @@ export interface KafkaBus extends MessageBus {
   readonly deadLetters: DeadLetters;
   /** Resolves when the brokers answer. Brokers that are away are waited for: the time limit is the caller's. */
   check(): Promise<string>;
+  /** What each group has still to handle of the partitions that this process owns, as the brokers know it. */
+  lag(): Promise<readonly GroupLag[]>;
+}
+
+export interface GroupLag {
+  /** Without the prefix. */
+  readonly topic: string;
+  readonly group: string;
+  readonly messages: number;
 }
 
 /** A message bus on Kafka: at least once, in order by key. Connects when it is first used; a broker that is away is waited for. */
@@ -131,6 +140,24 @@ class Bus implements KafkaBus {
     await this.#ready();
     const { brokers } = await this.#admin.describeCluster();
     return `${brokers.length} ${brokers.length === 1 ? 'broker' : 'brokers'}`;
+  }
+
+  async lag(): Promise<readonly GroupLag[]> {
+    await this.#ready();
+    const groups = Array.from(this.#members).filter(({ commits }) => commits);
+    return Promise.all(
+      groups.map(async ({ place: { topic, groupId, options }, owned }) => {
+        const ends = await this.#topics.ends(topic);
+        const [committed] = await this.#admin.fetchOffsets({ groupId, topics: [topic] });
+        const messages = (committed?.partitions ?? [])
+          .filter(({ partition }) => owned.has(partition))
+          .reduce(
+            (sum, { partition, offset }) => sum + Number(ends.get(partition) ?? 0) - Math.max(0, Number(offset)),
+            0,
+          );
+        return { topic: options.topic, group: options.group, messages: Math.max(0, messages) };
+      }),
+    );
   }
 
   async close(): Promise<void> {

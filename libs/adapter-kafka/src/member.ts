@@ -97,6 +97,19 @@ export class Member {
     if (offset !== undefined) this.#consumer.seek({ topic: this.#o.topic, partition, offset });
   }
 
+  get place(): Pick<MemberOptions, 'topic' | 'groupId' | 'options'> {
+    return this.#o;
+  }
+
+  get owned(): ReadonlySet<number> {
+    return this.#owned;
+  }
+
+  /** A passing group commits nothing. */
+  get commits(): boolean {
+    return this.#commits !== undefined;
+  }
+
   isOwner(partition: number): boolean {
     const isConfirmed = performance.now() - this.#confirmedAt < this.#o.sessionTimeoutMs;
     return this.#closed === undefined && isConfirmed && this.#owned.has(partition);

@@ -7,7 +7,7 @@ import { kafkaBus, type KafkaBus } from '@rondo/adapter-kafka';
 import { openPostgresReadModels, openPostgresRunKeys, type PostgresReadModels } from '@rondo/adapter-postgres';
 import { s3Stores } from '@rondo/adapter-s3';
 import { Archives, logsWithArchives, RunKeyring, withArchives } from '@rondo/application';
-import type { ConfigOf, Log, Part, Section } from '@rondo/nest-platform/service';
+import type { ConfigOf, Log, Metrics, Part, Section } from '@rondo/nest-platform/service';
 import type {
   BlobStore,
   BundleStore,
@@ -19,6 +19,7 @@ import type {
   TruncatingEventStore,
 } from '@rondo/ports';
 import * as projection from '@rondo/projections';
+import { meterAppends, meterBus, meterReadModels } from './meters.ts';
 import type {
   EVENTSTORE_SETTINGS,
   KAFKA_SETTINGS,
@@ -38,10 +39,11 @@ export type SecretsConfig = Settings<typeof SECRETS_SETTINGS>;
 export interface Opener {
   readonly log: Log;
   readonly instance: string;
+  readonly metrics: Metrics;
   readonly add: <P extends Part>(part: P) => Promise<P>;
 }
 
-export async function openBus({ add, log, instance }: Opener, kafka: KafkaConfig): Promise<KafkaBus> {
+export async function openBus({ add, log, instance, metrics }: Opener, kafka: KafkaConfig): Promise<KafkaBus> {
   const { mechanism, username, password, prefix, tls, sessionTimeout, ...rest } = kafka;
   const sasl =
     mechanism === undefined || username === undefined || password === undefined
@@ -59,12 +61,17 @@ export async function openBus({ add, log, instance }: Opener, kafka: KafkaConfig
       log.warn('messages are delivered again', { topic, partition, error, times: attempt, retryInMs }),
   });
   await add({ name: 'bus', start: () => bus.check(), stop: () => bus.close(), check: () => bus.check() });
+  meterBus(metrics, bus);
   return bus;
 }
 
 /** Resolves when the history answers; one that is away is waited for. */
-export async function openEventStore({ add, log }: Opener, { url }: EventStoreConfig): Promise<TruncatingEventStore> {
+export async function openEventStore(
+  { add, log, metrics }: Opener,
+  { url }: EventStoreConfig,
+): Promise<TruncatingEventStore> {
   const store = eventStoreDb({ connectionString: url });
+  meterAppends(metrics, store);
   let isClosed = false;
   await add({
     name: 'eventStore',
@@ -101,7 +108,7 @@ export async function openSubscriptions({ add }: Opener, { url }: EventStoreConf
 
 /** `writes`: this service keeps the rows; others read what it wrote. */
 export async function openReadModels(
-  { add, log }: Opener,
+  { add, log, metrics }: Opener,
   { url, schema, connections }: PostgresConfig,
   more: { readonly events: EventStore; readonly blobs: BlobStore; readonly writes: boolean },
 ): Promise<PostgresReadModels> {
@@ -123,6 +130,7 @@ export async function openReadModels(
       return `position ${position}`;
     },
   });
+  if (more.writes) meterReadModels(metrics, models!, more.events);
   return models!;
 }
 

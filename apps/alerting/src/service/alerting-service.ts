@@ -40,7 +40,7 @@ export const alertingService: ServiceDefinition<typeof SETTINGS> = {
 };
 
 async function compose(service: Service<typeof SETTINGS>): Promise<void> {
-  const { config, log, add, fail } = service;
+  const { config, log, add, metrics, fail } = service;
   const store = await openEventStore(service, config.eventstore);
   const subscriptions = await openSubscriptions(service, config.eventstore);
   const alerts = new Alerts({
@@ -59,6 +59,12 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
       return `${told} told, ${parked} laid aside`;
     },
   });
+  metrics.total('rondo_alerts_told_total', 'What this process has told.', async () => (await alerts.stand()).told);
+  metrics.gauge(
+    'rondo_alerts_parked',
+    'What could not be told, in any process, and is laid aside until somebody asks for it again.',
+    async () => (await alerts.stand()).parked,
+  );
   await openTraces(service, store, subscriptions);
   const app = await NestFactory.create(AlertingModule.register(alerts), {
     logger: nestLogger(log),

@@ -25,7 +25,7 @@ import {
 } from '@rondo/service-kit';
 import { GATEWAY, GatewayModule } from '../gateway.module.ts';
 import { KUBERNETES_SETTINGS, kubernetesProblems, openKubernetes } from './kubernetes.ts';
-import { METRICS_TYPE, metricsText } from './metrics.ts';
+import { gatewayMetrics } from './metrics.ts';
 
 const SETTINGS = {
   kafka: KAFKA_SETTINGS,
@@ -113,7 +113,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
     stop: (graceMs) => gateway.stop(graceMs),
     check: async () => standOf(gateway),
   });
-  service.metrics(() => Promise.resolve({ type: METRICS_TYPE, body: metricsText(gateway) }));
+  gatewayMetrics(service.metrics, gateway);
   log.info('takes workers', { address: workers.address });
   const desk = new ParseDesk(
     bus,

@@ -40,6 +40,7 @@ import {
 } from '@rondo/service-kit';
 import type { HealthReport } from '../options.ts';
 import { QueryModule } from '../query.module.ts';
+import { meterRequests } from './metrics.ts';
 import { API_APPLICATION, prepareApi, serveGrpcApi, urlOf } from '../server.ts';
 
 const SETTINGS = {
@@ -126,6 +127,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
     logger: nestLogger(log),
   });
   prepareApi(app);
+  app.use(meterRequests(service.metrics));
   await add({ name: 'api', start: () => app.listen(listen.port, listen.host), stop: () => app.close() });
   log.info('serves the API', { url: urlOf(app, listen.host) });
   await openGrpc(service, app);

@@ -43,6 +43,7 @@ import {
   STORAGE_SETTINGS,
 } from '@rondo/service-kit';
 import { SCHEDULER, SchedulerModule } from '../scheduler.module.ts';
+import { schedulerMetrics } from './metrics.ts';
 import { SystemWork } from './system-work.ts';
 
 const SETTINGS = {
@@ -103,6 +104,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
   const context = await NestFactory.createApplicationContext(module, { logger: nestLogger(log), abortOnError: false });
   await add({ name: 'nest', stop: () => context.close() });
   const scheduler = context.get<Scheduler>(SCHEDULER);
+  schedulerMetrics(service.metrics, scheduler);
   const events = new SensorEvents({ store, bus, clock, onRefused: (notice) => log.warn(notice) });
   const root = resolve(config.scheduler.dags);
   const timetables = new TimetableAsker({ bus, session: parser, commands, ids, root, bundleOf: bundleOf(blobs) });

@@ -65,6 +65,8 @@ export interface SchedulerMeter {
   events: number;
   appends: number;
   batches: number;
+  /** Times that one DAG was decided about. */
+  turns: number;
 }
 
 /** Failures of one decision, in a row, after which it is left alone (I12). */
@@ -77,7 +79,15 @@ const STORE_RETRY_MS = 1_000;
 
 /** Owns the DAGs of its shards: the only writer of their `dag-*` and `dagRun-*` streams. */
 export class Scheduler {
-  readonly meter: SchedulerMeter = { decideMs: 0, appendMs: 0, dispatchMs: 0, events: 0, appends: 0, batches: 0 };
+  readonly meter: SchedulerMeter = {
+    decideMs: 0,
+    appendMs: 0,
+    dispatchMs: 0,
+    events: 0,
+    appends: 0,
+    batches: 0,
+    turns: 0,
+  };
   private readonly options: SchedulerOptions;
   private readonly memory: ShardMemory;
   private readonly assets: AssetWatch;
@@ -144,6 +154,11 @@ export class Scheduler {
   /** Runs that are out of the shard's work because their decision kept failing, with the reason (I12). */
   quarantine(): ReadonlyMap<string, string> {
     return this.memory.quarantined;
+  }
+
+  /** Undefined in the only scheduler, which has them all. */
+  get shardCount(): number | undefined {
+    return this.shards?.size;
   }
 
   private async takeOver(shards: ReadonlySet<number>): Promise<void> {
@@ -324,6 +339,7 @@ export class Scheduler {
     // What is stated again stands where it stood before.
     if (chain.length === 0 || fresh) position = Math.max(position, await store.head());
     const appended = performance.now();
+    meter.turns++;
     meter.decideMs += decided - begin;
     meter.appendMs += appended - decided;
     meter.appends += chain.length;

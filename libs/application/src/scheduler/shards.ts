@@ -62,6 +62,10 @@ export class Shards {
     return this.epochs.start();
   }
 
+  get size(): number {
+    return this.owned.size;
+  }
+
   shardOf(dagId: string): number {
     return this.options.bus.partitionOf(TOPICS.schedulerInbox, dagId);
   }

@@ -116,16 +116,16 @@ describe('a service', () => {
     await service.stop();
   });
 
-  it('serves what metrics there are', async () => {
-    const service = running(async ({ metrics }) => metrics(async () => ({ type: 'text/plain', body: 'runs 1\n' })));
+  it('serves its metrics', async () => {
+    const service = running(async ({ metrics }) => metrics.gauge('rondo_runs', 'Runs.', () => 1));
     await service.said('ready');
-    expect(await service.get('/metrics')).toEqual({ status: 200, body: 'runs 1\n' });
+    const { status, body } = await service.get('/metrics');
+    expect(status).toBe(200);
+    expect(body).toContain('rondo_build_info{service="test",release="1"} 1\n');
+    expect(body).toMatch(/\nprocess_cpu_seconds_total \d/);
+    expect(body).toContain('\nrondo_runs 1\n');
     expect((await service.get('/other')).status).toBe(404);
     await service.stop();
-    const other = running(async () => undefined);
-    await other.said('ready');
-    expect((await other.get('/metrics')).status).toBe(404);
-    await other.stop();
   });
 
   it('is not ready while it stops, and ends at once at the second signal', async () => {

@@ -5,6 +5,8 @@ import { readConfig, type ConfigSource } from '../config/read-config.ts';
 import { address, choice, text, whole, type ConfigOf, type Sections } from '../config/setting.ts';
 import { startHealthServer, type DependencyState, type HealthServer } from '../health/health-server.ts';
 import { createLog, LEVELS, type Log } from '../logging/log.ts';
+import { Metrics, METRICS_TYPE } from '../metrics/metrics.ts';
+import { processMetrics } from '../metrics/process-metrics.ts';
 import { Parts, StoppingError, type Part } from './parts.ts';
 
 /** Settings that every service has. */
@@ -22,8 +24,6 @@ export const SERVICE_SETTINGS = {
   }),
 };
 
-type Metrics = () => Promise<{ readonly type: string; readonly body: string }>;
-
 type AllSections<S extends Sections> = S & { readonly service: typeof SERVICE_SETTINGS };
 
 export interface Service<S extends Sections> {
@@ -36,8 +36,8 @@ export interface Service<S extends Sections> {
   readonly addAll: (parts: readonly Part[]) => Promise<void>;
   /** The state of each part. */
   readonly states: () => Promise<Readonly<Record<string, DependencyState>>>;
-  /** What `/metrics` answers. */
-  readonly metrics: (body: Metrics) => void;
+  /** What `/metrics` answers: what is added to these. */
+  readonly metrics: Metrics;
   /** Ends the service as a signal would: it has nothing left to do. */
   readonly end: (reason: string) => void;
   /** Ends the service as a signal would, with status 1: something failed that it cannot do without. */
@@ -89,11 +89,11 @@ class RunningService<S extends Sections> implements Service<S> {
   readonly config: ConfigOf<AllSections<S>>;
   readonly instance: string;
   readonly log: Log;
+  readonly metrics = new Metrics();
   readonly #definition: ServiceDefinition<S>;
   readonly #around: Surroundings;
   readonly #parts: Parts;
   readonly #ended = Promise.withResolvers<number>();
-  #metrics: Metrics | undefined;
   #isStarted = false;
   #isEnding = false;
 
@@ -119,6 +119,7 @@ class RunningService<S extends Sections> implements Service<S> {
       write: around.out,
     });
     this.#parts = new Parts(this.log);
+    processMetrics(this.metrics, definition.service, definition.release);
   }
 
   readonly add = <P extends Part>(part: P): Promise<P> => this.#parts.add(part);
@@ -126,10 +127,6 @@ class RunningService<S extends Sections> implements Service<S> {
   readonly addAll = (parts: readonly Part[]): Promise<void> => this.#parts.addAll(parts);
 
   readonly states = (): Promise<Readonly<Record<string, DependencyState>>> => this.#parts.states();
-
-  readonly metrics = (body: Metrics): void => {
-    this.#metrics = body;
-  };
 
   readonly end = (reason: string): void => {
     this.log.info(reason);
@@ -180,7 +177,7 @@ class RunningService<S extends Sections> implements Service<S> {
         const states = await this.#parts.states();
         return this.#isStarted || this.#isEnding ? states : { ...states, service: { state: 'starting' } };
       },
-      metrics: async () => this.#metrics?.(),
+      metrics: async () => ({ type: METRICS_TYPE, body: await this.metrics.text() }),
     });
   }
 
