@@ -7,6 +7,7 @@ import {
   sessionHost,
   WorkerAgent,
 } from '@rondo/application';
+import { TOPICS, type ReadyMessage } from '@rondo/contracts';
 import type { BlobStore, Clock, EventStore, GatewayFrame, GatewayLine, MessageBus } from '@rondo/ports';
 import type { Dice } from './engine/dice.ts';
 import type { Machine } from './engine/machine.ts';
@@ -23,6 +24,8 @@ export interface Surroundings {
   readonly blobs: BlobStore;
   readonly dice: Dice;
   readonly plant: Plant;
+  /** Sees what schedulers state when they do. */
+  readonly onStated: (scheduler: string, message: ReadyMessage) => void;
 }
 
 /** Mistakes made from outside: what a process gets instead of the real thing. Default: the real thing. */
@@ -86,7 +89,8 @@ export function standalone(around: Surroundings, host: WorkerHost): Start {
 /** One of several schedulers, which takes events from outside as well. */
 export function schedulerService(around: Surroundings): Start {
   return async (machine) => {
-    const { note, monotonic: _, ...ports } = reach(around, machine);
+    const { note, monotonic: _, ...reached } = reach(around, machine);
+    const ports = { ...reached, bus: tellingOf(reached.bus, (message) => around.onStated(machine.name, message)) };
     const scheduler = new Scheduler({
       ...ports,
       cluster: { scheduler: machine.name },
@@ -97,6 +101,18 @@ export function schedulerService(around: Surroundings): Start {
     await scheduler.start();
     await events.start();
     return { machine, scheduler };
+  };
+}
+
+function tellingOf(bus: MessageBus, tell: (message: ReadyMessage) => void): MessageBus {
+  return {
+    publish: (topic, messages) => {
+      if (topic === TOPICS.tasksReady) for (const { value } of messages) tell(value as ReadyMessage);
+      return bus.publish(topic, messages);
+    },
+    consume: (options) => bus.consume(options),
+    partitionOf: (topic, key) => bus.partitionOf(topic, key),
+    close: () => bus.close(),
   };
 }
 

@@ -82,11 +82,15 @@ class Simulation {
     this.auditor = new Auditor(this.recorder, dags, pools);
     const isStandalone = dice.fork('kind').chance(0.15);
     this.around = {
-      store: new SimStore(time, dice, weather),
+      store: new SimStore(time, dice, weather, isStandalone),
       bus: new SimBus(time, dice, weather, { sessionMs: 6_000, commitMs: 200 }, isStandalone, PARTITIONS),
       network: new SimNetwork(time, dice, weather),
       blobs: memoryBlobs(),
       ...{ dice, plant },
+      onStated: (scheduler, message) => {
+        this.auditor.follow(this.around.store.history.events);
+        this.auditor.stated(scheduler, message);
+      },
     };
     this.supervisors = processesOf(this.around, script, this.auditor);
   }

@@ -1,8 +1,9 @@
 import { DEFAULT_PARTITIONS, partitionOfKey } from '@rondo/contracts';
-import type { BusMessage, ConsumeOptions, Consumer, DeadLetters, MessageBus } from '@rondo/ports';
+import type { BusMessage, ConsumeOptions, Consumer, DeadLetter, DeadLetters, MessageBus } from '@rondo/ports';
 import type { Admin, Kafka } from 'kafkajs';
 import { clientOf, Topics, type ClientOptions } from './client.ts';
 import { KafkaDeadLetters } from './dead-letters/dead-letters.ts';
+import { reasonOf, type Burial } from './dead-letters/letter.ts';
 import { Member } from './member.ts';
 import { Outgoing } from './outgoing.ts';
 
@@ -22,6 +23,8 @@ export interface KafkaBusOptions extends ClientOptions {
   readonly patienceMs?: number;
   /** Told of each batch that a handler threw at. Default: nobody. */
   readonly onError?: (failure: KafkaFailure) => void;
+  /** Told of messages that were put among the dead letters: once for each reason. Default: nobody. */
+  readonly onDeadLetter?: (letter: Pick<DeadLetter, 'topic' | 'partition' | 'reason'>) => void;
 }
 
 export interface KafkaFailure {
@@ -55,6 +58,9 @@ export function kafkaBus(options: KafkaBusOptions): KafkaBus {
   return new Bus(options);
 }
 
+/** What comes as one reason for each message is not told of for ever. */
+const MAX_REASONS = 1_000;
+
 class Bus implements KafkaBus {
   readonly deadLetters: KafkaDeadLetters;
   readonly #options: KafkaBusOptions;
@@ -65,6 +71,8 @@ class Bus implements KafkaBus {
   readonly #topics: Topics;
   readonly #outgoing: Outgoing;
   readonly #members = new Set<Member>();
+  /** Why letters were buried: each was told of. */
+  readonly #reasons = new Set<string>();
   #connected: Promise<void> | undefined;
   #closed = false;
 
@@ -122,7 +130,7 @@ class Bus implements KafkaBus {
       retryMinMs: this.#options.retryMinMs ?? 100,
       retryMaxMs: this.#options.retryMaxMs ?? 10_000,
       onError: this.#options.onError ?? (() => undefined),
-      bury: (letter) => this.deadLetters.bury(letter),
+      bury: (letter) => this.#bury(letter),
     });
     this.#members.add(member);
     await member.start();
@@ -134,6 +142,16 @@ class Bus implements KafkaBus {
       },
       isOwner: (partition) => member.isOwner(partition),
     };
+  }
+
+  async #bury(letter: Burial): Promise<void> {
+    await this.deadLetters.bury(letter);
+    const { topic, partition, value, error } = letter;
+    const reason = reasonOf(value, error);
+    const told = `${topic}: ${reason}`;
+    if (this.#reasons.has(told) || this.#reasons.size >= MAX_REASONS) return;
+    this.#reasons.add(told);
+    this.#options.onDeadLetter?.({ topic, partition, reason });
   }
 
   async check(): Promise<string> {

@@ -184,7 +184,9 @@ export class Member {
     const key = message.key?.toString() ?? '';
     const text = message.value?.toString() ?? '';
     try {
-      return { key, value: JSON.parse(text) as unknown, partition, offset: Number(message.offset) };
+      const sent: unknown = JSON.parse(text);
+      const value = this.#o.options.read?.(sent) ?? sent;
+      return { key, value, partition, offset: Number(message.offset) };
     } catch (error) {
       const { topic } = this.#o;
       const { offset, key: bytes, value } = message;

@@ -24,6 +24,11 @@ export interface ConsumeOptions<T = Json> {
   readonly onBatch: (messages: readonly DeliveredMessage<T>[]) => void | Promise<void>;
   readonly maxBatch?: number;
   /**
+   * Turns what was sent into what `onBatch` is given. A message that it throws at is for nobody of this release: it is put aside with
+   * the reason and told of, and what comes after it is delivered. Default: as it was sent.
+   */
+  readonly read?: (value: unknown) => T;
+  /**
    * Where a group that has no offsets begins. `start` (default): with all there is; `now`: with what is published after
    * `consume` resolved. A group of `now` is for one process alone, and is forgotten when it closes.
    */

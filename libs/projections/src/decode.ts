@@ -8,6 +8,7 @@ import type {
   PoolEvent,
   VariableEvent,
 } from '@rondo/domain';
+import { needKnownEvent } from '@rondo/domain';
 import type { RecordedEvent, StreamFilter } from '@rondo/ports';
 
 /** The streams that rows are made of. */
@@ -34,6 +35,8 @@ export type DecodedEvent =
 /** Undefined for a stream that no row is made of. */
 export function decodeEvent(recorded: RecordedEvent): DecodedEvent | undefined {
   const { stream } = recorded;
+  if (stream.startsWith('dagRun-') || stream.startsWith('dag-'))
+    needKnownEvent(stream, recorded.revision, recorded.type);
   if (stream.startsWith('dagRun-')) {
     // A DAG id has no colon; a run id may.
     const colon = stream.indexOf(':');

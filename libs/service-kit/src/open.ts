@@ -57,6 +57,7 @@ export async function openBus({ add, log, instance, metrics }: Opener, kafka: Ka
     sessionTimeoutMs: sessionTimeout,
     clientId: instance,
     onWarning: (text) => log.debug(text, { part: 'bus' }),
+    onDeadLetter: (letter) => log.warn('a message cannot be read, and lies among the dead letters', letter),
     onError: ({ topic, partition, error, attempt, retryInMs }) =>
       log.warn('messages are delivered again', { topic, partition, error, times: attempt, retryInMs }),
   });

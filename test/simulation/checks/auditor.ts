@@ -1,11 +1,14 @@
+import type { ReadyMessage } from '@rondo/contracts';
 import {
   attemptId,
   instanceId,
   parseAttemptId,
+  SHARDS_STREAM,
   type Assignment,
   type AttemptRef,
   type DagDefinition,
   type Pool,
+  type ShardsTaken,
 } from '@rondo/domain';
 import type { RecordedEvent } from '@rondo/ports';
 import { NaiveRun, type NaiveTask } from '../../properties/naive-model.ts';
@@ -53,6 +56,8 @@ export class Auditor implements OutsideLog {
   private readonly held = new Map<string, number>();
   private readonly begunIds = new Set<string>();
   private readonly naive = new Map<string, NaiveRun | undefined>();
+  /** Of the latest owner of each shard. */
+  private readonly epochs = new Map<number, number>();
   private seen = 0;
 
   constructor(recorder: Recorder, dags: readonly DagDefinition[], pools: readonly Pool[]) {
@@ -67,9 +72,19 @@ export class Auditor implements OutsideLog {
       const event = events[this.seen]!;
       if (event.stream.startsWith('dagRun-')) this.onRunEvent(event);
       else if (event.stream.startsWith('dag-')) this.onDagEvent(event);
+      else if (event.stream === SHARDS_STREAM)
+        for (const shard of (JSON.parse(event.data) as ShardsTaken['data']).shards)
+          this.epochs.set(shard, event.revision + 1);
       else if (event.stream.startsWith('sensorEvents-'))
         this.sensorEvents.add((JSON.parse(event.data) as { readonly id: string }).id);
     }
+  }
+
+  /** Of the latest owner of a shard, nobody else writes its streams: what it states is as they say. */
+  stated(scheduler: string, message: ReadyMessage): void {
+    if (message.kind !== 'order' || message.from?.epoch !== this.epochs.get(message.from?.shard ?? -1)) return;
+    const { id } = message.assignment;
+    if (this.over.has(id)) this.recorder.violation('I1', `${scheduler} states ${id}, which is over`);
   }
 
   /** As many runs as were asked for are closed, what came from outside has been taken, and nothing runs. */

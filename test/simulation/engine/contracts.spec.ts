@@ -33,7 +33,7 @@ function calmWorld() {
 
 describeEventStoreContract('simulated', () => {
   const world = calmWorld();
-  const server = new SimStore(world.time, world.dice, world.weather, Date.now);
+  const server = new SimStore(world.time, world.dice, world.weather, false, Date.now);
   return Promise.resolve({
     store: server.client(world.machine('a')),
     connect: () => Promise.resolve(server.client(world.machine('b'))),

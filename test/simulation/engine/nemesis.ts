@@ -55,16 +55,37 @@ const BLOWS: Readonly<Record<string, Blow>> = {
   },
 };
 
+/** A scheduler is killed when it has sent an append, which is written while its successor reads, or later. */
+function crashWriting({ supervisors, recorder, store }: Victims, dice: Dice): void {
+  const schedulers = supervisors.filter(({ name }) => name.startsWith('scheduler'));
+  if (schedulers.length === 0) return;
+  const victim = dice.pick(schedulers);
+  const { machine } = victim;
+  if (machine?.state !== 'running') return;
+  const [afterMs, downMs] = [dice.between(50, 12_000), dice.between(50, 5_000)];
+  const kill = (): void => {
+    if (victim.machine !== machine) return;
+    recorder.fault('process killed', 'scheduler writing', victim.name);
+    victim.crash(downMs);
+  };
+  store.doomed = { machine, afterMs, kill };
+}
+
 /** Strikes now and then until it is calm, with some of the blows: which and how often is the seed's. */
 export function unleash(victims: Victims, dice: Dice, calmAt: number): void {
   const throws = dice.fork('nemesis');
   const names = Object.keys(BLOWS).filter(() => throws.chance(0.6));
-  if (names.length === 0) return;
+  if (names.length > 0) keepStriking(victims, throws, calmAt, () => BLOWS[throws.pick(names)]!(victims, throws));
+  const others = dice.fork('killed while writing');
+  if (others.chance(0.3)) keepStriking(victims, others, calmAt, () => crashWriting(victims, others));
+}
+
+function keepStriking({ time }: Victims, throws: Dice, calmAt: number, blow: () => void): void {
   const pauseMs = throws.pick([3_000, 8_000, 20_000]);
   const strike = (): void => {
-    if (victims.time.now >= calmAt) return;
-    BLOWS[throws.pick(names)]!(victims, throws);
-    victims.time.after(throws.between(pauseMs / 4, pauseMs * 2), strike);
+    if (time.now >= calmAt) return;
+    blow();
+    time.after(throws.between(pauseMs / 4, pauseMs * 2), strike);
   };
-  victims.time.after(throws.between(1_000, 10_000), strike);
+  time.after(throws.between(1_000, 10_000), strike);
 }

@@ -28,8 +28,16 @@ export class SimStore {
   readonly dice: Dice;
   /** No answer to anybody until then. */
   awayUntil = 0;
+  /** The next append of this process to a DAG is its last deed: it is written when somebody else has read one of its streams, or later. */
+  doomed: { readonly machine: Machine; readonly afterMs: number; readonly kill: () => void } | undefined;
+  private late:
+    | { readonly machine: Machine; readonly streams: ReadonlySet<string>; readonly land: () => void }
+    | undefined;
+  /** It is a thread of the only process, and dies with it. */
+  readonly isEmbedded: boolean;
 
-  constructor(time: VirtualTime, dice: Dice, weather: Weather, now = (): number => time.wall) {
+  constructor(time: VirtualTime, dice: Dice, weather: Weather, isEmbedded = false, now = (): number => time.wall) {
+    this.isEmbedded = isEmbedded;
     this.time = time;
     this.weather = weather;
     this.dice = dice.fork('store');
@@ -38,6 +46,24 @@ export class SimStore {
 
   get isAway(): boolean {
     return this.time.now < this.awayUntil;
+  }
+
+  /** Kills the writer when it is doomed, and answers how much later what it writes arrives. */
+  doom(machine: Machine, chain: readonly AppendRequest[], land: () => void): number {
+    const { doomed, time } = this;
+    const streams = new Set(chain.map(({ stream }) => stream));
+    if (doomed?.machine !== machine || !kindOf(chain[0]?.stream ?? '').startsWith('dag')) return 0;
+    this.doomed = undefined;
+    this.late = { machine, streams, land };
+    time.after(1, doomed.kill);
+    return doomed.afterMs;
+  }
+
+  wasRead(stream: string, by: Machine): void {
+    const { late, time, dice } = this;
+    if (late === undefined || late.machine === by || !late.streams.has(stream)) return;
+    this.late = undefined;
+    time.after(dice.between(0, 60), late.land);
   }
 
   client(machine: Machine): EventStore {
@@ -81,7 +107,10 @@ class Client implements EventStore {
       const isUnanswered = isLate || strikes('append unanswered');
       const part = chain.length > 1 && strikes('append torn') ? torn(chain, dice) : chain;
       if (isUnanswered || part !== chain) unanswered();
-      time.after(isLate ? arrival + dice.between(1_000, 15_000) : arrival, () => {
+      let hasArrived = false;
+      const arrive = (): void => {
+        if (hasArrived || (server.isEmbedded && machine.isDead)) return;
+        hasArrived = true;
         if (server.isAway)
           return isUnanswered ? undefined : answer(TIMEOUT_MS, () => reject(away('the store is away')));
         void history.append(part).then(
@@ -91,7 +120,9 @@ class Client implements EventStore {
           },
           (error: unknown) => answer(1, () => reject(error as Error)),
         );
-      });
+      };
+      const lateMs = isLate ? dice.between(1_000, 15_000) : server.doom(machine, chain, arrive);
+      time.after(arrival + lateMs, arrive);
     });
   }
 
@@ -129,7 +160,10 @@ class Client implements EventStore {
   }
 
   async *readStream(stream: string, options?: ReadOptions): AsyncGenerator<readonly RecordedEvent[]> {
-    yield* await this.ask(kindOf(stream), () => Array.fromAsync(this.server.history.readStream(stream, options)));
+    const { history } = this.server;
+    const pages = await this.ask(kindOf(stream), () => Array.fromAsync(history.readStream(stream, options)));
+    this.server.wasRead(stream, this.machine);
+    yield* pages;
   }
 
   async *readAll(

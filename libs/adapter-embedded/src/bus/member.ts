@@ -40,7 +40,9 @@ export class Member {
     this.#maxBatch = options.maxBatch ?? Infinity;
   }
 
-  push(message: Message): void {
+  push(sent: Message): void {
+    const message = this.#read(sent);
+    if (message === undefined) return;
     const held = this.#held.size === 0 ? undefined : this.#held.get(message.partition);
     if (held !== undefined) {
       held.messages.push(message);
@@ -48,6 +50,19 @@ export class Member {
     }
     this.#inbox.push(message);
     if (!this.#armed && !this.#busy) this.#arm();
+  }
+
+  /** Read when it comes, so that it is not in the way of what comes after it. */
+  #read(message: Message): Message | undefined {
+    const { read, topic, group } = this.options;
+    if (read === undefined) return message;
+    try {
+      const value = read(message.value);
+      return value === message.value ? message : { ...message, value };
+    } catch (error) {
+      this.#rules.onError({ topic, group, error, attempt: 1, retryInMs: 0 });
+      return undefined;
+    }
   }
 
   #arm(): void {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { UnknownMessageError } from '@rondo/contracts';
 import type { DeadLetter } from '@rondo/ports';
 import type { IHeaders, Message } from 'kafkajs';
 
@@ -74,9 +75,11 @@ export function markOf(stored: Stored, marks: Marks): Mark | undefined {
 }
 
 /** The parser quotes what it could not read: of its words only the position is kept. */
-function reasonOf(value: Buffer | null, error: unknown): string {
+export function reasonOf(value: Buffer | null, error: unknown): string {
   if (value === null || value.length === 0) return 'it is empty';
   if (!isUtf8(value)) return 'it is not UTF-8';
+  // What its reader says of it holds the name of a kind, and nothing else of it.
+  if (error instanceof UnknownMessageError) return error.message;
   const said = String(error);
   if (said.includes('end of JSON')) return 'its JSON ends too early';
   const position = /at position (\d+)/.exec(said)?.[1];

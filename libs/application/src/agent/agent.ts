@@ -1,3 +1,4 @@
+import { areNeighbours, tooFarApart } from '@rondo/contracts';
 import type {
   AgentHello,
   Assignment,
@@ -211,7 +212,12 @@ export class WorkerAgent {
     }
   }
 
-  #onWelcome(contact: Contact, { gateway, leaseMs }: Extract<GatewayFrame, { kind: 'welcome' }>): void {
+  #onWelcome(contact: Contact, { gateway, release, leaseMs }: Extract<GatewayFrame, { kind: 'welcome' }>): void {
+    if (!areNeighbours(this.#options.release, release)) {
+      const refusal = tooFarApart(this.#options.release, release);
+      this.#notice(`gateway '${gateway}' (${contact.address}) is refused: ${refusal}`);
+      return contact.channel.close(refusal);
+    }
     contact.isWelcome = true;
     contact.gateway = gateway;
     this.#welcomedAt = Math.min(this.#welcomedAt, this.#options.monotonic());

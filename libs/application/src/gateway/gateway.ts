@@ -1,6 +1,9 @@
 import { attemptId, type Demand, type PoolLoad } from '@rondo/domain';
 import { assertNever } from '@rondo/kernel';
 import {
+  areNeighbours,
+  readReady,
+  tooFarApart,
   TOPICS,
   type AdmissionAnswer,
   type AdmissionQueries,
@@ -12,6 +15,7 @@ import {
   type SchedulerMessage,
 } from '@rondo/contracts';
 import type {
+  AgentHello,
   AttemptServices,
   Clock,
   Consumer,
@@ -117,6 +121,7 @@ export class Gateway implements AdmissionQueries {
     const { bus, store, clock, onPid, cluster } = options;
     this.links = new Links({
       onHello: (link, before) => this.onHello(link, before),
+      refuse: (hello) => this.refusalOf(hello),
       onReports: (link, reports) => this.onReports(link, reports),
       onRoom: () => this.onRoom(),
       onClose: (link) => this.onClose(link),
@@ -154,6 +159,7 @@ export class Gateway implements AdmissionQueries {
     this.consumer = await bus.consume<ReadyMessage>({
       topic: TOPICS.tasksReady,
       group: 'rondo-gateway',
+      read: readReady,
       maxBatch: 2_000,
       onBatch: (messages) => this.onMessages(messages),
       ...(this.ownership === undefined
@@ -275,6 +281,15 @@ export class Gateway implements AdmissionQueries {
   private onRoom(): void {
     this.attempts.serve();
     this.assign();
+  }
+
+  private refusalOf({ worker, release, attempt }: AgentHello): string | undefined {
+    const { cluster } = this.options;
+    if (attempt !== undefined) return 'this gateway has no executor that makes workers for one attempt';
+    if (cluster === undefined || areNeighbours(cluster.release, release)) return undefined;
+    const refusal = tooFarApart(cluster.release, release);
+    cluster.onProblem?.(`worker '${worker}' is refused: ${refusal}`);
+    return refusal;
   }
 
   private onClose(link: Link): void {
@@ -403,7 +418,8 @@ export class Gateway implements AdmissionQueries {
         this.attempts.onFinished(link, report);
         return;
       default:
-        assertNever(report, 'report of a worker');
+        // Of a later release. It is not acknowledged, so the worker keeps what matters.
+        report satisfies never;
     }
   }
 

@@ -1,4 +1,3 @@
-import { assertNever } from '@rondo/kernel';
 import {
   ALL_QUEUES,
   type AgentFrame,
@@ -87,6 +86,8 @@ export class Link {
 export interface LinkEvents {
   /** A session has begun; `before`: what was known of the worker. It is handed nothing until it is made ready. */
   onHello(link: Link, before: AgentHello | undefined): void;
+  /** Why the worker may not have a session. */
+  refuse(hello: AgentHello): string | undefined;
   onReports(link: Link, reports: readonly WorkerReport[]): void;
   /** It takes more or less than before. */
   onRoom(link: Link): void;
@@ -139,8 +140,8 @@ export class Links {
     let link: Link | undefined;
     channel.listen({
       onFrame: (frame) => {
-        if (frame.kind === 'hello' && frame.hello.attempt !== undefined)
-          channel.close('this gateway has no executor that makes workers for one attempt');
+        const refusal = frame.kind === 'hello' ? this.events.refuse(frame.hello) : undefined;
+        if (refusal !== undefined) channel.close(refusal);
         else if (frame.kind === 'hello') link = this.onHello(frame.hello, channel);
         else if (link === undefined) channel.close('the first frame of a session is a hello');
         // Another session of the worker may have taken its place.
@@ -207,7 +208,8 @@ export class Links {
         this.events.onFrame(link, frame);
         return;
       default:
-        assertNever(frame, 'frame of a worker');
+        // A worker of a later release may say more.
+        frame satisfies never;
     }
   }
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { DagEvent, DagRunEvent } from '@rondo/domain';
+import { needKnownEvent, type DagEvent, type DagRunEvent } from '@rondo/domain';
 import type { Ids, NewEvent } from '@rondo/ports';
 
 /** The schema of the events that this release writes; a reader upcasts older ones. */
@@ -58,7 +58,7 @@ export function envelope(
   };
 }
 
-/** An event of this or an older schema, as the domain knows it. A newer schema is refused: this release cannot fold it (I12). */
+/** An event of this or an older schema, as the domain knows it. A newer schema, or a type that is not known, is refused: this release cannot fold it (I12). */
 export function decodeEvent<E extends DagEvent | DagRunEvent>(recorded: {
   readonly type: string;
   readonly data: string;
@@ -71,5 +71,6 @@ export function decodeEvent<E extends DagEvent | DagRunEvent>(recorded: {
     throw new Error(
       `event ${recorded.revision} of '${recorded.stream}' has schema ${schema[1]}; this release reads up to ${EVENT_SCHEMA}: start a newer release`,
     );
+  needKnownEvent(recorded.stream, recorded.revision, recorded.type);
   return { type: recorded.type, data: JSON.parse(recorded.data) } as E;
 }

@@ -1,4 +1,4 @@
-import { TOPICS, type AttemptReport, type PartitionOwner, type SchedulerMessage } from '@rondo/contracts';
+import { readInbox, TOPICS, type AttemptReport, type PartitionOwner, type SchedulerMessage } from '@rondo/contracts';
 import type { DagState } from '@rondo/domain';
 import {
   StoreUnavailableError,
@@ -134,6 +134,7 @@ export class Scheduler {
     this.consumer = await bus.consume<SchedulerMessage>({
       topic: TOPICS.schedulerInbox,
       group: 'rondo-scheduler',
+      read: readInbox,
       maxBatch: 1_000,
       onAssigned: (partitions) => this.takeOver(new Set(partitions)),
       onRevoked: (partitions) => this.letGo(new Set(partitions)),

@@ -17,13 +17,19 @@ import {
   watchResolved,
   type TriggerAnswer,
 } from '@rondo/domain';
-import type { AttemptReport, CommandAnswer, CommandMessage, SchedulerMessage } from '@rondo/contracts';
+import {
+  COMMAND_TYPES,
+  type AttemptReport,
+  type CommandAnswer,
+  type CommandMessage,
+  type SchedulerMessage,
+} from '@rondo/contracts';
 import type { Ids, Position } from '@rondo/ports';
 import type { AssetNews } from './asset-watch.ts';
 import { newRunActor, type Blame, type DagActor, type RunActor } from './actors.ts';
 import { DagBatch } from './batch.ts';
 import { decideDagCommand, decideQueuedRun, decideRunCommand, isRunCommand } from './commands.ts';
-import type { Draft } from './drafts.ts';
+import { refuse, type Draft } from './drafts.ts';
 import { decideRunControl, isRunControl } from './control-commands.ts';
 import { decideScheduleCommand, isScheduleCommand } from './schedule-commands.ts';
 import { consequencesOf, restate } from './consequences.ts';
@@ -233,6 +239,8 @@ export class Turn {
 
   private command(message: CommandMessage): Draft {
     const { command } = message;
+    if (!Object.hasOwn(COMMAND_TYPES, command.type))
+      return refuse('unavailable', `this scheduler's release knows no command '${String(command.type)}'`);
     const { memory, ids, now, news } = this.options;
     const newest = memory.plans.peek(this.actor.state.version ?? '');
     if (isScheduleCommand(command)) return decideScheduleCommand(this.batch, message, command, newest?.plan.definition);
