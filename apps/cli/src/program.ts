@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { Context, type GlobalOptions, type Registry } from './context.ts';
 import { EXIT, EXIT_HELP, RefusedError, UnreachableError, UsageError, type Problem } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
+import { registerAlerts } from './commands/alerts.ts';
 import { registerArchive } from './commands/archive.ts';
 import { registerBackfill } from './commands/backfill.ts';
 import { registerApprovals } from './commands/approvals.ts';
@@ -40,6 +41,7 @@ const REGISTER = [
   registerAssets,
   registerWorkers,
   registerDeadLetters,
+  registerAlerts,
   registerStorage,
   registerMigrate,
   registerArchive,

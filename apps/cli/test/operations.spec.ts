@@ -74,3 +74,24 @@ describe('dead letters', () => {
       expect(await call('dead-letters', 'replay', ...args)).toMatchObject({ code: 2 });
   });
 });
+
+describe('alerts that could not be told', () => {
+  it('are listed, and told again', async () => {
+    const alert = {
+      id: 'e',
+      dagId: 'etl',
+      runId: 'r1',
+      stream: 'dagRun-etl:r1',
+      revision: 4,
+      type: 'RunFailed',
+      at: 0,
+    };
+    api
+      .on('GET /alerts/parked', { body: { items: [alert], total: 3 } })
+      .on('POST /alerts/parked/replay', { body: { replayed: 3 } });
+    const { out, err } = await call('alerts', 'parked', 'list');
+    expect(rowsOf(out)).toEqual([['etl', 'r1', 'RunFailed', '1970-01-01 00:00:00Z', 'dagRun-etl:r1', '4']]);
+    expect(err).toBe('these are the first 1 of 3\n');
+    expect((await call('alerts', 'parked', 'replay')).out).toBe('3 alerts are told again\n');
+  });
+});

@@ -7,6 +7,7 @@ import type {
   DeadLetters,
   EventStore,
   LogStore,
+  PersistentSubscriptions,
   Position,
   ReadModels,
   SecretBox,
@@ -50,6 +51,8 @@ export interface QueryOptions {
   /** Somebody archives the runs that are asked for. Default false: they are archived while no platform runs. */
   readonly archives?: boolean;
   readonly deadLetters: DeadLetters;
+  /** Where alerts are followed. Absent: there is no alerting service. */
+  readonly subscriptions?: PersistentSubscriptions;
   readonly clock: Clock;
   readonly health: () => Promise<HealthReport>;
   readonly adminCommands?: AdminCommands;
@@ -76,6 +79,7 @@ export const ADMISSION = Symbol('admission');
 export const WORKERS = Symbol('workers');
 export const ARCHIVES = Symbol('archives');
 export const DEAD_LETTERS = Symbol('dead letters');
+export const SUBSCRIPTIONS = Symbol('persistent subscriptions');
 export const CLOCK = Symbol('clock');
 export const HEALTH = Symbol('health');
 export const ADMIN_COMMANDS = Symbol('administrative commands');

@@ -11,6 +11,7 @@ import { RunBlobs } from '@rondo/application';
 import express from 'express';
 import { BackfillsController } from './backfills/backfills.controller.ts';
 import { BackfillsService } from './backfills/backfills.service.ts';
+import { AlertsController } from './alerts/alerts.controller.ts';
 import { ApprovalsController } from './approvals/approvals.controller.ts';
 import { ApprovalsService } from './approvals/approvals.service.ts';
 import { Commands } from './commands.ts';
@@ -70,6 +71,7 @@ const CONTROLLERS = [
   PoolsController,
   WorkersController,
   DeadLettersController,
+  AlertsController,
   SystemController,
 ];
 const SERVICES = [
@@ -134,6 +136,7 @@ function provided(given: options.QueryOptions): Provider[] {
     [options.WORKERS, given.workers],
     [options.ARCHIVES, given.archives ?? false],
     [options.DEAD_LETTERS, given.deadLetters],
+    [options.SUBSCRIPTIONS, given.subscriptions ?? null],
     [options.CLOCK, given.clock],
     [options.HEALTH, given.health],
     [options.ADMIN_COMMANDS, given.adminCommands ?? null],

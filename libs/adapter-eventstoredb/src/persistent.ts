@@ -6,18 +6,22 @@ import {
   PersistentSubscriptionExistsError,
   persistentSubscriptionToAllSettingsFromDefaults,
   START,
+  StreamNotFoundError,
   streamNameFilter,
 } from '@eventstore/db-client';
 import {
   NoSubscriptionError,
   type ConnectOptions,
+  type Page,
+  type ParkedEvent,
   type PersistentSubscription,
   type PersistentSubscriptions,
   type Subscription,
 } from '@rondo/ports';
 import { Consumer } from './consumer.ts';
 import { asPortError } from './errors.ts';
-import { placeOf } from './wire.ts';
+import { reading } from './reading.ts';
+import { placeOf, textOf } from './wire.ts';
 
 export interface EventStoreDbSubscriptionsOptions {
   /** As for `eventStoreDb`; the user must be allowed to make persistent subscriptions to `$all`. */
@@ -27,6 +31,9 @@ export interface EventStoreDbSubscriptionsOptions {
 }
 
 const MAX_RETRIES = 10;
+
+/** Where the server keeps links to what is parked; it is cut off when that is replayed. */
+const parkedStream = (name: string): string => `$persistentsubscription-$all::${name}-parked`;
 
 /** Persistent subscriptions to `$all` of the server, version 21.10 or later, named as its groups are. */
 export function eventStoreDbSubscriptions(options: EventStoreDbSubscriptionsOptions): PersistentSubscriptions {
@@ -90,6 +97,23 @@ class EventStoreDbSubscriptions implements PersistentSubscriptions {
       if (error instanceof PersistentSubscriptionDoesNotExistError) return undefined;
       throw asPortError(error);
     }
+  }
+
+  async listParked(name: string, { offset, limit }: Page): Promise<readonly ParkedEvent[]> {
+    const events: ParkedEvent[] = [];
+    try {
+      const options = { resolveLinkTos: true, maxCount: offset + limit };
+      for await (const { event } of reading(this.#client.readStream(parkedStream(name), options)))
+        // Undefined: the event itself is gone.
+        if (event !== undefined)
+          events.push({
+            ...{ stream: event.streamId, revision: Number(event.revision), id: event.id, type: event.type },
+            meta: event.metadata === undefined ? '{}' : textOf(event.metadata),
+          });
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError)) throw asPortError(error);
+    }
+    return events.slice(offset);
   }
 
   async replayParked(name: string): Promise<void> {

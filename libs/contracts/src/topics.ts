@@ -18,6 +18,9 @@ export const TOPICS = {
   system: 'rondo.system',
 } as const;
 
+/** The persistent subscription to the history of what people are told. */
+export const ALERTS_SUBSCRIPTION = 'rondo-alerting';
+
 export const SYSTEM_KEY = 'system';
 
 /** Of every topic, on every bus; a partition of the inbox is a shard. */

@@ -1,4 +1,5 @@
 import type { Position, RecordedEvent, Subscription } from './event-store.ts';
+import type { Page } from './read-models.ts';
 
 /** What a consumer says of an event: done, to be given again, laid aside for people to look at, or passed over. */
 export type Verdict = 'ack' | 'retry' | 'park' | 'skip';
@@ -28,6 +29,9 @@ export interface ConnectOptions {
   readonly onDrop?: (error: Error) => void;
 }
 
+/** Which event is laid aside. */
+export type ParkedEvent = Pick<RecordedEvent, 'stream' | 'revision' | 'id' | 'type' | 'meta'>;
+
 /**
  * Subscriptions whose place the store remembers, for work that is done once for each event by whichever consumer is free:
  * at least once, each event to one consumer at a time.
@@ -38,6 +42,8 @@ export interface PersistentSubscriptions {
   connect(options: ConnectOptions): Subscription;
   /** Undefined: there is none. `parked`: how many events are laid aside. */
   info(name: string): Promise<{ readonly parked: number } | undefined>;
+  /** The parked events, in the order in which they were laid aside; none of a subscription that is not there. */
+  listParked(name: string, page: Page): Promise<readonly ParkedEvent[]>;
   /** Gives all parked events again, with their retries forgotten. */
   replayParked(name: string): Promise<void>;
   /** Forgets its place and what is parked; consumers are dropped. Nothing where there is none. */

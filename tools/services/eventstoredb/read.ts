@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { status, type ServerWritableStream } from '@grpc/grpc-js';
 import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import type { EmbeddedSubscriptions } from '@rondo/adapter-embedded';
 import type { Position, RecordedEvent, StreamFilter } from '@rondo/ports';
 import { refusal } from './append.ts';
 import { coalesce } from './coalesce.ts';
@@ -14,12 +15,16 @@ const PAGE = 1_000;
 /** Events that a subscription looks through before it tells how far it is, times the interval that is asked for: a real server's default. */
 const SEARCH_WINDOW = 32;
 
+/** What persistent subscriptions have laid aside: links, in a stream for each of them. */
+export type Parked = Pick<EmbeddedSubscriptions, 'listParked'>;
+const PARKED = /^\$persistentsubscription-\$all::(.+)-parked$/;
+
 /** A read of a stream or of all, either way, or a subscription to all. */
-export async function read(history: History, call: Call): Promise<void> {
+export async function read(history: History, parked: Parked, call: Call): Promise<void> {
   coalesce(call);
   const options = call.request.getOptions()!;
   try {
-    if (options.hasStream()) await readStream(history, call, options);
+    if (options.hasStream()) await readStream(history, parked, call, options);
     else if (options.hasSubscription()) return await subscribe(history, call, options);
     else await readAll(history, call, options);
     call.end();
@@ -38,12 +43,14 @@ async function send(call: Call, response: ReadResp | Buffer): Promise<void> {
   await Promise.allSettled(either);
 }
 
-async function readStream(history: History, call: Call, options: ReadReq.Options): Promise<void> {
+async function readStream(history: History, parked: Parked, call: Call, options: ReadReq.Options): Promise<void> {
   const asked = options.getStream()!;
   if (options.hasSubscription())
     throw refusal(status.UNIMPLEMENTED, 'unimplemented', 'subscriptions to one stream are not served here');
   const name = asked.getStreamIdentifier()!;
   const stream = Buffer.from(name.getStreamName_asU8()).toString();
+  const group = PARKED.exec(stream)?.[1];
+  if (group !== undefined) return readParked(history, parked, call, group, options);
   if (history.isDeleted(stream))
     throw refusal(status.FAILED_PRECONDITION, 'stream-deleted', `Event stream '${stream}' is deleted.`, {
       'stream-name': stream,
@@ -65,6 +72,20 @@ async function readStream(history: History, call: Call, options: ReadReq.Options
   missing.setStreamIdentifier(name);
   response.setStreamNotFound(missing);
   await send(call, response);
+}
+
+async function readParked(
+  history: History,
+  parked: Parked,
+  call: Call,
+  group: string,
+  options: ReadReq.Options,
+): Promise<void> {
+  if (!options.getResolveLinks())
+    throw refusal(status.UNIMPLEMENTED, 'unimplemented', 'links are served here with what they lead to alone');
+  for (const { stream, revision } of await parked.listParked(group, { offset: 0, limit: Number(options.getCount()) }))
+    for await (const page of history.store.readStream(stream, { from: revision, limit: 1 }))
+      for (const event of page) await send(call, history.encoded(event));
 }
 
 async function readAll(history: History, call: Call, options: ReadReq.Options): Promise<void> {

@@ -61,15 +61,15 @@ export async function startEventStoreDb({
       : ServerCredentials.createSsl(null, [
           { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) },
         ]);
+  const subscriptions = embeddedSubscriptions({ folder, events: history.followed });
   const service: IStreamsServer = {
     append: (call, answer) => append(history, call, answer),
-    read: (call) => void read(history, call),
+    read: (call) => void read(history, subscriptions, call),
     delete: (call, answer) => void end(history, call, answer as sendUnaryData<never>),
     tombstone: (call, answer) => void end(history, call, answer as sendUnaryData<never>),
     batchAppend: (call) => batchAppend(history, call),
   };
   server.addService(encodedBefore(StreamsService as ServiceDefinition), { ...service });
-  const subscriptions = embeddedSubscriptions({ folder, events: history.followed });
   server.addService(encodedBefore(PersistentSubscriptionsService as ServiceDefinition), {
     ...persistentSubscriptions(history, subscriptions),
   });

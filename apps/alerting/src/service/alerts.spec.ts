@@ -47,6 +47,7 @@ async function following(tell: (alert: Alert) => void) {
       return { stop: async () => undefined };
     },
     info: async () => ({ parked: 2 }),
+    listParked: async () => [],
     replayParked: async () => void replays++,
     delete: async () => undefined,
     close: async () => undefined,

@@ -1,7 +1,7 @@
+import { ALERTS_SUBSCRIPTION } from '@rondo/contracts';
 import type { PersistentSubscriptions, RecordedEvent, Subscription, Verdict } from '@rondo/ports';
 import { ALERTING_TYPES, alertOf, type Alert } from './alert.ts';
 
-const NAME = 'rondo-alerting';
 const AT_ONCE = 100;
 
 export interface AlertsOptions {
@@ -27,9 +27,9 @@ export class Alerts {
   /** Begins, the first time, with what happens from now on. */
   async start(): Promise<void> {
     const { subscriptions, onDrop, maxRetries = 10 } = this.options;
-    await subscriptions.create({ name: NAME, eventTypes: ALERTING_TYPES, after: 'end', maxRetries });
+    await subscriptions.create({ name: ALERTS_SUBSCRIPTION, eventTypes: ALERTING_TYPES, after: 'end', maxRetries });
     this.subscription = subscriptions.connect({
-      name: NAME,
+      name: ALERTS_SUBSCRIPTION,
       // One that an earlier release made gives everything of the runs.
       eventTypes: ALERTING_TYPES,
       atOnce: AT_ONCE,
@@ -43,13 +43,13 @@ export class Alerts {
   }
 
   async stand(): Promise<{ readonly told: number; readonly parked: number }> {
-    const info = await this.options.subscriptions.info(NAME);
+    const info = await this.options.subscriptions.info(ALERTS_SUBSCRIPTION);
     return { told: this.told, parked: info?.parked ?? 0 };
   }
 
   /** Tells again what was laid aside. */
   replayParked(): Promise<void> {
-    return this.options.subscriptions.replayParked(NAME);
+    return this.options.subscriptions.replayParked(ALERTS_SUBSCRIPTION);
   }
 
   private async onEvent(event: RecordedEvent, retries: number): Promise<Verdict> {

@@ -40,6 +40,15 @@ export type DeadLetterAnswer = Omit<DeadLetter, 'replayed'> & {
   readonly replayedAt: number | null;
   readonly replayedBy: string | null;
 };
+/** An event that could not be told. */
+export interface ParkedAlertAnswer {
+  readonly dagId: string | null;
+  readonly runId: string | null;
+  readonly stream: string;
+  readonly revision: number;
+  readonly type: string;
+  readonly at: number | null;
+}
 /** `outline`: its brackets and the names of its fields. */
 export type DeadLetterDetailAnswer = DeadLetterAnswer & { readonly outline: string };
 export type ApprovalAnswer = ApprovalRow;

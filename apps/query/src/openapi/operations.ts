@@ -1,4 +1,5 @@
 import { BACKFILL_OPERATIONS } from '../backfills/backfills.operations.ts';
+import { ALERT_OPERATIONS } from '../alerts/alerts.operations.ts';
 import { APPROVAL_OPERATIONS } from '../approvals/approvals.operations.ts';
 import { ASSET_OPERATIONS } from '../assets/assets.operations.ts';
 import { CONNECTION_OPERATIONS } from '../connections/connections.operations.ts';
@@ -33,5 +34,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...ASSET_OPERATIONS,
   ...WORKER_OPERATIONS,
   ...DEAD_LETTER_OPERATIONS,
+  ...ALERT_OPERATIONS,
   ...SYSTEM_OPERATIONS,
 ];

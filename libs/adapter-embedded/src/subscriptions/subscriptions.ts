@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import {
   NoSubscriptionError,
   type ConnectOptions,
+  type Page,
+  type ParkedEvent,
   type PersistentSubscription,
   type PersistentSubscriptions,
   type RecordedEvent,
@@ -71,6 +73,14 @@ export class EmbeddedSubscriptions implements PersistentSubscriptions {
 
   async info(name: string): Promise<{ readonly parked: number } | undefined> {
     return this.#table.find(name) === undefined ? undefined : { parked: this.#table.countParked(name) };
+  }
+
+  async listParked(name: string, page: Page): Promise<readonly ParkedEvent[]> {
+    const events: ParkedEvent[] = [];
+    for (const position of this.#table.parked(name, page))
+      for await (const read of this.#events.readAll(position - 1, { upTo: position }))
+        for (const { stream, revision, id, type, meta } of read) events.push({ stream, revision, id, type, meta });
+    return events;
   }
 
   async replayParked(name: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { PersistentSubscription, Position } from '@rondo/ports';
+import type { Page, PersistentSubscription, Position } from '@rondo/ports';
 
 export interface Row {
   readonly settings: PersistentSubscription;
@@ -68,6 +68,13 @@ export class SubscriptionTable {
   countParked(name: string): number {
     const row = this.#prepared('select count(*) as n from parked where name = ? and replayed = 0').get(name);
     return row!['n'] as number;
+  }
+
+  parked(name: string, { offset, limit }: Page): readonly Position[] {
+    const rows = this.#db
+      .prepare('select position from parked where name = ? and replayed = 0 order by rowid limit ? offset ?')
+      .all(name, limit, offset);
+    return rows.map((row) => row['position'] as Position);
   }
 
   /** What is given again stays in the table until it is settled: a crash does not lose it. */

@@ -10,6 +10,8 @@ export interface PersistentSubscriptionsFixture {
   readonly dispose: () => Promise<void>;
 }
 
+const ALL = { offset: 0, limit: 1_000 };
+
 type Get = () => PersistentSubscriptionsFixture;
 
 const until = async (done: () => boolean | Promise<boolean>): Promise<void> => {
@@ -210,12 +212,20 @@ function describeVerdicts(get: Get): void {
     });
     await until(async () => (await parked()) === 2);
     expect(taker.revisions().toSorted()).toEqual([0, 1, 2]);
+    const listed = await get().subscriptions.listParked(id, ALL);
+    expect(listed.map(({ revision }) => revision)).toEqual([0, 2]);
+    const { id: eventId, type, meta } = taker.seen.find(({ revision }) => revision === 0)!;
+    expect(listed[0]).toEqual({ stream, revision: 0, id: eventId, type, meta });
+    expect(await get().subscriptions.listParked(id, { offset: 1, limit: 5 })).toEqual(listed.slice(1));
+    expect(await get().subscriptions.listParked(id, { offset: 0, limit: 1 })).toEqual(listed.slice(0, 1));
     isWell = true;
     await get().subscriptions.replayParked(id);
     await until(() => taker.seen.length === 5);
     expect(taker.revisions().slice(3)).toEqual([0, 2]);
     expect(taker.seen[3]).toEqual(taker.seen.find(({ revision }) => revision === 0));
     await until(async () => (await parked()) === 0);
+    await until(async () => (await get().subscriptions.listParked(id, ALL)).length === 0);
+    expect(await get().subscriptions.listParked(`none-${randomUUID()}`, ALL)).toEqual([]);
     await taker.subscription.stop();
   });
 
