@@ -122,6 +122,19 @@ describe('stores in a bucket that several processes share', () => {
     await Promise.all([one, two, reader].map(({ close }) => close()));
   });
 
+  it('show nothing of a log that another process has deleted, and what it has begun again', async () => {
+    const prefix = aPrefix();
+    const attempt = anAttempt();
+    const [writer, reader] = [stores(prefix), stores(prefix)];
+    await writer.logs.append(attempt, [line('one'), line('two')]);
+    expect(texts(await reader.logs.read(attempt))).toEqual(['one', 'two']);
+    await writer.logs.deleteRun(attempt.dagId, attempt.runId);
+    expect(texts(await reader.logs.read(attempt))).toEqual([]);
+    await stores(prefix).logs.append(attempt, [line('late')]);
+    expect(texts(await reader.logs.read(attempt))).toEqual(['late']);
+    await Promise.all([writer.close(), reader.close()]);
+  });
+
   it('let a follower see the lines of another process', async () => {
     const prefix = aPrefix();
     const attempt = anAttempt();

@@ -58,7 +58,19 @@ export class LogParts {
     return this.#end!;
   }
 
+  /** A read from the beginning looks anew: the log may have been deleted, and begun again, by another process. */
   async read(fromLine: number, limit: number): Promise<LogPage> {
+    if (fromLine === 0) await this.#relist();
+    try {
+      return await this.#readKnown(fromLine, limit);
+    } catch (error) {
+      if (!(error instanceof PartGoneError)) throw error;
+      await this.#relist();
+      return this.#readKnown(fromLine, limit);
+    }
+  }
+
+  async #readKnown(fromLine: number, limit: number): Promise<LogPage> {
     const lines: LogLine[] = [];
     let bytes = 0;
     if (limit <= 0 || !(await this.#reach(fromLine))) return { lines, next: fromLine };
@@ -101,6 +113,16 @@ export class LogParts {
     return this.#firsts.length > before;
   }
 
+  async #relist(): Promise<void> {
+    const before = new Set(this.#firsts);
+    const found: number[] = [];
+    for await (const key of this.#bucket.list(this.#folder)) found.push(Number(key.slice(-20, -6)));
+    // What was written meanwhile is there too.
+    for (const first of this.#firsts) if (!before.has(first) && first > (found.at(-1) ?? -1)) found.push(first);
+    this.#firsts.splice(0, this.#firsts.length, ...found);
+    for (const first of [...before, ...found]) this.#cache.delete(this.#keyOf(first));
+  }
+
   #note(first: number): void {
     if (first > (this.#firsts.at(-1) ?? -1)) this.#firsts.push(first);
   }
@@ -124,7 +146,7 @@ export class LogParts {
     const cached = this.#cache.get(key);
     if (cached !== undefined) return cached;
     const bytes = await this.#bucket.get(key);
-    if (bytes === undefined) throw new Error(`the part ${key} of a log is gone`);
+    if (bytes === undefined) throw new PartGoneError(`the part ${key} of a log is gone`);
     const lines = Buffer.from(bytes).toString().split('\n').slice(0, -1);
     this.#cache.set(key, lines);
     if (this.#cache.size > MOST_CACHED) this.#cache.delete(this.#cache.keys().next().value!);
@@ -135,6 +157,8 @@ export class LogParts {
     return `${this.#folder}${String(first).padStart(14, '0')}.jsonl`;
   }
 }
+
+class PartGoneError extends Error {}
 
 /** Lines without those that stand already, where they begin with all of these. */
 function withoutStart(lines: readonly string[], standing: readonly string[]): readonly string[] {

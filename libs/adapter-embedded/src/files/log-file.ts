@@ -30,8 +30,11 @@ export class LogFile {
     try {
       handle = await open(this.#path, 'r');
     } catch (error) {
-      if (isMissing(error)) return { lines: [], next: fromLine };
-      throw error;
+      if (!isMissing(error)) throw error;
+      // Should it begin again, what is known of its places is wrong.
+      this.#offsets.length = 1;
+      this.#lastPlace = { line: 0, offset: 0 };
+      return { lines: [], next: fromLine };
     }
     try {
       return await this.#readFrom(handle, fromLine, limit);
