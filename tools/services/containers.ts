@@ -1,11 +1,11 @@
 /** Engines in containers, by Testcontainers, where a container engine answers and their images can be had. */
 import type { ContainerRuntimeClient } from 'testcontainers';
 
-/** As deploy/compose.yaml has them. Other ones are named by RONDO_KAFKA_IMAGE and so on. */
+/** As deploy/compose.yaml has them, and the variables that name others. */
 const IMAGES = {
-  kafka: 'apache/kafka:4.1.1',
-  postgres: 'postgres:17',
-  eventstoredb: 'eventstore/eventstore:24.10',
+  kafka: { preset: 'apache/kafka:4.1.1', variable: 'RONDO_KAFKA_IMAGE' },
+  postgres: { preset: 'postgres:17', variable: 'RONDO_POSTGRES_IMAGE' },
+  eventstoredb: { preset: 'eventstore/eventstore:24.10', variable: 'RONDO_EVENTSTOREDB_IMAGE' },
 };
 
 export type EngineName = keyof typeof IMAGES;
@@ -52,8 +52,8 @@ export async function imageOf(engine: EngineName): Promise<string | undefined> {
     if (mode === undefined) return undefined;
     throw new Error(`RONDO_SERVICES=containers: no container engine answers (${messageOf(error)})`);
   }
-  const variable = `RONDO_${engine.toUpperCase()}_IMAGE`;
-  const image = process.env[variable] ?? IMAGES[engine];
+  const { preset, variable } = IMAGES[engine];
+  const image = process.env[variable] ?? preset;
   try {
     await client.image.pull(ImageName.fromString(image));
     await reaperOrNone(client);
