@@ -6,7 +6,6 @@ import {
   PersistentSubscriptionExistsError,
   persistentSubscriptionToAllSettingsFromDefaults,
   START,
-  StreamNotFoundError,
   streamNameFilter,
 } from '@eventstore/db-client';
 import {
@@ -20,8 +19,8 @@ import {
 } from '@rondo/ports';
 import { Consumer } from './consumer.ts';
 import { asPortError } from './errors.ts';
-import { reading } from './reading.ts';
-import { placeOf, textOf } from './wire.ts';
+import { Reading } from './protocol/calls.ts';
+import { placeOf } from './wire.ts';
 
 export interface EventStoreDbSubscriptionsOptions {
   /** As for `eventStoreDb`; the user must be allowed to make persistent subscriptions to `$all`. */
@@ -101,18 +100,13 @@ class EventStoreDbSubscriptions implements PersistentSubscriptions {
 
   async listParked(name: string, { offset, limit }: Page): Promise<readonly ParkedEvent[]> {
     const events: ParkedEvent[] = [];
-    try {
-      const options = { resolveLinkTos: true, maxCount: offset + limit };
-      for await (const { event } of reading(this.#client.readStream(parkedStream(name), options)))
-        // Undefined: the event itself is gone.
-        if (event !== undefined)
-          events.push({
-            ...{ stream: event.streamId, revision: Number(event.revision), id: event.id, type: event.type },
-            meta: event.metadata === undefined ? '{}' : textOf(event.metadata),
-          });
-    } catch (error) {
-      if (!(error instanceof StreamNotFoundError)) throw asPortError(error);
-    }
+    const request = { stream: parkedStream(name), limit: offset + limit, resolvesLinks: true };
+    // Anything else: the event itself is gone.
+    for await (const answer of new Reading(this.#client, request))
+      if (answer.kind === 'event') {
+        const { stream, revision, id, type, meta } = answer.event;
+        events.push({ stream, revision, id, type, meta });
+      }
     return events.slice(offset);
   }
 

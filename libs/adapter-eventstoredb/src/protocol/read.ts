@@ -12,6 +12,8 @@ export interface ReadRequest {
   /** Default: all that there are. */
   readonly limit?: number;
   readonly isSubscription?: boolean;
+  /** Links are answered with the events that they are to. */
+  readonly resolvesLinks?: boolean;
   readonly filter?: ServerFilter;
 }
 
@@ -32,6 +34,7 @@ export function readRequest({
   backwards = false,
   limit = MOST,
   isSubscription = false,
+  resolvesLinks = false,
   filter,
 }: ReadRequest): Buffer {
   const options = new Message();
@@ -44,6 +47,7 @@ export function readRequest({
   else place.message(1, new Message().varint(1, from).varint(2, from));
   options.message(stream === undefined ? 2 : 1, place);
   if (backwards) options.varint(3, 1);
+  if (resolvesLinks) options.varint(4, 1);
   if (isSubscription) options.message(6);
   else options.varint(5, Math.min(limit, MOST));
   if (filter === undefined) options.message(8);
