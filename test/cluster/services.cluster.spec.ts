@@ -1,19 +1,38 @@
-import { mkdtempSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import { rondo } from '../../apps/cli/test/fake-api.ts';
 import { Cluster } from '../../tools/cluster/cluster.ts';
 import type { ServiceProcess } from '../../tools/cluster/processes.ts';
 
 const LONG_MS = 300_000;
 
 let cluster: Cluster;
+let own: string;
+
+/** Bodies that run until they are let go. */
+const HELD = (file: string): string => `import { existsSync } from 'node:fs';
+import { Dag, task } from '@rondo/sdk';
+
+export default new Dag({ id: 'held', isPausedUponCreation: false }, () => {
+  const body = task('body', async (_ctx, _n: number) => {
+    while (!existsSync(${JSON.stringify(file)})) await new Promise((resolve) => setTimeout(resolve, 50));
+  });
+  body.expand([1, 2, 3, 4]);
+});
+`;
 
 beforeAll(async () => {
+  own = mkdtempSync(join(tmpdir(), 'rondo-own-'));
+  mkdirSync(join(own, 'dags'));
+  cpSync(resolve('dags'), join(own, 'dags'), { recursive: true });
+  writeFileSync(join(own, 'dags/held.ts'), HELD(join(own, 'go')));
   cluster = new Cluster({
     folder: mkdtempSync(join(tmpdir(), 'rondo-services-')),
-    dags: resolve('dags'),
+    dags: join(own, 'dags'),
     ...{ schedulers: 2, gateways: 2, workers: 2, slots: 2, firstPort: 7_600 },
     leaseSeconds: 10,
     containers: true,
@@ -25,6 +44,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await cluster.stop();
   cluster.remove();
+  rmSync(own, { recursive: true, force: true });
 }, LONG_MS);
 
 async function get<T>(path: string): Promise<T | undefined> {
@@ -62,6 +82,23 @@ function ended(dag: string, runId: string): Promise<Run> {
     return run !== undefined && ['success', 'failed'].includes(run.state) && run;
   });
 }
+
+/** What a command answers as JSON. */
+async function command<T>(...args: readonly string[]): Promise<T> {
+  const { code, out, err } = await rondo([...args, '--json', '--url', cluster.url]);
+  if (code !== 0) throw new Error(`rondo ${args.join(' ')} ended with ${code}: ${err}`);
+  return JSON.parse(out) as T;
+}
+
+interface Worker {
+  readonly name: string;
+  readonly state: string;
+  readonly boot: string;
+  readonly running: number;
+}
+
+const workers = async (): Promise<readonly Worker[]> =>
+  (await command<{ readonly items: readonly Worker[] }>('workers', 'list', '--all')).items;
 
 const readerOf = async (): Promise<ServiceProcess | undefined> => {
   for (const scheduler of cluster.of('scheduler')) {
@@ -145,6 +182,68 @@ describe('the services as processes', () => {
         );
         expect(texts.filter((text) => figure.test(text))).not.toEqual([]);
       }
+    },
+    LONG_MS,
+  );
+
+  it(
+    'send a worker away, which ends what it has and takes nothing new',
+    async () => {
+      const held = await trigger('held');
+      const full = (all: readonly Worker[]): boolean => all.every(({ running }) => running === 2);
+      await until(async () => full(await workers()));
+      const [first, second] = await workers();
+      expect([first, second]).toMatchObject([
+        { name: 'worker-1', state: 'active' },
+        { name: 'worker-2', state: 'active' },
+      ]);
+      expect(await command('workers', 'drain', 'worker-1', '--boot', first!.boot)).toMatchObject({ state: 'draining' });
+      const after = await trigger('parallel');
+      expect(await workers()).toMatchObject([{ state: 'draining', running: 2 }, { state: 'active' }]);
+      expect(cluster.of('worker')[0]!.isRunning).toBe(true);
+      writeFileSync(join(own, 'go'), '');
+      expect(await ended('held', held)).toMatchObject({ state: 'success' });
+      expect(await ended('parallel', after)).toMatchObject({ state: 'success' });
+      const rows = await get<{ readonly items: readonly { readonly worker: string }[] }>(
+        `/dags/parallel/runs/${encodeURIComponent(after)}/tasks`,
+      );
+      expect(new Set(rows?.items.map(({ worker }) => worker))).toEqual(new Set(['worker-2']));
+      await until(async () => !cluster.of('worker')[0]!.isRunning);
+      expect(await workers()).toMatchObject([{ state: 'left', boot: first!.boot }, { state: 'active' }]);
+      expect(await rondo(['workers', 'drain', 'worker-1', '--url', cluster.url])).toMatchObject({ code: 1 });
+      cluster.of('worker')[0]!.start();
+      await cluster.of('worker')[0]!.ready();
+      await until(async () => (await workers())[0]!.state === 'active');
+      expect((await workers())[0]!.boot).not.toBe(first!.boot);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'lay aside what nobody can decode, and send it again on request',
+    async () => {
+      const producer = new Kafka({ brokers: [...cluster.kafka!.brokers], logLevel: logLevel.NOTHING }).producer();
+      await producer.connect();
+      const value = Buffer.from([0x7b, 0xff, 0x7d]);
+      await producer.send({ topic: 'rondo.sensor.events', messages: [{ key: 'shop', value }] });
+      await producer.disconnect();
+      type Letters = { readonly items: readonly { readonly id: number; readonly replayedBy: string | null }[] };
+      const letters = async () => (await command<Letters>('dead-letters', 'list')).items;
+      const [letter] = await until(async () => ((all) => all.length > 0 && all)(await letters()));
+      expect(letter).toMatchObject({ topic: 'rondo.sensor.events', key: 'shop', size: 3, replayedBy: null });
+      expect(await command('dead-letters', 'show', String(letter!.id))).toMatchObject({ outline: '' });
+      expect(await command('dead-letters', 'replay', '--all')).toEqual({ replayed: 1 });
+      const again = await until(async () => ((all) => all.length > 1 && all)(await letters()));
+      expect(again).toMatchObject([{ replayedBy: 'user:local' }, { replayedBy: null, size: 3 }]);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'tell what could not be told',
+    async () => {
+      expect(await command('alerts', 'parked', 'list')).toEqual({ items: [], total: 0 });
+      expect(await command('alerts', 'parked', 'replay')).toEqual({ replayed: 0 });
     },
     LONG_MS,
   );

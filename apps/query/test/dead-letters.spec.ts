@@ -71,11 +71,11 @@ describe('dead letters over HTTP', () => {
   it('are not replayed when one is not there, or was replayed before', async () => {
     expect(await replay({ ids: [9, 2] })).toMatchObject({
       status: 404,
-      body: { detail: 'there are no dead letters 9: nothing was replayed' },
+      body: { detail: 'no dead letter has the number 9: nothing was replayed' },
     });
     expect(await replay({ ids: [2] })).toMatchObject({
       status: 409,
-      body: { detail: 'dead letters 2 were replayed before: nothing was replayed' },
+      body: { detail: 'replayed before: 2; nothing was replayed now' },
     });
     for (const body of [{}, { ids: [] }, { all: false }, { ids: [1], all: true }])
       expect((await replay(body)).status).toBe(400);

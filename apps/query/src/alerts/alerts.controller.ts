@@ -1,6 +1,7 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, Logger } from '@nestjs/common';
 import { ALERTS_SUBSCRIPTION } from '@rondo/contracts';
 import type { ParkedEvent, PersistentSubscriptions } from '@rondo/ports';
+import { actorText } from '../http/actor.ts';
 import { Input, Route, type InputOf } from '../http/operation.ts';
 import { notFound } from '../http/problem.ts';
 import { pageOf } from '../http/schemas.ts';
@@ -11,6 +12,8 @@ const RUN_STREAM = /^dagRun-([^:]+):(.+)$/;
 
 @Controller('api/v1')
 export class AlertsController {
+  private readonly logger = new Logger('alerts');
+
   constructor(@Inject(SUBSCRIPTIONS) private readonly subscriptions: PersistentSubscriptions | null) {}
 
   @Route(operations.listParkedAlerts)
@@ -21,9 +24,11 @@ export class AlertsController {
   }
 
   @Route(operations.replayParkedAlerts)
-  async replay(@Input() _input: InputOf<typeof operations.replayParkedAlerts>) {
+  async replay(@Input() { actor }: InputOf<typeof operations.replayParkedAlerts>) {
     const { subscriptions, parked } = await this.stand();
     if (parked > 0) await subscriptions.replayParked(ALERTS_SUBSCRIPTION);
+    // No event and no mark of the store says who it was.
+    this.logger.log(`${parked} parked alerts are told again, as ${actorText(actor)} wished`);
     return { replayed: parked };
   }
 

@@ -35,8 +35,8 @@ export class DeadLettersController {
     const done = await this.letters.replay(body.ids, by);
     if (done.ok) return { replayed: done.value };
     const { unknown, replayed } = done.error;
-    if (unknown.length > 0) throw notFound(`there are no dead letters ${unknown.join(', ')}: nothing was replayed`);
-    throw conflict(`dead letters ${replayed.join(', ')} were replayed before: nothing was replayed`);
+    if (unknown.length > 0) throw notFound(`no dead letter has the number ${unknown.join(', ')}: nothing was replayed`);
+    throw conflict(`replayed before: ${replayed.join(', ')}; nothing was replayed now`);
   }
 }
 

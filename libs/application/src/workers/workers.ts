@@ -67,6 +67,8 @@ interface Known {
 
 const ATTEMPTS = 3;
 const PAGE = 1_000;
+/** Names of workers may be many, where each pod or machine has its own. */
+const READS_AT_ONCE = 50;
 
 /** The workers of an installation of several processes, as gateways have written them down. */
 export class StoredWorkers implements Workers {
@@ -78,7 +80,10 @@ export class StoredWorkers implements Workers {
 
   async list(): Promise<readonly WorkerFacts[]> {
     const streams = await this.options.store.listStreams(WORKER_PREFIX);
-    const known = await Promise.all(streams.map(({ stream }) => this.read(stream.slice(WORKER_PREFIX.length))));
+    const names = streams.map(({ stream }) => stream.slice(WORKER_PREFIX.length));
+    const known: Known[] = [];
+    for (let i = 0; i < names.length; i += READS_AT_ONCE)
+      known.push(...(await Promise.all(names.slice(i, i + READS_AT_ONCE).map((name) => this.read(name)))));
     const running = await this.running();
     return known.flatMap(({ name, stand }) => factsOf(stand, running.get(name) ?? 0) ?? []);
   }
