@@ -95,6 +95,10 @@ export class Fields {
     return this.#bytes.toString('utf8', this.#from, this.#at);
   }
 
+  get bytes(): Buffer {
+    return this.#bytes.subarray(this.#from, this.#at);
+  }
+
   get inner(): Fields {
     return new Fields(this.#bytes, this.#from, this.#at);
   }
