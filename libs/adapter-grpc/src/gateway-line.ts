@@ -76,8 +76,8 @@ class Line implements GatewayLine {
     });
   }
 
-  appendLog(attempt: AttemptRef, lines: readonly LogLine[]): Promise<void> {
-    return this.logs.append(attempt, lines);
+  appendLog(attempt: AttemptRef, lines: readonly LogLine[], again?: boolean): Promise<void> {
+    return this.logs.append(attempt, lines, again);
   }
 
   fetchBundle(hash: string): Promise<ReadonlyMap<string, Uint8Array> | undefined> {

@@ -1,5 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type { LogStore } from '@rondo/ports';
+import type { AttemptRef } from '@rondo/domain';
+import { appendAgain, type LogStore } from '@rondo/ports';
 import { LOG_WINDOW, linesOf, type LogChunk, type LogCredit } from './log-wire.ts';
 
 type LogCall = ServerDuplexStream<LogChunk, LogCredit>;
@@ -7,6 +8,7 @@ type LogCall = ServerDuplexStream<LogChunk, LogCredit>;
 /** The gateway's end of the streams of logs: what it has not stored is not paid back, so that a worker waits for the store. */
 export class LogReceiver {
   private readonly logs: LogStore;
+  private readonly turns = new Map<string, Turn>();
   private readonly calls = new Map<LogCall, { pending: number; ending: boolean }>();
 
   constructor(logs: LogStore) {
@@ -42,9 +44,12 @@ export class LogReceiver {
     for (const call of this.calls.keys()) this.finish(call);
   }
 
-  private async store({ attempt, lines }: LogChunk): Promise<string> {
+  private async store({ attempt, lines, again }: LogChunk): Promise<string> {
+    const turn = this.turns.get(keyOf(attempt)) ?? new Turn(this.turns, keyOf(attempt));
     try {
-      await this.logs.append(attempt, linesOf(lines));
+      await (again
+        ? turn.after(() => appendAgain(this.logs, attempt, linesOf(lines)))
+        : turn.beside(() => this.logs.append(attempt, linesOf(lines))));
       return '';
     } catch (error) {
       return (error as Error).message || 'unknown';
@@ -62,5 +67,42 @@ export class LogReceiver {
     if (stand?.ending !== true || stand.pending > 0) return;
     this.calls.delete(call);
     call.end();
+  }
+}
+
+const keyOf = ({ dagId, runId, taskId, mapIndex, tryNumber }: AttemptRef): string =>
+  JSON.stringify([dagId, runId, taskId, mapIndex, tryNumber]);
+
+/** The order of what is stored of one log: what may be there already is looked at when all that came before it is stored. */
+class Turn {
+  private readonly turns: Map<string, Turn>;
+  private readonly key: string;
+  private all: Promise<unknown> = Promise.resolve();
+  private alone: Promise<unknown> = Promise.resolve();
+
+  constructor(turns: Map<string, Turn>, key: string) {
+    this.turns = turns;
+    this.key = key;
+    turns.set(key, this);
+  }
+
+  /** With others, once nothing is under way that wants to be alone. */
+  beside(work: () => Promise<void>): Promise<void> {
+    return this.follow(this.alone.then(work));
+  }
+
+  after(work: () => Promise<void>): Promise<void> {
+    const done = this.all.then(work);
+    this.alone = done.catch(() => undefined);
+    return this.follow(done);
+  }
+
+  private follow(work: Promise<void>): Promise<void> {
+    const all = Promise.allSettled([this.all, work]);
+    this.all = all;
+    void all.then(() => {
+      if (this.all === all) this.turns.delete(this.key);
+    });
+    return work;
   }
 }

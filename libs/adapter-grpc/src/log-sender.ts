@@ -25,11 +25,11 @@ export class LogSender {
     this.open = open;
   }
 
-  async append(attempt: AttemptRef, lines: readonly LogLine[]): Promise<void> {
+  async append(attempt: AttemptRef, lines: readonly LogLine[], again = false): Promise<void> {
     const stored = chunksOf(lines).map(
       (part) =>
         new Promise<void>((resolve, reject) =>
-          this.queue.push({ chunk: { ...part, n: ++this.n, attempt }, resolve, reject }),
+          this.queue.push({ chunk: { ...part, n: ++this.n, attempt, again }, resolve, reject }),
         ),
     );
     this.call ??= this.connect();

@@ -6,6 +6,8 @@ export interface LogLine {
   readonly stream: 'stdout' | 'stderr' | 'log' | 'system';
   readonly level?: 'debug' | 'info' | 'warn' | 'error';
   readonly text: string;
+  /** Of the first line of what was sent in one piece: unique to the piece, and the same when it is sent again. Shown to nobody. */
+  readonly mark?: string;
 }
 
 /** The log of an attempt, line by line. Lines arrive with secrets already masked. */
@@ -27,3 +29,37 @@ export interface LogStore {
   deleteRun(dagId: string, runId: string): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Appends a piece of which nobody knows whether it is there: what is there of it, after its mark, is not written again. */
+export async function appendAgain(
+  logs: Pick<LogStore, 'append' | 'read'>,
+  attempt: AttemptRef,
+  lines: readonly LogLine[],
+): Promise<void> {
+  const mark = lines[0]?.mark;
+  const there = mark === undefined ? 0 : await countThere(logs, attempt, lines, mark);
+  if (there < lines.length) await logs.append(attempt, lines.slice(there));
+}
+
+async function countThere(
+  logs: Pick<LogStore, 'read'>,
+  attempt: AttemptRef,
+  lines: readonly LogLine[],
+  mark: string,
+): Promise<number> {
+  let there = 0;
+  for (let from = 0; ;) {
+    const page = await logs.read(attempt, from);
+    if (page.lines.length === 0) return there;
+    for (const line of page.lines) {
+      if (there === 0 && line.mark !== mark) continue;
+      // A piece is written at once: what comes between its lines is not of it.
+      if (there === lines.length || !isSame(line, lines[there]!)) return there;
+      there++;
+    }
+    from = page.next;
+  }
+}
+
+const isSame = (a: LogLine, b: LogLine): boolean =>
+  a.at === b.at && a.stream === b.stream && a.level === b.level && a.text === b.text;

@@ -135,8 +135,11 @@ export interface GatewayLine {
   readonly address: string;
   /** Rejects when the gateway cannot be reached; trying again is the caller's business. */
   connect(): Promise<GatewayChannel>;
-  /** Hands lines to the gateway's log store, in order, with credit, beside the session. Resolves when they are stored. */
-  appendLog(attempt: AttemptRef, lines: readonly LogLine[]): Promise<void>;
+  /**
+   * Hands lines to the gateway's log store, in order, with credit, beside the session. Resolves when they are stored.
+   * `again`: they may be there already, as an earlier call was not answered; by the mark of the first of them that is found out.
+   */
+  appendLog(attempt: AttemptRef, lines: readonly LogLine[], again?: boolean): Promise<void>;
   /** The files of a bundle: path (with `/`) and bytes. Undefined: the gateway's store has no such bundle. */
   fetchBundle(hash: string): Promise<ReadonlyMap<string, Uint8Array> | undefined>;
   close(): Promise<void>;

@@ -1,13 +1,14 @@
-import type {
-  AgentFrame,
-  BundleStore,
-  Channel,
-  GatewayChannel,
-  GatewayFrame,
-  GatewayLine,
-  LogStore,
-  SessionHost,
-  WorkerChannel,
+import {
+  appendAgain,
+  type AgentFrame,
+  type BundleStore,
+  type Channel,
+  type GatewayChannel,
+  type GatewayFrame,
+  type GatewayLine,
+  type LogStore,
+  type SessionHost,
+  type WorkerChannel,
 } from '@rondo/ports';
 
 export interface MemorySessionsOptions {
@@ -127,9 +128,11 @@ class MemoryHost implements SessionHost {
         mine.push(channel);
         return channel;
       },
-      appendLog: async (attempt, lines) => {
+      appendLog: async (attempt, lines, again) => {
         const { logs } = this.reach();
-        const stored = this.storing.then(() => logs?.append(attempt, lines));
+        const stored = this.storing.then(() =>
+          logs === undefined || again !== true ? logs?.append(attempt, lines) : appendAgain(logs, attempt, lines),
+        );
         this.storing = stored.catch(() => undefined);
         await stored;
       },

@@ -40,7 +40,9 @@ export class LogService {
   async read(name: InstanceName, tryNumber: number, from: number, limit: number): Promise<LogPage> {
     const run = await this.readModels.run(name.dagId, name.runId);
     if (run !== undefined) refuseErased(run, 'its logs are');
-    return tryNumber === 0 ? { lines: [], next: 0 } : this.logs.read(attemptOf(name, tryNumber), from, limit);
+    if (tryNumber === 0) return { lines: [], next: 0 };
+    const { lines, next } = await this.logs.read(attemptOf(name, tryNumber), from, limit);
+    return { lines: lines.map(shown), next };
   }
 
   /** Sends lines as they come until the try has ended, or the client is gone. Waits for the first try when there is none. */
@@ -80,7 +82,7 @@ export class LogService {
     let turn = Promise.resolve();
     const send = ({ lines, next: upTo }: LogPage): void => {
       // What is at hand may be told twice: by the follower, and by the last look.
-      const fresh = lines.slice(Math.max(0, lines.length - (upTo - next)));
+      const fresh = lines.slice(Math.max(0, lines.length - (upTo - next))).map(shown);
       if (fresh.length === 0) return;
       next = upTo;
       const text = asLines
@@ -114,6 +116,8 @@ export class LogService {
     return row;
   }
 }
+
+const shown = ({ mark: _mark, ...line }: LogLine): LogLine => line;
 
 /** All legs of a try are one log. */
 function attemptOf({ dagId, runId, taskId, mapIndex }: InstanceName, tryNumber: number): AttemptRef {

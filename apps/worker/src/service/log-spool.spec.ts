@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttemptRef } from '@rondo/domain';
-import type { GatewayLine, LogLine } from '@rondo/ports';
+import { appendAgain, type GatewayLine, type LogLine, type LogStore } from '@rondo/ports';
 import { assignment, eventually } from '../../test/fixtures/harness.ts';
 import { LogSpool, type LogSpoolOptions } from './log-spool.ts';
 
@@ -23,14 +23,28 @@ afterEach(async () => {
 class Gateway {
   readonly stored: { readonly task: string; readonly text: string }[] = [];
   isAway = false;
+  /** Stores so many lines of the next pieces, and answers none. */
+  breaksAfter: number[] = [];
+  /** Of all lines, for one that sends again. */
+  readonly log: LogLine[] = [];
   /** Is away when it has so many. */
   most = Infinity;
   readonly line = {
     address: 'g',
-    appendLog: async ({ taskId }: AttemptRef, lines: readonly LogLine[]) => {
+    appendLog: async (attempt: AttemptRef, lines: readonly LogLine[], again = false) => {
+      const { taskId } = attempt;
       await new Promise((resolve) => setTimeout(resolve, 2));
       if (this.isAway || this.stored.length >= this.most) throw new Error('away');
-      for (const { text } of lines) this.stored.push({ task: taskId, text });
+      const logs: Pick<LogStore, 'append' | 'read'> = {
+        append: async (_attempt, fresh) => {
+          const kept = fresh.slice(0, this.breaksAfter[0]);
+          this.log.push(...kept);
+          for (const { text } of kept) this.stored.push({ task: taskId, text });
+        },
+        read: async (_attempt, from = 0) => ({ lines: this.log.slice(from), next: this.log.length }),
+      };
+      await (again ? appendAgain(logs, attempt, lines) : logs.append(attempt, lines));
+      if (this.breaksAfter.shift() !== undefined) throw new Error('the connection is gone');
     },
   } as Partial<GatewayLine> as GatewayLine;
 
@@ -117,6 +131,27 @@ describe('the spool of logs', () => {
     await eventually(() => spool.bytes === 0);
     const texts = [...gateway.textsOf('t'), ...other.textsOf('t')];
     expect(texts.map((text) => text.slice(0, 6))).toEqual(['line 0', 'line 1', 'line 2']);
+  });
+
+  it('has each line once when answers are lost, by the same process and by one that comes after it', async () => {
+    const gateway = new Gateway();
+    const texts = numbers(40).map((text) => text.padEnd(20_000, '.'));
+    gateway.isAway = true;
+    await open([gateway]).append(attempt('t'), said(...texts.slice(0, 30)));
+    gateway.breaksAfter = [0, 5, 100, 7];
+    gateway.isAway = false;
+    await eventually(() => gateway.breaksAfter.length <= 1);
+    await spool.close(0);
+    open([gateway]);
+    await spool.append(attempt('t'), said(...texts.slice(30)));
+    await eventually(() => spool.bytes === 0);
+    expect(gateway.textsOf('t')).toEqual(texts);
+    // Another file of the same attempt is not taken for the first.
+    await eventually(() => readdirSync(folder).length === 0);
+    gateway.breaksAfter = [1];
+    await spool.append(attempt('t'), said(texts[0]!));
+    await eventually(() => spool.bytes === 0);
+    expect(gateway.textsOf('t')).toEqual([...texts, texts[0]]);
   });
 
   it('drops lines where the disk has no room for more, and says so in the log', async () => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { appendFile, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,6 +25,12 @@ interface Entry {
   sent: number;
   writing: Promise<void>;
   isShipping: boolean;
+  /** Names what is in the file, for as long as the file is there. */
+  id: string;
+  /** Bytes of the file's first line. */
+  readonly head: number;
+  /** What comes next may have been stored, by an earlier process. */
+  isDoubtful: boolean;
   /** Lines have been dropped since the last one that was taken. */
   isCut: boolean;
   waiting: { readonly upTo: number; readonly resolve: () => void }[];
@@ -125,7 +131,7 @@ export class LogSpool {
   async #write(entry: Entry, bytes: Buffer): Promise<void> {
     try {
       const isNew = entry.written === 0;
-      await appendFile(entry.path, isNew ? Buffer.concat([Buffer.from(textOf([entry.attempt])), bytes]) : bytes);
+      await appendFile(entry.path, isNew ? Buffer.concat([headOf(entry), bytes]) : bytes);
       entry.written += bytes.length;
     } catch (error) {
       this.#bytes -= bytes.length;
@@ -157,14 +163,16 @@ export class LogSpool {
 
   /** One chunk, so that a long log does not keep the others. */
   async #send(entry: Entry): Promise<void> {
-    const head = Buffer.byteLength(textOf([entry.attempt]));
-    const chunk = await chunkOf(entry.path, head + entry.sent, entry.written - entry.sent);
-    if (!(await this.#store(entry.attempt, chunk.lines))) return;
+    const chunk = await chunkOf(entry.path, entry.head + entry.sent, entry.written - entry.sent);
+    const [first, ...rest] = chunk.lines;
+    const lines = first === undefined ? [] : [{ ...first, mark: `${entry.id}.${entry.sent}` }, ...rest];
+    if (lines.length > 0 && !(await this.#store(entry, lines))) return;
+    entry.isDoubtful = false;
     entry.sent += chunk.bytes;
     this.#bytes -= chunk.bytes;
     const isWhole = entry.sent === entry.written;
     // After a crash what was stored is not sent again.
-    if (!isWhole) await writeFile(`${entry.path}.sent`, String(entry.sent));
+    if (!isWhole) await writeFile(`${entry.path}.sent`, `${entry.sent} ${entry.id}`);
     for (const one of entry.waiting) if (one.upTo <= entry.sent) one.resolve();
     entry.waiting = entry.waiting.filter(({ upTo }) => upTo > entry.sent);
     if (isWhole) entry.writing = entry.writing.then(() => this.#forget(entry));
@@ -172,15 +180,17 @@ export class LogSpool {
   }
 
   /** Until a gateway has stored them; false: this process sends no more. */
-  async #store(attempt: AttemptRef, lines: readonly LogLine[]): Promise<boolean> {
+  async #store(entry: Entry, lines: readonly LogLine[]): Promise<boolean> {
     let problem: unknown = 'none is configured';
     for (let round = 0; !this.#isClosed; round++) {
       for (const line of this.#options.lines()) {
         try {
-          await line.appendLog(attempt, lines);
+          await line.appendLog(entry.attempt, lines, entry.isDoubtful);
           this.#isTold = false;
           return true;
         } catch (error) {
+          // It may be that the answer was lost.
+          entry.isDoubtful = true;
           problem = error;
         }
       }
@@ -197,6 +207,7 @@ export class LogSpool {
     if (entry.sent < entry.written) return;
     await Promise.all([entry.path, `${entry.path}.sent`].map((path) => rm(path, { force: true })));
     entry.written = entry.sent = 0;
+    entry.id = randomUUID();
     if (entry.waiting.length === 0) this.#entries.delete(attemptId(entry.attempt));
   }
 
@@ -211,11 +222,13 @@ export class LogSpool {
   #adopt(path: string): void {
     try {
       const text = readFileSync(path, 'utf8');
-      const attempt = JSON.parse(text.split('\n', 1)[0]!) as AttemptRef;
+      const first = text.split('\n', 1)[0]!;
+      const { spool = path, ...attempt } = JSON.parse(first) as AttemptRef & { readonly spool?: string };
       if (!text.endsWith('\n')) appendFileSync(path, '\n');
-      const entry = newEntry(path, attempt);
-      entry.written = statSync(path).size - Buffer.byteLength(textOf([attempt]));
-      entry.sent = sentBefore(path);
+      const entry = newEntry(path, attempt, spool, Buffer.byteLength(first) + 1);
+      entry.isDoubtful = true;
+      entry.written = statSync(path).size - entry.head;
+      entry.sent = sentBefore(path, spool);
       this.#bytes += entry.written - entry.sent;
       this.#entries.set(attemptId(attempt), entry);
     } catch (error) {
@@ -225,18 +238,26 @@ export class LogSpool {
   }
 }
 
-function newEntry(path: string, attempt: AttemptRef): Entry {
-  const writing = Promise.resolve();
-  return { path, attempt, written: 0, sent: 0, writing, isShipping: false, isCut: false, waiting: [] };
+function newEntry(path: string, attempt: AttemptRef, id: string = randomUUID(), head?: number): Entry {
+  return {
+    ...{ path, attempt, id, head: head ?? headOf({ attempt, id }).length },
+    ...{ written: 0, sent: 0, writing: Promise.resolve(), waiting: [] },
+    ...{ isShipping: false, isCut: false, isDoubtful: false },
+  };
 }
+
+const headOf = ({ attempt, id }: Pick<Entry, 'attempt' | 'id'>): Buffer =>
+  Buffer.from(textOf([{ ...attempt, spool: id }]));
 
 function textOf(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
 }
 
-function sentBefore(path: string): number {
+/** What is told of another file, which had the name before, counts for nothing. */
+function sentBefore(path: string, spool: string): number {
   try {
-    return Number(readFileSync(`${path}.sent`, 'utf8')) || 0;
+    const [sent, of = spool] = readFileSync(`${path}.sent`, 'utf8').split(' ');
+    return of === spool ? Number(sent) || 0 : 0;
   } catch {
     return 0;
   }
@@ -252,7 +273,9 @@ async function chunkOf(
   try {
     for (let size = Math.min(left, CHUNK_BYTES); ; size = Math.min(left, size * 4)) {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, from);
-      const end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
+      // A piece is one message on the wire: a longer line goes by itself.
+      const found = buffer.subarray(0, bytesRead);
+      const end = (size > CHUNK_BYTES ? found.indexOf(10) : found.lastIndexOf(10)) + 1;
       if (end === 0 && size < left) continue;
       const texts = buffer.toString('utf8', 0, end).split('\n').slice(0, -1);
       return { lines: texts.flatMap((text) => lineOf(text)), bytes: end === 0 ? left : end };

@@ -69,7 +69,10 @@ export function recordingLogs(): RecordingLogs {
       stored.push(...lines);
       attempts.push(attempt);
     },
-    read: unused,
+    read: async (_attempt, fromLine = 0, limit = 10) => {
+      const lines = stored.slice(fromLine, fromLine + limit);
+      return { lines, next: fromLine + lines.length };
+    },
     follow: unused,
     deleteRun: () => Promise.resolve(),
     close: async () => undefined,

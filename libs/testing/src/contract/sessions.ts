@@ -8,6 +8,7 @@ import type {
   LogStore,
   SessionHost,
   WorkerChannel,
+  LogLine,
 } from '@rondo/ports';
 import { anAssignment, anAttempt, aHello, memoryBundles, recordingLogs, type RecordingLogs } from './sessions-kit.ts';
 
@@ -295,6 +296,32 @@ export function describeSessionsContract(
       );
       await line.appendLog(anAttempt(), [{ at: 2, stream: 'log', text: 'kept' }]);
       expect(logs.stored.map(({ text }) => text)).toEqual(['kept']);
+    });
+
+    it('stores what is sent again once, whole or the rest of it, and after what came before', async () => {
+      const [line, attempt] = [aLine(), anAttempt()];
+      const piece = (from: number, count: number): LogLine[] =>
+        counting(count, (n) => ({
+          at: n,
+          stream: 'log',
+          text: `line ${from + n}`,
+          ...(n === 0 ? { mark: `s.${from}` } : {}),
+        }));
+      const [one, two, three] = [piece(0, 15), piece(15, 12), piece(27, 3)];
+      await line.appendLog(attempt, one);
+      await line.appendLog(attempt, one, true);
+      expect(logs.stored).toEqual(one);
+      // The store has the beginning of it alone.
+      logs.stored.push(...two.slice(0, 7));
+      await line.appendLog(attempt, two, true);
+      expect(logs.stored).toEqual([...one, ...two]);
+      const release = logs.hang();
+      const calls = [line.appendLog(attempt, three), line.appendLog(attempt, three, true)];
+      release();
+      await Promise.all(calls);
+      expect(logs.stored).toEqual([...one, ...two, ...three]);
+      await line.appendLog(attempt, piece(30, 2), true);
+      expect(logs.stored).toHaveLength(32);
     });
 
     it('does not let a log store that hangs delay frames', async () => {
