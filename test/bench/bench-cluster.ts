@@ -7,6 +7,7 @@ import { kafkaBus } from '@rondo/adapter-kafka';
 import { BusCommands } from '@rondo/application';
 import { Cluster, missingForCluster, PARTITIONS } from '../../tools/cluster/cluster.ts';
 import { cpuOf } from './cpu.ts';
+import type { RunMoment } from './legs.ts';
 import type { BenchOptions } from './options.ts';
 
 const ACTOR = { kind: 'user', name: 'bench' } as const;
@@ -15,6 +16,10 @@ export interface ClusterBench {
   trigger(dagId: string): Promise<void>;
   /** Resolves when so many more runs have ended, durably. */
   ended(runs: number): Promise<void>;
+  /** The streams of the runs that have ended, in this order. */
+  readonly endedRuns: readonly string[];
+  /** What happened in a run. */
+  moments(stream: string): Promise<readonly RunMoment[]>;
   /** Seconds of CPU used so far, by kind of process. */
   cpu(): Readonly<Record<string, number>>;
 }
@@ -54,7 +59,7 @@ async function measured<T>(
   const store = eventStoreDb({ connectionString: cluster.eventStoreUrl });
   const commands = new BusCommands(bus, systemClock(), systemIds);
   await commands.start();
-  let count = 0;
+  const endedRuns: string[] = [];
   let waiting: { readonly at: number; readonly resolve: () => void } | undefined;
   const subscription = store.subscribe({
     name: 'bench',
@@ -62,8 +67,8 @@ async function measured<T>(
     filter: { streamPrefixes: ['dagRun-'], eventTypes: ['RunSucceeded', 'RunFailed'] },
     onBatch: (events) => {
       for (const { type, stream } of events) if (type === 'RunFailed') throw new Error(`${stream} failed`);
-      count += events.length;
-      if (waiting !== undefined && count >= waiting.at) waiting.resolve();
+      for (const { stream } of events) endedRuns.push(stream);
+      if (waiting !== undefined && endedRuns.length >= waiting.at) waiting.resolve();
     },
   });
   try {
@@ -74,7 +79,12 @@ async function measured<T>(
         const answer = await commands.send({ dagId, actor: ACTOR, command }, 120_000);
         if (!answer.ok) throw new Error(answer.message);
       },
-      ended: (runs) => new Promise((resolve) => void (waiting = { at: count + runs, resolve })),
+      ended: (runs) => new Promise((resolve) => void (waiting = { at: endedRuns.length + runs, resolve })),
+      endedRuns,
+      moments: async (stream) => {
+        const pages = await Array.fromAsync(store.readStream(stream));
+        return pages.flat().map(({ type, data }) => ({ type, at: (JSON.parse(data) as { readonly at: number }).at }));
+      },
       cpu: () => cpuByKind(cluster, folder),
     });
   } finally {

@@ -1,6 +1,7 @@
 import { withCluster, type ClusterBench } from '../bench-cluster.ts';
 import { dagSource, shapes } from '../dag-files.ts';
 import { quantile, round } from '../host.ts';
+import { legsOf } from '../legs.ts';
 import type { BenchOptions } from '../options.ts';
 
 const SINGLE_RUNS = 100;
@@ -12,12 +13,19 @@ export function threeOnCluster(options: BenchOptions): Promise<object> {
     await together(bench, 'three', 300);
     for (let i = 0; i < 20; i++) await together(bench, 'three', 1);
     const { seconds, cpu } = await withCpu(bench, () => together(bench, 'three', runs));
-    const latencies: number[] = [];
-    for (let i = 0; i < SINGLE_RUNS; i++) latencies.push((await together(bench, 'three', 1)) * 1_000);
-    latencies.sort((a, b) => a - b);
+    const singles: { began: number; ended: number; ms: number }[] = [];
+    for (let i = 0; i < SINGLE_RUNS; i++) {
+      const began = Date.now();
+      const ms = (await together(bench, 'three', 1)) * 1_000;
+      singles.push({ began, ended: Date.now(), ms });
+    }
+    const latencies = singles.map(({ ms }) => ms).sort((a, b) => a - b);
+    const streams = bench.endedRuns.slice(-SINGLE_RUNS);
+    const moments = await Promise.all(streams.map((stream) => bench.moments(stream)));
+    const legs = legsOf(singles.map((single, i) => ({ ...single, moments: moments[i]! })));
     const figures = { seconds: round(seconds, 3), perSecond: Math.round(runs / seconds) };
     const quantiles = { p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) };
-    return { scenario: 'three', cluster: true, size: runs, body: options.body, ...figures, ...quantiles, cpu };
+    return { scenario: 'three', cluster: true, size: runs, body: options.body, ...figures, ...quantiles, legs, cpu };
   });
 }
 
