@@ -114,6 +114,30 @@ describe('a worker that is drained', () => {
     expect((await w.connect(b)).of('drain')).toHaveLength(1);
   });
 
+  it('is welcomed first by a gateway that it comes to meanwhile', async () => {
+    const a = await world.gateway('a');
+    const b = await world.gateway('b');
+    const w = world.worker('w');
+    // The history is slow to tell the second gateway that the worker has joined.
+    const slow = Promise.withResolvers<void>();
+    const append = world.store.append.bind(world.store);
+    let joins = 0;
+    world.store.append = async (chain) => {
+      if (chain[0]!.events[0]!.type === 'WorkerJoined' && ++joins === 2) await slow.promise;
+      return append(chain);
+    };
+    const [, line] = await Promise.all([w.connect(a), w.connect(b)]);
+    expect(await workers.drain({ worker: 'w', actor })).toMatchObject({ ok: true });
+    await world.settle();
+    expect(line.frames).toEqual([]);
+    slow.resolve();
+    await world.settle();
+    expect(line.frames.map(({ kind }) => kind).filter((kind) => kind === 'welcome' || kind === 'drain')).toEqual([
+      'welcome',
+      'drain',
+    ]);
+  });
+
   it('is refused when there is none, and when it is gone', async () => {
     expect(await workers.drain({ worker: 'w', actor })).toEqual({
       ok: false,

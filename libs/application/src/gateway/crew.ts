@@ -45,7 +45,8 @@ export class Crew {
       ...{ store, clock, gateway, leaseMs },
       onDraining: (worker, boot) => {
         const link = links.get(worker);
-        if (link?.hello.boot === boot) link.send({ kind: 'drain' });
+        // One that is not welcome yet is told when it is.
+        if (link?.hello.boot === boot && link.isWelcome) link.send({ kind: 'drain' });
       },
       onLeft: (worker, boot, isDone) => this.onLeft(worker, boot, isDone),
     });
