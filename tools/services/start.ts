@@ -1,4 +1,6 @@
 /** The engines that tests want: in containers where that is possible, as processes of this machine otherwise. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventStoreDb } from '@rondo/adapter-eventstoredb';
 import { hostOfContainers, imageOf, startContainer, type Engine } from './containers.ts';
 import { freePort } from './free-port.mjs';
 import { startKafka } from './kafka.mjs';
@@ -76,5 +78,24 @@ export async function anEventStoreNode(place: Place = {}): Promise<EventStoreNod
     ]),
   );
   const engine = await startContainer({ image, environment, port: 2113, at });
-  return { ...engine, connectionString: `esdb://${host}:${at}?tls=false` };
+  const connectionString = `esdb://${host}:${at}?tls=false`;
+  await untilLed(connectionString);
+  return { ...engine, connectionString };
+}
+
+/** A node listens before it leads its cluster of one, and refuses what it is asked until then. */
+async function untilLed(connectionString: string): Promise<void> {
+  const store = eventStoreDb({ connectionString });
+  try {
+    for (let tries = 0; ; tries++)
+      try {
+        await store.head();
+        return;
+      } catch (error) {
+        if (tries > 100) throw error;
+        await sleep(300);
+      }
+  } finally {
+    await store.close();
+  }
 }
