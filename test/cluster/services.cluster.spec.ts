@@ -1,7 +1,10 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { rondo } from '../../apps/cli/test/fake-api.ts';
@@ -12,6 +15,16 @@ const LONG_MS = 300_000;
 
 let cluster: Cluster;
 let own: string;
+let archived: string;
+
+/** A collector of traces; what it was sent as text. */
+const traces: string[] = [];
+const collector = createServer((request, response) => {
+  void text(request).then((body) => {
+    traces.push(body);
+    response.end('{}');
+  });
+});
 
 /** Bodies that run until they are let go. */
 const HELD = (file: string): string => `import { existsSync } from 'node:fs';
@@ -27,6 +40,8 @@ export default new Dag({ id: 'held', isPausedUponCreation: false }, () => {
 
 beforeAll(async () => {
   own = mkdtempSync(join(tmpdir(), 'rondo-own-'));
+  await new Promise<void>((done) => collector.listen(0, '127.0.0.1', done));
+  const { port } = collector.address() as AddressInfo;
   mkdirSync(join(own, 'dags'));
   cpSync(resolve('dags'), join(own, 'dags'), { recursive: true });
   writeFileSync(join(own, 'dags/held.ts'), HELD(join(own, 'go')));
@@ -35,7 +50,7 @@ beforeAll(async () => {
     dags: join(own, 'dags'),
     ...{ schedulers: 2, gateways: 2, workers: 2, slots: 2, firstPort: 7_600 },
     leaseSeconds: 10,
-    containers: true,
+    ...{ containers: true, env: { RONDO_TELEMETRY_OTLP: `http://127.0.0.1:${port}` } },
     say: () => undefined,
   });
   await cluster.start();
@@ -44,6 +59,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await cluster.stop();
   cluster.remove();
+  collector.closeAllConnections();
+  collector.close();
   rmSync(own, { recursive: true, force: true });
 }, LONG_MS);
 
@@ -120,6 +137,9 @@ describe('the services as processes', () => {
       expect(log?.lines.length).toBeGreaterThan(0);
       const alerting = cluster.of('alerting')[0]!;
       await until(async () => (await readFile(alerting.log, 'utf8')).includes('"message":"run_succeeded"'));
+      await until(async () => traces.some((body) => body.includes('run monitor_errors') && body.includes(runId)));
+      expect(await command('runs', 'archive', 'monitor_errors', runId)).toMatchObject({ archive: 'archiving' });
+      archived = runId;
     },
     LONG_MS,
   );
@@ -215,6 +235,29 @@ describe('the services as processes', () => {
       await cluster.of('worker')[0]!.ready();
       await until(async () => (await workers())[0]!.state === 'active');
       expect((await workers())[0]!.boot).not.toBe(first!.boot);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'have archived the run that was asked for, read it from the archive, and restore it',
+    async () => {
+      const path = `/dags/monitor_errors/runs/${encodeURIComponent(archived)}`;
+      type Archived = Run & { readonly archive: string };
+      const run = await until(async () => {
+        const found = await get<Archived>(path);
+        return found?.archive === 'archived' && found;
+      });
+      expect(run).toMatchObject({ state: 'success', startedAt: expect.any(Number) });
+      type Tasks = { readonly items: readonly { readonly state: string }[] };
+      expect((await get<Tasks>(`${path}/tasks`))?.items).toEqual([]);
+      const asOf = encodeURIComponent(new Date().toISOString());
+      expect((await get<Tasks>(`${path}/tasks?asOf=${asOf}`))?.items.length).toBeGreaterThan(3);
+      expect(await command('runs', 'restore', 'monitor_errors', archived)).toMatchObject({ archive: 'restored' });
+      const { items } = (await get<Tasks>(`${path}/tasks`))!;
+      expect(items.length).toBeGreaterThan(3);
+      const log = await get<{ readonly lines: readonly unknown[] }>(`${path}/tasks/drop_exception/log`);
+      expect(log?.lines.length).toBeGreaterThan(0);
     },
     LONG_MS,
   );
