@@ -3,40 +3,50 @@ import { MUTANTS } from './mutants.ts';
 import { MESSAGE_FAULTS } from './engine/weather.ts';
 import { simulate } from './simulation.ts';
 
+/** Many lives take long on a machine that is busy. */
+const PATIENCE_MS = 300_000;
 const FIRST = 1;
 const SEEDS = 40;
 
 /** Seeds that have found mistakes of the platform. */
-const FOUND = [7, 153, 224, 463, 484, 521, 706, 815, 1039, 1046, 1059];
+const FOUND = [7, 153, 224, 463, 484, 521, 706, 815, 1039, 1046, 1059, 1297, 1547];
 
 /** Seeds that find what is planted. Another one may have to be looked for when the platform changes: `--mutant NAME --first`. */
 const FINDS: Readonly<Record<string, readonly number[]>> = {
-  'no-expected-revision': [16, 68, 70, 91, 94],
-  'no-fence': [24, 55, 68, 95],
-  'offset-before-append': [2, 3, 5, 6],
-  'no-deduplication': [3, 5, 7, 8],
-  'generation-ignored': [5, 7, 17],
-  'lost-timer': [1, 2, 5],
+  'no-expected-revision': [24, 34, 41, 70],
+  'no-fence': [41, 84, 125],
+  'offset-before-append': [1, 2, 4, 6],
+  'no-deduplication': [1, 3, 7, 8],
+  'generation-ignored': [7, 17, 20, 24],
+  'lost-timer': [1, 2, 4],
   'early-lease': [1, 2, 3],
 };
 
 describe('simulated installations', () => {
-  it(`keep every rule in the lives of ${SEEDS} seeds, whatever fails`, async () => {
-    const struck = new Set<string>();
-    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
-      const { violations, hits } = await judge({ seed });
-      expect({ seed, violations }).toEqual({ seed, violations: [] });
-      for (const [fault] of hits) struck.add(fault);
-    }
-    expect(Object.keys(MESSAGE_FAULTS).filter((fault) => !struck.has(fault))).toEqual([]);
-  });
+  it(
+    `keep every rule in the lives of ${SEEDS} seeds, whatever fails`,
+    async () => {
+      const struck = new Set<string>();
+      for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+        const { violations, hits } = await judge({ seed });
+        expect({ seed, violations }).toEqual({ seed, violations: [] });
+        for (const [fault] of hits) struck.add(fault);
+      }
+      expect(Object.keys(MESSAGE_FAULTS).filter((fault) => !struck.has(fault))).toEqual([]);
+    },
+    PATIENCE_MS,
+  );
 
-  it('keep every rule where a rule was broken once', async () => {
-    for (const seed of FOUND) {
-      const { violations } = await judge({ seed });
-      expect({ seed, violations }).toEqual({ seed, violations: [] });
-    }
-  });
+  it(
+    'keep every rule where a rule was broken once',
+    async () => {
+      for (const seed of FOUND) {
+        const { violations } = await judge({ seed });
+        expect({ seed, violations }).toEqual({ seed, violations: [] });
+      }
+    },
+    PATIENCE_MS,
+  );
 
   it('are the same for the same seed, and others for another', async () => {
     const [one, again, other] = [

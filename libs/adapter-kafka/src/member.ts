@@ -58,7 +58,8 @@ export class Member {
     const { topic, partitions } = this.#o;
     const joined = new Promise<void>((resolve) => {
       this.#consumer.on('consumer.group_join', ({ payload }) => {
-        this.#confirmedAt = this.#beatAt = performance.now();
+        // The answer may be old by now: this process may have been stopped.
+        this.#confirmedAt = this.#beatAt = performance.now() - payload.duration;
         const assigned = new Set<number>(payload.memberAssignment[topic]);
         this.#commits?.keep(assigned);
         for (const partition of assigned) this.#seek(partition);

@@ -87,6 +87,7 @@ export class BusMember {
     const { bus, machine } = this;
     if (isNew) this.id = `${machine.name}#${++bus.memberships}`;
     const { id } = this;
+    const askedAt = bus.time.now;
     const assigned = await new Promise<Assigned>((resolve) => {
       bus.time.after(bus.delay(), () => {
         if (machine.isDead) return;
@@ -95,7 +96,7 @@ export class BusMember {
     });
     if (this.closed !== undefined) return;
     this.generation = assigned.generation;
-    this.confirmedAt = bus.time.now;
+    this.confirmedAt = askedAt;
     this.isJoining = false;
     const { generation } = this;
     this.lanes = [];

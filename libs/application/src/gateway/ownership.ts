@@ -406,7 +406,8 @@ export class Ownership implements Owners {
       recovery.claimed.delete(id);
       if (attempts.isKnown(id)) continue;
       if (holder !== undefined) this.adopt(order, holder);
-      else if (order.restated?.acknowledged === true) attempts.lose(id, 'no worker has it any more', undefined, owner);
+      else if (order.restated?.acknowledged === true || recovery.interrupted.has(id))
+        attempts.lose(id, 'no worker has it any more', undefined, owner);
       else if (recovery.isUncertain) attempts.renew(order, 'a worker that may have had it is gone', owner);
       else attempts.push(order);
     }

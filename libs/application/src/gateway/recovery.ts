@@ -10,6 +10,8 @@ export class Recovery {
   /** Open attempts, as they were stated to this owner. */
   readonly stated = new Map<string, ReadyOrder>();
   readonly claimed = new Map<string, Link>();
+  /** Attempts that have ended with an earlier process of their worker, whoever had handed them out. */
+  readonly interrupted = new Set<string>();
   /** What speaks of attempts and came meanwhile, in order. */
   readonly later: ReadyMessage[] = [];
   /** Shards that have not restated. */
@@ -52,6 +54,7 @@ export class Recovery {
 
   claim(link: Link, { running, ended }: WorkerClaim): void {
     for (const id of [...running, ...ended]) this.claimed.set(id, link);
+    for (const id of link.hello.interrupted) this.interrupted.add(id);
     if (!link.hello.journalIntact) this.hasLostJournal = true;
     this.excuse(link.name);
   }

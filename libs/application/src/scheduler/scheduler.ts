@@ -1,4 +1,11 @@
-import { readInbox, TOPICS, type AttemptReport, type PartitionOwner, type SchedulerMessage } from '@rondo/contracts';
+import {
+  readInbox,
+  TOPICS,
+  type AttemptReport,
+  type PartitionOwner,
+  type SchedulerMessage,
+  type ShardOwner,
+} from '@rondo/contracts';
 import type { DagState } from '@rondo/domain';
 import {
   StoreUnavailableError,
@@ -223,6 +230,14 @@ export class Scheduler {
     return this.options.bus.partitionOf(TOPICS.schedulerInbox, dagId);
   }
 
+  /** Throws where the DAG is not owned; undefined in the only scheduler. */
+  private ownerOf(dagId: string): ShardOwner | undefined {
+    if (this.shards === undefined) return undefined;
+    const from = this.shards.ownerOf(this.shardOf(dagId));
+    if (from === undefined) throw new OwnershipLostError(`the shard of DAG '${dagId}' is not owned`);
+    return from;
+  }
+
   /** True in the only scheduler. */
   private owns(dagId: string): boolean {
     return this.shards === undefined || this.shards.ownerOf(this.shardOf(dagId)) !== undefined;
@@ -313,9 +328,12 @@ export class Scheduler {
     const { clock, ids, store, maxMapLength, sealsAll } = this.options;
     const { memory, meter } = this;
     if (messages.some((message) => message.kind === 'tick' && message.isAfresh === true)) this.drop(dagId);
+    // A turn is of one epoch from when it reads: after another the shard may have had another owner, whatever its appends answer.
+    const from = this.ownerOf(dagId);
+    if (from !== undefined && this.taken.get(dagId) !== from.epoch) this.drop(dagId);
     const fresh = !memory.has(dagId);
     const { actor, newer, news } = await memory.prepare(dagId, messages, blame);
-    if (fresh) await this.fence(actor);
+    if (fresh && from !== undefined) await this.fence(actor, from);
     const begin = performance.now();
     const { shards } = this;
     const isStale = shards === undefined ? undefined : (report: AttemptReport): boolean => shards.isStale(report);
@@ -335,7 +353,8 @@ export class Scheduler {
     const { chain } = turn.batch;
     if (this.options.keyring === undefined) refuseSealed(chain);
     const decided = performance.now();
-    if (!this.owns(dagId)) throw new OwnershipLostError(`the shard of DAG '${dagId}' is not owned`);
+    if (from?.epoch !== this.ownerOf(dagId)?.epoch)
+      throw new OwnershipLostError(`the shard of DAG '${dagId}' is not owned as it was`);
     let position = chain.length === 0 ? 0 : await this.append(dagId, chain);
     // What is stated again stands where it stood before.
     if (chain.length === 0 || fresh) position = Math.max(position, await store.head());
@@ -350,7 +369,7 @@ export class Scheduler {
     const wake = turn.follow(position, effects);
     for (const { replyTo, ids: durable } of replies)
       effects.ready.push({ pool: replyTo, message: { kind: 'durable', ids: durable } });
-    if (!this.sign(dagId, effects, first)) return;
+    if (!this.sign(dagId, effects, first, from)) return;
     this.timers.set(dagId, wake);
     if (this.assets.listen(actor.state)) this.look([dagId]);
     if (fresh && actor.state.erased.size > 0) void this.options.eraser?.resume(erasedOf(actor.state));
@@ -365,12 +384,9 @@ export class Scheduler {
    * I2: what a scheduler before this one has sent and the store not yet written is refused from here on, or has been read. In the
    * only scheduler there is nothing of the kind.
    */
-  private async fence(actor: DagActor): Promise<void> {
+  private async fence(actor: DagActor, from: ShardOwner): Promise<void> {
     const { clock, ids } = this.options;
     const { dagId } = actor;
-    if (this.shards === undefined) return;
-    const from = this.shards.ownerOf(this.shardOf(dagId));
-    if (from === undefined) throw new OwnershipLostError(`the shard of DAG '${dagId}' is not owned`);
     if (this.taken.get(dagId) === from.epoch) return;
     const fences = fencesOf(actor, { ...from, at: clock.now() }, ids);
     if (fences.length > 0) await this.append(dagId, fences);
@@ -387,10 +403,9 @@ export class Scheduler {
    * What follows bears the epoch of the shard. False: the shard is another's meanwhile. It may have read the DAG before the append,
    * so it is told to read it again, and to say what follows.
    */
-  private sign(dagId: string, effects: Effects, first: number): boolean {
+  private sign(dagId: string, effects: Effects, first: number, from: ShardOwner | undefined): boolean {
     if (this.shards === undefined) return true;
-    const from = this.shards.ownerOf(this.shardOf(dagId));
-    if (from !== undefined) {
+    if (from !== undefined && this.shards.ownerOf(from.shard)?.epoch === from.epoch) {
       this.shards.stamp(effects.ready, first, from);
       return true;
     }
