@@ -1,7 +1,18 @@
-import type { EventStoreDBClient } from '@eventstore/db-client';
+import {
+  BACKWARDS,
+  END,
+  eventTypeFilter,
+  START,
+  streamNameFilter,
+  type AllStreamSubscription,
+  type EventStoreDBClient,
+  type Filter,
+} from '@eventstore/db-client';
 import type { Position, RecordedEvent, StreamFilter } from '@rondo/ports';
+import { asPortError } from './errors.ts';
 import { serverFilter, wants, type ServerFilter } from './filter.ts';
-import { Reading } from './protocol/calls.ts';
+import { reading } from './reading.ts';
+import { fromWire, placeOf } from './wire.ts';
 
 const PAGE = 1_000;
 /** A catch-up that says nothing for so long is not waited for. */
@@ -9,18 +20,24 @@ const QUIET_MS = 3_000;
 
 /** The position of the last event of the server, whoever wrote it; 0: none. */
 export async function headOf(client: EventStoreDBClient): Promise<Position> {
-  let head = 0;
-  // Read to its end, which costs less than a call that is cancelled.
-  for await (const answer of new Reading(client, { backwards: true, limit: 1 }))
-    if (answer.kind === 'event') head = answer.event.position;
-  return head;
+  try {
+    for await (const { event } of reading(client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 })))
+      if (event !== undefined) return Number(event.position.commit);
+    return 0;
+  } catch (error) {
+    throw asPortError(error);
+  }
 }
 
 /** I18: by the time at which the server committed. Read from the end: what people ask for is mostly not long ago. */
 export async function positionAt(client: EventStoreDBClient, time: number): Promise<Position> {
-  for await (const answer of new Reading(client, { backwards: true }))
-    if (answer.kind === 'event' && answer.created <= time) return answer.event.position;
-  return 0;
+  try {
+    for await (const { event } of reading(client.readAll({ direction: BACKWARDS, fromPosition: END })))
+      if (event !== undefined && event.created.getTime() <= time) return Number(event.position.commit);
+    return 0;
+  } catch (error) {
+    throw asPortError(error);
+  }
 }
 
 export interface AllOptions {
@@ -28,6 +45,22 @@ export interface AllOptions {
   /** Inclusive. */
   readonly upTo: Position;
   readonly limit?: number | undefined;
+}
+
+/** Of a subscription, with how far the server tells that it has looked: nothing that passes is missing up to there. */
+export function fromServer(
+  filter: ServerFilter,
+  onCheckpoint: (subscription: AllStreamSubscription, position: Position) => void | Promise<void>,
+): { readonly filter?: Filter } {
+  if (filter === undefined) return {};
+  return {
+    filter: (filter.on === 'stream' ? streamNameFilter : eventTypeFilter)({
+      prefixes: [...filter.prefixes],
+      checkpointInterval: 1,
+      checkpointReached: (subscription, { commit }) =>
+        onCheckpoint(subscription as AllStreamSubscription, Number(commit)),
+    }),
+  };
 }
 
 /** Pages of what passes the filter between two positions; the server filters where it can. */
@@ -54,11 +87,15 @@ export async function* pagesBetween(
 }
 
 async function* everything(client: EventStoreDBClient, after: Position, upTo: Position): AsyncGenerator<RecordedEvent> {
-  for await (const answer of new Reading(client, { from: startAfter(after) })) {
-    if (answer.kind !== 'event') continue;
-    const { event } = answer;
-    if (event.position > upTo) return;
-    if (event.position > after && !event.type.startsWith('$')) yield event;
+  try {
+    for await (const { event } of reading(client.readAll({ fromPosition: after === 0 ? START : placeOf(after) }))) {
+      if (event === undefined) continue;
+      const position = Number(event.position.commit);
+      if (position > upTo) return;
+      if (position > after && !event.type.startsWith('$')) yield fromWire(event);
+    }
+  } catch (error) {
+    throw asPortError(error);
   }
 }
 
@@ -70,30 +107,52 @@ async function* filtered(
   client: EventStoreDBClient,
   after: Position,
   upTo: Position,
-  filter: ServerFilter,
+  asked: ServerFilter,
 ): AsyncGenerator<RecordedEvent> {
-  const reading = new Reading(client, { from: startAfter(after), isSubscription: true, filter });
-  let [reached, isQuiet] = [after, false];
-  const quiet = setTimeout(() => {
-    isQuiet = true;
-    reading.cancel();
-  }, QUIET_MS);
+  const found: RecordedEvent[] = [];
+  let [isOver, failure, wake]: [boolean, unknown, () => void] = [false, undefined, () => undefined];
+  let reached = after;
+  const over = (error?: unknown): void => {
+    isOver = true;
+    failure ??= error;
+    wake();
+  };
+  const filter = fromServer(asked, (_subscription, position) => (position >= upTo ? over() : wake()));
+  const subscription = client.subscribeToAll({ ...filter, fromPosition: after === 0 ? START : placeOf(after) });
+  subscription.on('data', ({ event }) => {
+    if (event === undefined) return;
+    const position = Number(event.position.commit);
+    if (position > after && position <= upTo) found.push(fromWire(event));
+    if (found.length >= PAGE * 4) subscription.pause();
+    if (position >= upTo) over();
+    wake();
+  });
+  subscription.on('caughtUp', () => over());
+  subscription.on('error', (error) => over(asPortError(error)));
+  subscription.on('end', () => over());
   try {
-    for await (const answer of reading) {
-      if (answer.kind === 'caughtUp' || (answer.kind === 'checkpoint' && answer.position >= upTo)) return;
-      if (answer.kind === 'event' && answer.event.position > upTo) return;
-      if (answer.kind === 'event' && answer.event.position > after) {
-        reached = answer.event.position;
-        yield answer.event;
-        if (reached === upTo) return;
+    for (let isQuiet = false; !isQuiet;) {
+      for (let event = found.shift(); event !== undefined; event = found.shift()) {
+        reached = event.position;
+        yield event;
       }
-      if (!isQuiet) quiet.refresh();
+      subscription.resume();
+      if (isOver) {
+        // What came before the server said that it is through may not have been handed out yet.
+        if (failure !== undefined || subscription.readableLength === 0) break;
+        await new Promise(setImmediate);
+        continue;
+      }
+      isQuiet = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(true), QUIET_MS);
+        wake = () => (clearTimeout(timer), resolve(false));
+        if (isOver || found.length > 0) wake();
+      });
     }
+    if (failure !== undefined) throw failure as Error;
   } finally {
-    clearTimeout(quiet);
+    await subscription.unsubscribe().catch(() => undefined);
   }
+  if (isOver) return;
   yield* everything(client, reached, upTo);
 }
-
-/** Where the whole history is read from, by the position before. */
-export const startAfter = (position: Position): Position | undefined => (position === 0 ? undefined : position);

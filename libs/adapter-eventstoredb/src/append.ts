@@ -1,10 +1,16 @@
-import type { EventStoreDBClient } from '@eventstore/db-client';
+import {
+  FORWARDS,
+  MaxAppendSizeExceededError,
+  StreamNotFoundError,
+  WrongExpectedVersionError,
+  type EventStoreDBClient,
+} from '@eventstore/db-client';
 import { eventHash, sealedMeta } from '@rondo/contracts';
 import { AppendTooLargeError, type AppendOutcome, type AppendRequest, type RecordedEvent } from '@rondo/ports';
+import { asPortError } from './errors.ts';
 import { EMPTY, type Head, type Heads } from './heads.ts';
-import { Appends } from './protocol/appends.ts';
-import { Reading } from './protocol/calls.ts';
-import { sizeOf } from './wire.ts';
+import { reading } from './reading.ts';
+import { fromWire, revisionOf, sizeOf, toWire } from './wire.ts';
 
 /** The server's own limit for one append. */
 const LIMIT = 1_048_576;
@@ -17,12 +23,10 @@ type Written = Extract<AppendOutcome, { readonly ok: true }>;
 export class Appender {
   private readonly client: EventStoreDBClient;
   private readonly heads: Heads;
-  private readonly appends: Appends;
 
   constructor(client: EventStoreDBClient, heads: Heads) {
     this.client = client;
     this.heads = heads;
-    this.appends = new Appends(client);
   }
 
   /** Refused whole, before anything of a chain is written. */
@@ -67,16 +71,18 @@ export class Appender {
     const sealed = events.map((event) => {
       const meta = sealedMeta(hash, event.meta);
       hash = eventHash(stream, ++revision, event.id, event.type, event.data, meta);
-      return { ...event, meta };
+      return toWire(event, meta);
     });
     try {
-      const position = await this.appends.append(stream, head.revision, sealed);
-      if (position === undefined) return undefined;
+      const answer = await this.client.appendToStream(stream, sealed, { expectedRevision: revisionOf(head.revision) });
       this.heads.set(stream, { revision, hash });
-      return { ok: true, revision, position };
+      if (answer.position === undefined) throw new Error(`the append to '${stream}' was answered without a position`);
+      return { ok: true, revision, position: Number(answer.position.commit) };
     } catch (error) {
+      if (error instanceof WrongExpectedVersionError) return undefined;
       this.heads.forget(stream);
-      throw error;
+      if (error instanceof MaxAppendSizeExceededError) throw new AppendTooLargeError(error.message);
+      throw asPortError(error);
     }
   }
 
@@ -84,9 +90,19 @@ export class Appender {
   private async repeated({ stream, events }: AppendRequest, after: number): Promise<Written | undefined> {
     if (after < -1 || events.length === 0) return undefined;
     const standing: RecordedEvent[] = [];
-    const request = { stream, from: after + 1, limit: events.length };
-    for await (const answer of new Reading(this.client, request, { requiresLeader: true }))
-      if (answer.kind === 'event') standing.push(answer.event);
+    try {
+      const options = {
+        direction: FORWARDS,
+        fromRevision: BigInt(after + 1),
+        maxCount: events.length,
+        requiresLeader: true,
+      } as const;
+      for await (const { event } of reading(this.client.readStream(stream, options)))
+        if (event !== undefined) standing.push(fromWire(event));
+    } catch (error) {
+      if (error instanceof StreamNotFoundError) return undefined;
+      throw asPortError(error);
+    }
     const last = standing.at(-1);
     if (standing.length !== events.length || last === undefined) return undefined;
     if (!standing.every(({ id, revision }, at) => id === events[at]!.id && revision === after + 1 + at))

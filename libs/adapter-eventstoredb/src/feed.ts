@@ -1,9 +1,8 @@
-import type { EventStoreDBClient } from '@eventstore/db-client';
+import type { AllStreamSubscription, EventStoreDBClient } from '@eventstore/db-client';
 import type { Position, RecordedEvent } from '@rondo/ports';
-import { pagesBetween, startAfter } from './all.ts';
+import { fromServer, pagesBetween } from './all.ts';
 import type { ServerFilter } from './filter.ts';
-import { Reading } from './protocol/calls.ts';
-import type { ReadAnswer } from './protocol/read.ts';
+import { fromWire, placeOf } from './wire.ts';
 
 /** Events kept for subscribers that are a little behind; one that is further behind reads them again. */
 const MOST = 20_000;
@@ -19,9 +18,8 @@ export class Feed {
   private readonly filter: ServerFilter;
   private events: RecordedEvent[] = [];
   private waiting: (() => void)[] = [];
-  private reading: Reading | undefined;
-  private endPause: () => void = () => undefined;
-  private readonly running: Promise<void>;
+  private subscription: AllStreamSubscription | undefined;
+  private retry: NodeJS.Timeout | undefined;
   private closed = false;
   /** What comes after this position is in `events`. */
   from: Position;
@@ -36,7 +34,7 @@ export class Feed {
     this.from = from;
     this.head = from;
     this.looked = from;
-    this.running = this.run();
+    this.open();
   }
 
   /** What has come after the position; undefined: some of it is not kept any more. */
@@ -62,10 +60,9 @@ export class Feed {
 
   async close(): Promise<void> {
     this.closed = true;
-    this.endPause();
+    clearTimeout(this.retry);
     this.wake();
-    this.reading?.cancel();
-    await this.running;
+    await this.subscription?.unsubscribe().catch(() => undefined);
   }
 
   /**
@@ -82,35 +79,30 @@ export class Feed {
     this.reach(upTo);
   }
 
-  private async run(): Promise<void> {
-    while (!this.closed) {
-      this.reading = new Reading(this.client, {
-        from: startAfter(this.head),
-        isSubscription: true,
-        filter: this.filter,
-      });
-      try {
-        for await (const answer of this.reading) this.hear(answer);
-      } catch {
-        // The server is away, or ends what is too slow: asked again.
-      }
-      if (!this.closed) await this.pause();
-    }
-  }
-
-  private hear(answer: ReadAnswer): void {
-    if (answer.kind === 'checkpoint') return this.reach(answer.position);
-    if (answer.kind !== 'event') return;
-    const { event } = answer;
-    if (event.type.startsWith('$') || event.stream.startsWith('$')) this.reach(event.position);
-    else this.take(event);
-  }
-
-  private async pause(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, PAUSE_MS);
-      this.endPause = () => (clearTimeout(timer), resolve());
+  private open(): void {
+    const filter = fromServer(this.filter, async (subscription, position) => {
+      // What came before it may not have been handed out yet.
+      while (subscription.readableLength > 0) await new Promise(setImmediate);
+      if (this.subscription === subscription) this.reach(position);
     });
+    const from = this.head === 0 ? {} : { fromPosition: placeOf(this.head) };
+    const subscription = this.client.subscribeToAll({ ...filter, ...from });
+    this.subscription = subscription;
+    subscription.on('data', ({ event }) => {
+      if (event === undefined) return;
+      const position = Number(event.position.commit);
+      if (position <= this.head) return;
+      if (event.type.startsWith('$') || event.streamId.startsWith('$')) this.reach(position);
+      else this.take(fromWire(event));
+    });
+    const again = (): void => {
+      if (this.closed || this.subscription !== subscription) return;
+      this.subscription = undefined;
+      this.retry = setTimeout(() => this.open(), PAUSE_MS);
+    };
+    subscription.on('error', again);
+    subscription.on('end', again);
+    subscription.on('close', again);
   }
 
   private reach(position: Position): void {

@@ -1,7 +1,8 @@
-import type { EventStoreDBClient } from '@eventstore/db-client';
+import { BACKWARDS, END, StreamNotFoundError, type EventStoreDBClient } from '@eventstore/db-client';
 import { eventHash } from '@rondo/contracts';
 import type { RecordedEvent } from '@rondo/ports';
-import { Reading } from './protocol/calls.ts';
+import { reading } from './reading.ts';
+import { fromWire } from './wire.ts';
 
 /** Where a stream ends: revision -1 for one that does not exist. `hash` is what its next event carries (I13). */
 export interface Head {
@@ -40,11 +41,18 @@ export class Heads {
 
   /** As the leader knows it (I11). */
   async read(stream: string): Promise<Head> {
-    let head = EMPTY;
-    const request = { stream, backwards: true, limit: 1 };
-    for await (const answer of new Reading(this.client, request, { requiresLeader: true }))
-      if (answer.kind === 'event') head = { revision: answer.event.revision, hash: hashOf(answer.event) };
-    if (head !== EMPTY) this.set(stream, head);
-    return head;
+    try {
+      const options = { direction: BACKWARDS, fromRevision: END, maxCount: 1, requiresLeader: true } as const;
+      for await (const { event } of reading(this.client.readStream(stream, options))) {
+        if (event === undefined) continue;
+        const last = fromWire(event);
+        const head = { revision: last.revision, hash: hashOf(last) };
+        this.set(stream, head);
+        return head;
+      }
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError)) throw error;
+    }
+    return EMPTY;
   }
 }

@@ -6,6 +6,7 @@ import {
   PersistentSubscriptionExistsError,
   persistentSubscriptionToAllSettingsFromDefaults,
   START,
+  StreamNotFoundError,
   streamNameFilter,
 } from '@eventstore/db-client';
 import {
@@ -19,8 +20,8 @@ import {
 } from '@rondo/ports';
 import { Consumer } from './consumer.ts';
 import { asPortError } from './errors.ts';
-import { Reading } from './protocol/calls.ts';
-import { placeOf } from './wire.ts';
+import { reading } from './reading.ts';
+import { placeOf, textOf } from './wire.ts';
 
 export interface EventStoreDbSubscriptionsOptions {
   /** As for `eventStoreDb`; the user must be allowed to make persistent subscriptions to `$all`. */
@@ -100,13 +101,18 @@ class EventStoreDbSubscriptions implements PersistentSubscriptions {
 
   async listParked(name: string, { offset, limit }: Page): Promise<readonly ParkedEvent[]> {
     const events: ParkedEvent[] = [];
-    const request = { stream: parkedStream(name), limit: offset + limit, resolvesLinks: true };
-    // Anything else: the event itself is gone.
-    for await (const answer of new Reading(this.#client, request))
-      if (answer.kind === 'event') {
-        const { stream, revision, id, type, meta } = answer.event;
-        events.push({ stream, revision, id, type, meta });
-      }
+    try {
+      const options = { resolveLinkTos: true, maxCount: offset + limit };
+      for await (const { event } of reading(this.#client.readStream(parkedStream(name), options)))
+        // Undefined: the event itself is gone.
+        if (event !== undefined)
+          events.push({
+            ...{ stream: event.streamId, revision: Number(event.revision), id: event.id, type: event.type },
+            meta: event.metadata === undefined ? '{}' : textOf(event.metadata),
+          });
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError)) throw asPortError(error);
+    }
     return events.slice(offset);
   }
 

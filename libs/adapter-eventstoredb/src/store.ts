@@ -1,4 +1,13 @@
-import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
+import {
+  BACKWARDS,
+  END,
+  EventStoreDBClient,
+  FORWARDS,
+  START,
+  StreamNotFoundError,
+  jsonEvent,
+  type ReadStreamOptions,
+} from '@eventstore/db-client';
 import {
   wavesOf,
   type AppendOutcome,
@@ -19,11 +28,12 @@ import { Appender } from './append.ts';
 import { asPortError } from './errors.ts';
 import { Feeds } from './feeds.ts';
 import { Heads } from './heads.ts';
-import { Reading } from './protocol/calls.ts';
+import { reading } from './reading.ts';
 import { Slots } from './slots.ts';
 import { Streams } from './streams.ts';
 import { Follower } from './subscription.ts';
 import { Truncation } from './truncation.ts';
+import { fromWire, textOf } from './wire.ts';
 
 export interface EventStoreDbOptions {
   /** `esdb://user:password@host:2113?tls=true`, with several hosts or `esdb+discover://` for a cluster. */
@@ -92,25 +102,29 @@ class EventStoreDb implements TruncatingEventStore {
     stream: string,
     { from, upTo, backwards = false, limit = Infinity }: ReadOptions = {},
   ): AsyncGenerator<readonly RecordedEvent[]> {
+    const fromRevision = from === undefined ? (backwards ? END : START) : BigInt(from);
     // What is too new is passed over going backwards, so the server may not count for us.
-    const counted = upTo === undefined ? { limit } : {};
+    const maxCount = Number.isFinite(limit) && upTo === undefined ? { maxCount: limit } : {};
+    const options: ReadStreamOptions = { direction: backwards ? BACKWARDS : FORWARDS, fromRevision, ...maxCount };
     let page: RecordedEvent[] = [];
     let left = limit;
-    if (left <= 0) return;
-    for await (const answer of new Reading(this.#client, { stream, from, backwards, ...counted })) {
-      if (answer.kind !== 'event') continue;
-      const { event } = answer;
-      if (upTo !== undefined && event.position > upTo) {
-        if (backwards) continue;
-        break;
-      }
-      page.push(event);
-      left -= 1;
-      // One that the server counts is read to its end, which costs less than a call that is cancelled.
-      if (left <= 0 && upTo !== undefined) break;
-      if (page.length < PAGE) continue;
-      yield page;
-      page = [];
+    try {
+      if (left > 0)
+        for await (const { event } of reading(this.#client.readStream(stream, options))) {
+          if (event === undefined) continue;
+          const recorded = fromWire(event);
+          if (upTo !== undefined && recorded.position > upTo) {
+            if (backwards) continue;
+            break;
+          }
+          page.push(recorded);
+          if (--left <= 0) break;
+          if (page.length < PAGE) continue;
+          yield page;
+          page = [];
+        }
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError)) throw asPortError(error);
     }
     if (page.length > 0) yield page;
   }
@@ -155,8 +169,13 @@ class EventStoreDb implements TruncatingEventStore {
   }
 
   async readSnapshot(stream: string): Promise<{ readonly revision: Revision; readonly state: string } | undefined> {
-    for await (const page of this.readStream(`snapshot-${stream}`, { backwards: true, limit: 1 }))
-      for (const { data } of page) return JSON.parse(data) as { revision: Revision; state: string };
+    try {
+      const options = { direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const;
+      for await (const { event } of reading(this.#client.readStream(`snapshot-${stream}`, options)))
+        if (event !== undefined) return JSON.parse(textOf(event.data)) as { revision: Revision; state: string };
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError)) throw asPortError(error);
+    }
     return undefined;
   }
 

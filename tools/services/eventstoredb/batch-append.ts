@@ -1,21 +1,15 @@
 import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { BatchAppendReq, BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js';
-import { Fields } from '@rondo/adapter-eventstoredb';
 import type { AppendOutcome, ExpectedRevision, NewEvent } from '@rondo/ports';
 import { LIMIT } from './append.ts';
 import { coalesce } from './coalesce.ts';
-import { writtenResponse } from './encode.ts';
 import type { History } from './history.ts';
 import { Any, Empty, pb, shared, Status } from './pb.ts';
 
-const EMPTY = Buffer.alloc(0);
-
-/** The requests come as bytes, and what is sent may be bytes already. */
-type Call = ServerDuplexStream<Buffer, BatchAppendResp | Buffer>;
+type Call = ServerDuplexStream<BatchAppendReq, BatchAppendResp>;
 
 interface Batch {
-  readonly id: string;
-  readonly options: Buffer;
+  options: BatchAppendReq.Options;
   readonly events: NewEvent[];
   bytes: number;
 }
@@ -24,11 +18,31 @@ interface Batch {
 export function batchAppend(history: History, call: Call): void {
   coalesce(call);
   const batches = new Map<string, Batch>();
-  call.on('data', (request: Buffer) => {
-    const whole = wholeOf(batches, request);
-    if (whole === undefined) return;
+  call.on('data', (request: BatchAppendReq) => {
+    const id = request.getCorrelationId()!.getString();
+    const options = request.getOptions();
+    let batch = batches.get(id);
+    if (batch === undefined) batches.set(id, (batch = { options: options!, events: [], bytes: 0 }));
+    for (const message of request.getProposedMessagesList()) {
+      const [data, meta] = [Buffer.from(message.getData_asU8()), Buffer.from(message.getCustomMetadata_asU8())];
+      const type = message.getMetadataMap().get('type') ?? '';
+      batch.bytes += data.length + meta.length + Buffer.byteLength(type) + 16;
+      batch.events.push({
+        id: message.getId()!.getString(),
+        type,
+        data: data.toString(),
+        meta: meta.toString() || '{}',
+      });
+    }
+    if (!request.getIsFinal()) return;
+    batches.delete(id);
+    const whole = batch;
     answer(history, whole).then(
-      (response) => call.write(response),
+      (response) => {
+        response.setCorrelationId(request.getCorrelationId());
+        response.setStreamIdentifier(whole.options.getStreamIdentifier());
+        call.write(response);
+      },
       // Not a word of one append: the node itself does not take any.
       (error: unknown) => call.emit('error', error),
     );
@@ -37,91 +51,38 @@ export function batchAppend(history: History, call: Call): void {
   call.on('error', () => undefined);
 }
 
-/** The append that ends with this request, all of it; undefined: there is more to come. */
-function wholeOf(batches: Map<string, Batch>, request: Buffer): Batch | undefined {
-  const fields = new Fields(request);
-  let [id, options, isFinal]: [string, Buffer, boolean] = ['', EMPTY, false];
-  const [events, sizes]: [NewEvent[], number[]] = [[], []];
-  while (fields.next())
-    if (fields.field === 1) id = textIn(fields.inner, 2);
-    else if (fields.field === 2) options = fields.bytes;
-    else if (fields.field === 3) sizes.push(proposedIn(fields.inner, events));
-    else if (fields.field === 4) isFinal = fields.value === 1;
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  const begun = batches.get(id);
-  const batch = begun ?? { id, options, events, bytes };
-  if (begun !== undefined) {
-    begun.events.push(...events);
-    begun.bytes += bytes;
-  }
-  if (isFinal) batches.delete(id);
-  else batches.set(id, batch);
-  return isFinal ? batch : undefined;
-}
-
-/** Adds the event to the others; answers its bytes as the server counts them. */
-function proposedIn(fields: Fields, events: NewEvent[]): number {
-  let [id, type, data, meta] = ['', '', '', ''];
-  while (fields.next())
-    if (fields.field === 1) id = textIn(fields.inner, 2);
-    else if (fields.field === 2) {
-      const { inner } = fields;
-      if (textIn(inner, 1) === 'type') type = textIn(inner, 2);
-    } else if (fields.field === 3) meta = fields.text;
-    else if (fields.field === 4) data = fields.text;
-  events.push({ id, type, data, meta: meta || '{}' });
-  return Buffer.byteLength(data) + Buffer.byteLength(meta) + Buffer.byteLength(type) + 16;
-}
-
-function textIn(fields: Fields, field: number): string {
-  while (fields.next()) if (fields.field === field) return fields.text;
-  return '';
-}
-
-/** Stream and expected revision. */
-function optionsIn(bytes: Buffer): readonly [stream: string, expected: ExpectedRevision | 'exists'] {
-  const fields = new Fields(bytes);
-  let [stream, expected]: [string, ExpectedRevision | 'exists'] = ['', 'any'];
-  while (fields.next())
-    if (fields.field === 1) stream = textIn(fields.inner, 3);
-    else if (fields.field === 2) expected = fields.value;
-    else if (fields.field === 3) expected = 'noStream';
-    else if (fields.field === 5) expected = 'exists';
-  return [stream, expected];
-}
-
-async function answer(history: History, batch: Batch): Promise<BatchAppendResp | Buffer> {
+async function answer(history: History, { options, events, bytes }: Batch): Promise<BatchAppendResp> {
   history.checkLeader();
-  const [stream, expected] = optionsIn(batch.options);
-  if (batch.bytes > LIMIT) {
+  const stream = Buffer.from(options.getStreamIdentifier()!.getStreamName_asU8()).toString();
+  if (bytes > LIMIT) {
     const tooLarge = new shared.MaximumAppendSizeExceeded();
     tooLarge.setMaxappendsize(LIMIT);
-    return refused(batch, 'MaximumAppendSizeExceeded', tooLarge.serializeBinary(), status.INVALID_ARGUMENT);
+    return refused('MaximumAppendSizeExceeded', tooLarge.serializeBinary(), status.INVALID_ARGUMENT);
   }
   if (history.isDeleted(stream)) {
     const deleted = new shared.StreamDeleted();
-    deleted.setStreamIdentifier(askedIn(batch).getStreamIdentifier());
-    return refused(batch, 'StreamDeleted', deleted.serializeBinary(), status.FAILED_PRECONDITION);
+    deleted.setStreamIdentifier(options.getStreamIdentifier());
+    return refused('StreamDeleted', deleted.serializeBinary(), status.FAILED_PRECONDITION);
   }
-  const written = await history.write(stream, expected, batch.events);
-  if (written.ok) return writtenResponse(batch.id, stream, written.revision, written.position);
-  const wrong = wrongVersion(askedIn(batch), written);
-  return refused(batch, 'WrongExpectedVersion', wrong, status.FAILED_PRECONDITION);
+  const written = await history.write(stream, expectedOf(options), events);
+  if (!written.ok) return refused('WrongExpectedVersion', wrongVersion(options, written), status.FAILED_PRECONDITION);
+  const [response, success] = [new pb.BatchAppendResp(), new pb.BatchAppendResp.Success()];
+  const position = new shared.AllStreamPosition();
+  position.setCommitPosition(String(written.position));
+  position.setPreparePosition(String(written.position));
+  success.setCurrentRevision(String(written.revision));
+  success.setPosition(position);
+  response.setSuccess(success);
+  return response;
 }
 
-const askedIn = ({ options }: Batch): BatchAppendReq.Options => pb.BatchAppendReq.Options.deserializeBinary(options);
-
-function refused(batch: Batch, type: string, bytes: Uint8Array, code: status): BatchAppendResp {
+function refused(type: string, bytes: Uint8Array, code: status): BatchAppendResp {
   const [response, error, details] = [new pb.BatchAppendResp(), new Status(), new Any()];
   details.pack(bytes, `event_store.client.${type}`);
   error.setCode(code as never);
   error.setMessage(type);
   error.setDetails(details);
   response.setError(error);
-  const id = new shared.UUID();
-  id.setString(batch.id);
-  response.setCorrelationId(id);
-  response.setStreamIdentifier(askedIn(batch).getStreamIdentifier());
   return response;
 }
 
@@ -137,4 +98,10 @@ function wrongVersion(
   else if (options.hasStreamExists()) wrong.setExpectedStreamExists(new Empty());
   else wrong.setExpectedAny(new Empty());
   return wrong.serializeBinary();
+}
+
+function expectedOf(options: BatchAppendReq.Options): ExpectedRevision | 'exists' {
+  if (options.hasStreamPosition()) return Number(options.getStreamPosition());
+  if (options.hasNoStream()) return 'noStream';
+  return options.hasStreamExists() ? 'exists' : 'any';
 }
