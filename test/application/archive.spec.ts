@@ -9,6 +9,7 @@ import {
   checkArchive,
   logsWithArchives,
   RunArchiver,
+  verifyChains,
   withArchives,
   type RunArchiverOptions,
 } from '@rondo/application';
@@ -226,6 +227,38 @@ describe('an archived run', () => {
     await send({ type: 'restoreRun', runId: 'r' });
     await caughtUp();
     expect(await details()).toEqual(before);
+  });
+});
+
+describe('the chains of a history', () => {
+  it('are whole with runs in archives, before and after a scavenge', async () => {
+    expect((await verifyChains(history)).faults).toEqual([]);
+    await archived();
+    for (let times = 0; times < 2; times++) {
+      const { faults, events } = await verifyChains(history);
+      expect(faults).toEqual([]);
+      expect(events).toBeGreaterThan(5);
+      history.scavenge();
+    }
+  });
+
+  it('show what was changed, and what was taken away by somebody else', async () => {
+    const kindsWith = async (change: (event: RecordedEvent) => RecordedEvent[]): Promise<string[]> => {
+      const all = async function* (): AsyncGenerator<readonly RecordedEvent[]> {
+        for await (const page of history.readAll(0)) yield page.flatMap(change);
+      };
+      return (await verifyChains({ readAll: all })).faults.map(({ kind, stream }) => `${kind} ${stream}`);
+    };
+    const isAt = ({ stream, revision }: RecordedEvent, at: number): boolean => stream === STREAM && revision === at;
+    expect(await kindsWith((e) => [isAt(e, 2) ? { ...e, data: '{}' } : e])).toEqual([`changed ${STREAM}`]);
+    expect(await kindsWith((e) => (isAt(e, 2) ? [] : [e]))).toEqual([`missing ${STREAM}`]);
+    expect(await kindsWith((e) => (isAt(e, 0) ? [] : [e]))).toEqual([`missing ${STREAM}`]);
+    await archived();
+    history.scavenge();
+    const last = (await all(history.readStream(STREAM)))[0]!.revision;
+    expect(await kindsWith((e) => (isAt(e, last) ? [] : [e]))).toEqual([`missing ${STREAM}`]);
+    const other = { meta: '{"prev":"rxPAQRVcB4o6Nw57UPsGpfcQrQemRheHmcNrbVMO0CU"}' };
+    expect(await kindsWith((e) => [isAt(e, last) ? { ...e, ...other } : e])).toEqual([`changed ${STREAM}`]);
   });
 });
 

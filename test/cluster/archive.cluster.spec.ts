@@ -9,6 +9,7 @@ import { Archives, BundleCheck, logsWithArchives, RunArchiver, withArchives } fr
 import type { DagCommand } from '@rondo/contracts';
 import type { EventStore, ProjectionModule, RecordedEvent } from '@rondo/ports';
 import { aDefinition, aTask } from '@rondo/testing';
+import { rondo } from '../../apps/cli/test/fake-api.ts';
 import { startEventStoreDb, type EventStoreDbServer } from '../../tools/services/eventstoredb/server.ts';
 import { aDatabase, type Database } from '../../tools/services/start.ts';
 import { clock, Node } from '../application/harness.ts';
@@ -78,6 +79,9 @@ it('a run of services is archived, read from its archive, and restored', async (
   expect(await all(history, 'dagRun-d:r')).toEqual([events.at(-1)]);
   expect(await all(store, 'dagRun-d:r')).toEqual(events);
   expect((await logs.read(ATTEMPT)).lines).toEqual(LINES);
+  expect(await rondo(['history', 'verify', '--store', server.connectionString])).toMatchObject({
+    ...{ code: 0, out: expect.stringContaining('the history is whole') },
+  });
   const client = EventStoreDBClient.connectionString(server.connectionString);
   expect((await client.getStreamMetadata('dagRun-d:r')).metadata).toMatchObject({ truncateBefore: events.length - 1 });
   await client.dispose();

@@ -6,6 +6,7 @@ export { withArchives } from './archive/archived-store.ts';
 export { BundleCheck } from './archive/bundle-check.ts';
 export { ArchiveError } from './archive/packs.ts';
 export { RunArchiver, type RunArchiverOptions } from './archive/run-archiver.ts';
+export { verifyChains } from './archive/verify-chains.ts';
 export { checkArchive } from './archive/write-archive.ts';
 export * from './attempt-calls.ts';
 export * from './attempt-services.ts';

@@ -1,6 +1,7 @@
 import { paint } from '@rondo/nest-platform/progress';
+import type { HistoryReport } from '@rondo/ports';
 import { type Context, parseCount, type Registry } from '../context.ts';
-import { EXIT, RefusedError } from '../exit-codes.ts';
+import { EXIT, RefusedError, UsageError } from '../exit-codes.ts';
 import type { EventAnswer, Page } from '../http/answers.ts';
 import { path } from '../http/client.ts';
 import { brief, facts, table, time } from '../output/format.ts';
@@ -46,17 +47,41 @@ async function show(context: Context, dagId: string, runId: string, options: Sho
   });
 }
 
-async function verify(context: Context): Promise<void> {
+/** Of services: nothing is signed there. */
+async function verifyStore(store: string): Promise<HistoryReport> {
+  if (!/^esdb(\+discover)?:\/\/./.test(store))
+    throw new UsageError('--store: esdb://HOST:2113 or esdb+discover://… is allowed');
+  const [{ eventStoreDb }, { verifyChains }, { StoreUnavailableError }] = await Promise.all([
+    import('@rondo/adapter-eventstoredb'),
+    import('@rondo/application'),
+    import('@rondo/ports'),
+  ]);
+  const opened = eventStoreDb({ connectionString: store });
+  try {
+    return await verifyChains(opened);
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) throw new RefusedError({ title: error.message }, { cause: error });
+    throw error;
+  } finally {
+    await opened.close();
+  }
+}
+
+async function verifyFolder(context: Context): Promise<HistoryReport> {
   const { verifyHistory } = await import('@rondo/adapter-embedded');
-  const report = await onDataFolder(() => verifyHistory(context.dataFolder));
+  return onDataFolder(() => verifyHistory(context.dataFolder));
+}
+
+async function verify(context: Context, { store }: { readonly store?: string }): Promise<void> {
+  const report = store === undefined ? await verifyFolder(context) : await verifyStore(store);
   context.exitCode = report.faults.length === 0 ? EXIT.ok : EXIT.failed;
   context.answer(report, () => {
     const head = facts([
-      ['data folder', context.dataFolder],
+      ['data folder', store === undefined ? context.dataFolder : null],
       ['events', report.events],
       ['streams', report.streams],
       ['head', report.head],
-      ['signed heads', report.signedHeads],
+      ['signed heads', store === undefined ? report.signedHeads : null],
     ]);
     if (report.faults.length === 0) return `${head}\n${paint(context.colors, 'success', 'the history is whole')}`;
     const rows = report.faults.map((fault) => [
@@ -87,5 +112,6 @@ export function registerHistory({ program, action }: Registry): void {
     .description(
       'check the history of the data folder (--data): changed, missing, swapped or cut events; exit status 1 if there are any',
     )
+    .option('--store <url>', 'that of services, in EventStoreDB: esdb://…')
     .action(action(verify));
 }
