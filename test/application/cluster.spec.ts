@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { embeddedBus } from '@rondo/adapter-embedded';
 import { AttemptCalls, BusAdmission, BusCommands, Gateway, Scheduler, WorkerAgent } from '@rondo/application';
-import type { DagCommand } from '@rondo/contracts';
+import { TOPICS, type DagCommand } from '@rondo/contracts';
 import type { DagDefinition, DagVersion } from '@rondo/domain';
-import type { Clock, RecordedEvent } from '@rondo/ports';
+import type { AgentFrame, Clock, GatewayFrame, GatewayLine, MessageBus, RecordedEvent } from '@rondo/ports';
 import { aDefinition, aTask, memoryEventStore, memorySessions, type MemorySessions } from '@rondo/testing';
 import { memoryBlobs, ScriptedWorker } from './harness.ts';
 
@@ -45,6 +45,11 @@ class Cluster {
     return this;
   }
 
+  /** What lies between workers and gateways. */
+  lineOf: (line: GatewayLine) => GatewayLine = (line) => line;
+  /** Of every worker. */
+  release = '1';
+
   async addScheduler(): Promise<Scheduler> {
     const { store, bus, blobs } = this;
     const scheduler = new Scheduler({
@@ -63,7 +68,15 @@ class Cluster {
     const name = `g${this.gateways.length}`;
     const gateway = new Gateway({
       ...{ store, bus, clock, host: sessions.host },
-      cluster: { gateway: name, release: '1', ids, monotonic, leaseMs: LEASE_MS, shards: PARTITIONS },
+      cluster: {
+        gateway: name,
+        release: '0.1.0',
+        onProblem: (text) => this.problems.push(text),
+        ids,
+        monotonic,
+        leaseMs: LEASE_MS,
+        shards: PARTITIONS,
+      },
     });
     this.gateways.push({ gateway, sessions });
     await gateway.start();
@@ -74,10 +87,10 @@ class Cluster {
     const session = new ScriptedWorker();
     const name = `w${this.workers.length}`;
     session.hello = { ...session.hello, worker: name };
-    const lines = this.gateways.map(({ sessions }) => sessions.line(name));
+    const lines = this.gateways.map(({ sessions }) => this.lineOf(sessions.line(name)));
     const agent = new WorkerAgent({
       ...{ session, lines, calls: new AttemptCalls(), clock, monotonic },
-      ...{ boot: randomUUID(), release: '1', endingMs: 100 },
+      ...{ boot: randomUUID(), release: this.release, endingMs: 100 },
     });
     this.workers.push({ agent, session });
     await agent.start();
@@ -227,6 +240,83 @@ it('reads again what the scheduler before it wrote after it was read', async () 
   ]);
   expect(cluster.problems).toContainEqual(expect.stringContaining('ownership-lost'));
   expect(cluster.begun.map((id) => id.split(':')[2])).toEqual(['a', 'b', 'c']);
+});
+
+/** As a later release says it: with more in it, and other kinds between. */
+const more = (value: object): object => ({ ...value, sinceLater: { of: 'a later release' } });
+
+function sayingMore(bus: MessageBus): void {
+  const publish = bus.publish.bind(bus);
+  bus.publish = async (topic, messages) => {
+    const [first] = messages;
+    const unknown = [TOPICS.schedulerInbox, TOPICS.tasksReady].some((each) => each === topic);
+    if (first !== undefined && unknown) await publish(topic, [{ key: first.key, value: { kind: 'polish' } as never }]);
+    await publish(
+      topic,
+      messages.map(({ key, value }) => ({ key, value: more(value as object) as typeof value })),
+    );
+  };
+}
+
+function lineOfLater(line: GatewayLine): GatewayLine {
+  const polish = { kind: 'polish' } as never;
+  return {
+    ...{ address: line.address, close: () => line.close(), fetchBundle: (hash) => line.fetchBundle(hash) },
+    appendLog: (attempt, lines) => line.appendLog(attempt, lines),
+    connect: async () => {
+      const channel = await line.connect();
+      return {
+        peer: channel.peer,
+        close: (reason) => channel.close(reason),
+        send: (frame) => {
+          channel.send(more(frame) as AgentFrame);
+          if (frame.kind !== 'leaving') channel.send(polish);
+        },
+        listen: ({ onFrame, onClose }) =>
+          channel.listen({
+            onFrame: (frame) => {
+              onFrame(more(frame) as GatewayFrame);
+              onFrame(polish);
+            },
+            onClose,
+          }),
+      };
+    },
+  };
+}
+
+it('works with services of the next release, which say more', async () => {
+  cluster = new Cluster();
+  sayingMore(cluster.bus);
+  cluster.lineOf = lineOfLater;
+  cluster.release = '0.2.0';
+  await cluster.start({ schedulers: 2, gateways: 2, workers: 2 });
+  const dags = ['d1', 'd2', 'd3'];
+  for (const dagId of dags) {
+    await cluster.publish(three(dagId));
+    await cluster.trigger(dagId, 'r');
+  }
+  await cluster.until(() => dags.every((dagId) => cluster.types(`dagRun-${dagId}:r`).includes('RunSucceeded')));
+  expect(cluster.begun).toHaveLength(9);
+  expect(new Set(cluster.begun).size).toBe(9);
+  expect(cluster.problems).toEqual([]);
+});
+
+it('refuses a worker that is two releases away, and takes one of the next', async () => {
+  cluster = new Cluster();
+  cluster.release = '0.3.0';
+  await cluster.start({ schedulers: 1, gateways: 1, workers: 1 });
+  await cluster.until(() => cluster.problems.length > 0);
+  expect(cluster.problems).toContain(
+    "worker 'w0' is refused: release 0.3.0 does not work with release 0.1.0: they are more than one release apart",
+  );
+  expect(cluster.types('worker-w0')).toEqual([]);
+  cluster.release = '0.2.0';
+  await cluster.addWorker();
+  await cluster.publish(three('d'));
+  await cluster.trigger('d', 'r');
+  await cluster.until(() => cluster.types('dagRun-d:r').includes('RunSucceeded'));
+  expect(cluster.workers[0]!.session.begun).toEqual([]);
 });
 
 it('answers what the owner of a pool is asked', async () => {

@@ -214,3 +214,10 @@ describe('the rows of a run', () => {
     );
   });
 });
+
+it.each(['dagRun-d:r', 'dag-d'])('an event of %s that a later release has written is not passed over', (stream) => {
+  const event = { id: 'e', stream, revision: 3, position: 9, type: 'Polished', data: '{}', meta: '{}' };
+  expect(() => decodeEvent(event)).toThrow(
+    `event 3 of '${stream}' is of type 'Polished', which this release does not know: start a newer release`,
+  );
+});

@@ -213,6 +213,18 @@ export function describeMessageBusContract(name: string, factory: MessageBusFact
       expect(collector.values).toEqual(upTo(40));
     });
 
+    it('puts aside what its reader cannot read, and goes on', async () => {
+      const collector = new Collector();
+      const read = (value: unknown): number => {
+        if (value === 13) throw new Error('nobody reads that');
+        return (value as number) * 2;
+      };
+      consumers.push(await fixture.bus.consume<number>({ topic, group: 'g', ...collector.options, read }));
+      await publish([13, 1, 13, 2].map((value) => ({ key: 'one', value })));
+      await collector.until(() => collector.values.includes(4));
+      expect(collector.values).toEqual([2, 4]);
+    });
+
     it('hands out no more than maxBatch at once', async () => {
       let largest = 0;
       const collector = new Collector((messages) => {
