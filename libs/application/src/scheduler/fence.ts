@@ -6,7 +6,7 @@ import { dagStream, envelope, runStream, type Trace } from './envelope.ts';
 const CAUSE = { causationId: 'assignment', actor: 'service:scheduler' };
 
 /**
- * One event for the DAG and for each of its open runs, at the revision that was read; the actors stand at them then. A stream that has
+ * I2: one event for the DAG and for each of its open runs, at the revision that was read; the actors stand at them then. A stream that has
  * not begun needs none: who begins it is the first. There may be thousands; they do not need one another.
  */
 export function fencesOf(dag: DagActor, data: TakenData, ids: Ids): AppendRequest[] {
