@@ -234,7 +234,8 @@ class Session implements WorkerSession {
   watch(watches: readonly WatchAssignment[]): void {
     for (const { id, wait } of watches) {
       if (this.watches.has(id)) continue;
-      const answer: WaitAnswer = { kind: 'met', payload: { value: id.length } };
+      // However many legs were lost on the way.
+      const answer: WaitAnswer = { kind: 'met', payload: { value: id.lastIndexOf('.') } };
       const everyMs = wait.kind === 'poll' ? wait.everyMs : 1_000;
       const cancel = this.machine.after(everyMs * 3, () => {
         this.watches.delete(id);
