@@ -1,13 +1,14 @@
-import type {
-  AgentFrame,
-  BundleStore,
-  Channel,
-  GatewayChannel,
-  GatewayFrame,
-  GatewayLine,
-  LogStore,
-  SessionHost,
-  WorkerChannel,
+import {
+  appendAgain,
+  type AgentFrame,
+  type BundleStore,
+  type Channel,
+  type GatewayChannel,
+  type GatewayFrame,
+  type GatewayLine,
+  type LogStore,
+  type SessionHost,
+  type WorkerChannel,
 } from '@rondo/ports';
 import type { Dice } from './dice.ts';
 import type { Machine } from './machine.ts';
@@ -86,10 +87,11 @@ export class SimNetwork {
     return {
       address,
       connect: () => this.connect(machine, address, ends),
-      appendLog: (attempt, lines) => {
+      appendLog: (attempt, lines, again) => {
         const stored = storing.then(async () => {
           await this.reach(machine, address);
-          await logs?.append(attempt, lines);
+          if (logs !== undefined)
+            await (again === true ? appendAgain(logs, attempt, lines) : logs.append(attempt, lines));
         });
         storing = stored.catch(() => undefined);
         return stored;
