@@ -216,12 +216,27 @@ export class BusMember {
     }));
   }
 
+  /** What nobody can read is put aside. */
+  private async hand(messages: readonly DeliveredMessage<unknown>[]): Promise<void> {
+    const { read, onBatch, topic } = this.options;
+    if (read === undefined) return onBatch(messages);
+    const readable = messages.flatMap((message) => {
+      try {
+        return { ...message, value: read(message.value) };
+      } catch (error) {
+        this.bus.weather.recorder.note(this.machine.name, `puts aside ${topic} ${message.offset}: ${String(error)}`);
+        return [];
+      }
+    });
+    if (readable.length > 0) await onBatch(readable);
+  }
+
   private handle(lane: Lane, messages: readonly DeliveredMessage<unknown>[]): void {
     if (!this.isCurrent(lane) || messages.length === 0) return;
     lane.isBusy = true;
     const after = Math.max(lane.position, messages.at(-1)!.offset + 1);
     void Promise.resolve()
-      .then(() => this.options.onBatch(messages))
+      .then(() => this.hand(messages))
       .then(
         () => {
           lane.failures = 0;
