@@ -23,9 +23,11 @@ import { AssetWatch } from './asset-watch.ts';
 import { appendChain, OwnershipLostError } from './append.ts';
 import { fencesOf } from './fence.ts';
 import { noEffects, type Effects } from './effects.ts';
+import { Failures } from './failures.ts';
 import { restate } from './consequences.ts';
 import type { Blame, DagActor } from './actors.ts';
 import { ShardMemory } from './memory.ts';
+import { Outbox } from './outbox.ts';
 import type { ErasedRun, RunEraser } from '../erasure/eraser.ts';
 import type { RunKeyring } from '../erasure/keyring.ts';
 import { sealedEventStore } from '../erasure/sealed-store.ts';
@@ -76,8 +78,6 @@ export interface SchedulerMeter {
   turns: number;
 }
 
-/** Failures of one decision, in a row, after which it is left alone (I12). */
-const POISON_LIMIT = 3;
 const RETRY_MS = 50;
 /** DAGs of a new shard that are loaded at the same time. */
 const TAKEN_AT_ONCE = 16;
@@ -104,7 +104,8 @@ export class Scheduler {
   private readonly shards: Shards | undefined;
   /** DAGs whose last turn failed, or whose shard is owned again: they are not in memory, and another turn of them is on its way. */
   private readonly failing = new Set<string>();
-  private readonly failures = new Map<string, number>();
+  private readonly failures: Failures;
+  private readonly outbox: Outbox;
   /** Shards that are this scheduler's again, and of whose DAGs nothing is known yet. */
   private readonly unread = new Set<number>();
   /** In which epoch a DAG was taken from whoever had it before. What fails is taken once more: who has written meanwhile is not known. */
@@ -121,6 +122,8 @@ export class Scheduler {
     const { loader } = this.memory;
     const onProblem = (message: string): void => this.problem({ kind: 'wait', dagId: '', message });
     this.router = new WaitRouter({ ...options, loader, onProblem });
+    this.failures = new Failures(this.memory.quarantined);
+    this.outbox = new Outbox({ bus: options.bus, router: this.router, eraser: options.eraser });
     this.timers = new Timers(options.clock, (dagId) => this.look([dagId]));
     if (options.cluster === undefined) return;
     this.shards = new Shards({
@@ -151,6 +154,7 @@ export class Scheduler {
 
   async stop(): Promise<void> {
     this.stopped = true;
+    this.outbox.close();
     this.options.eraser?.stop();
     this.timers.clear();
     await this.shards?.stop();
@@ -266,7 +270,7 @@ export class Scheduler {
     const effects = noEffects();
     const done = await Promise.all(Array.from(byDag, ([dagId, list]) => this.process(dagId, list, effects)));
     try {
-      await this.release(effects);
+      await this.outbox.release(effects);
     } catch (error) {
       // What follows was not told, or not all of it: read anew, the DAGs state it again when the messages come again.
       for (const dagId of byDag.keys()) this.drop(dagId);
@@ -294,7 +298,7 @@ export class Scheduler {
     const current = owners.filter((owner) => !shards.isSuperseded(owner));
     const effects = noEffects();
     shards.answer(stated.ready, current, from, effects.ready);
-    await this.release(effects);
+    await this.outbox.release(effects);
     return true;
   }
 
@@ -315,7 +319,7 @@ export class Scheduler {
       this.failing.add(dagId);
       if (!(await this.onFailure(dagId, blame.runId, messages, error))) return false;
     }
-    if (shared === undefined) await this.release(effects);
+    if (shared === undefined) await this.outbox.release(effects);
     return true;
   }
 
@@ -376,7 +380,7 @@ export class Scheduler {
     if (turn.ended.length > 0) this.options.onDurable?.(turn.ended);
     // A command may name a DAG that does not exist: nothing of it is kept.
     if (actor.revision < 0) this.drop(dagId);
-    if (this.failures.size > 0) this.forgive(dagId, turn.batch.runs.keys());
+    this.failures.forgive(dagId, turn.batch.runs.keys());
     meter.dispatchMs += performance.now() - appended;
   }
 
@@ -417,51 +421,9 @@ export class Scheduler {
 
   /** Something of these DAGs is to be looked at that their turn finds by itself. */
   private look(dagIds: readonly string[]): void {
-    this.publishInbox(dagIds.map((dagId) => ({ kind: 'tick', dagId, runIds: [] }))).catch(() => {
+    this.outbox.inbox(dagIds.map((dagId) => ({ kind: 'tick', dagId, runIds: [] }))).catch(() => {
       for (const dagId of dagIds) this.shards?.doubt(this.shardOf(dagId));
     });
-  }
-
-  private forgive(dagId: string, runIds: Iterable<string>): void {
-    this.failures.delete(dagId);
-    for (const runId of runIds) this.failures.delete(`${dagId}:${runId}`);
-  }
-
-  private async release(effects: Effects): Promise<void> {
-    const { bus } = this.options;
-    for (const change of effects.waits)
-      if ('ended' in change) this.router.end(change.ended);
-      else this.router.state(change);
-    const answer = (): Promise<void> =>
-      bus.publish(
-        TOPICS.commandAnswers,
-        effects.answers.map((a) => ({ key: a.commandId, value: a })),
-      );
-    // Called together they go out together.
-    await Promise.all([
-      bus.publish(
-        TOPICS.tasksReady,
-        effects.ready.map(({ pool, message }) => ({ key: pool, value: message })),
-      ),
-      bus.publish(
-        TOPICS.timetablesWanted,
-        effects.timetables.map((value) => ({ key: value.dagId, value })),
-      ),
-      this.publishInbox(effects.inbox),
-      ...(effects.erasures.length === 0 ? [answer()] : []),
-    ]);
-    if (effects.erasures.length === 0) return;
-    // Whoever is told that a run is erased finds it so.
-    await this.options.eraser?.erase(effects.erasures);
-    await answer();
-  }
-
-  private async publishInbox(messages: readonly SchedulerMessage[]): Promise<void> {
-    if (!this.stopped)
-      await this.options.bus.publish(
-        TOPICS.schedulerInbox,
-        messages.map((value) => ({ key: value.dagId, value })),
-      );
   }
 
   /** False: the shard is another's, and so are the messages. */
@@ -485,11 +447,7 @@ export class Scheduler {
     // The fault of what was to be decided about.
     else {
       this.problem({ kind: 'decision-failed', ...problem });
-      const key = runId === undefined ? dagId : `${dagId}:${runId}`;
-      const failures = (this.failures.get(key) ?? 0) + 1;
-      this.failures.set(key, failures);
-      if (failures >= POISON_LIMIT) {
-        this.memory.quarantined.set(key, problem.message);
+      if (this.failures.note(dagId, runId, problem.message)) {
         this.problem({ kind: 'quarantined', ...problem });
         if (runId === undefined) {
           await this.refuseAll(messages, problem.message);
@@ -498,7 +456,7 @@ export class Scheduler {
       }
     }
     await this.pause(isUnread ? STORE_RETRY_MS : RETRY_MS);
-    await this.publishInbox(messages.length > 0 ? messages : [{ kind: 'tick', dagId, runIds: [] }]);
+    await this.outbox.inbox(messages.length > 0 ? messages : [{ kind: 'tick', dagId, runIds: [] }]);
     return true;
   }
 
@@ -511,7 +469,7 @@ export class Scheduler {
           commandId: message.commandId,
           answer: { ok: false, code: 'quarantined', message: reason },
         });
-    await this.release(effects);
+    await this.outbox.release(effects);
   }
 
   private pause(ms: number): Promise<void> {
