@@ -46,6 +46,9 @@ export function missingForCluster(): readonly string[] {
   return [...missingForKafka(), ...missingForPostgres()];
 }
 
+/** What the services stand on. */
+export type EngineName = 'kafka' | 'postgres' | 'eventstore';
+
 type Kind = 'query' | 'scheduler' | 'gateway' | 'worker' | 'alerting';
 
 /** The distributed platform on one machine: a broker, a database, an event store, and every service as processes. */
@@ -205,11 +208,27 @@ export class Cluster {
     return readFileSync(file, 'utf8');
   }
 
-  /** Stops a broker and starts it again where it was, with what it had. */
-  async restartKafka(pause: () => Promise<void>): Promise<void> {
-    await this.kafka!.halt('SIGKILL');
+  /** Kills an engine, and starts it again where it was, with what it had, when the pause is over. */
+  async away(engine: EngineName, pause: () => Promise<void>): Promise<void> {
+    const found = this.engineOf(engine);
+    await found.halt('SIGKILL');
     await pause();
-    await this.kafka!.resume();
+    await found.resume();
+  }
+
+  private engineOf(name: EngineName): Pick<Broker, 'halt' | 'resume'> {
+    const own = this.eventStore;
+    if (name === 'eventstore' && own !== undefined)
+      return {
+        halt: () => own.kill(),
+        resume: () => {
+          own.start();
+          return own.ready();
+        },
+      };
+    const found = { kafka: this.kafka, postgres: this.postgres, eventstore: this.eventStoreNode }[name];
+    if (found === undefined) throw new Error(`the ${name} of this cluster is not its own to stop`);
+    return found;
   }
 
   /** The services first, those that hand out work before those that do it. Answers those that had to be killed. */

@@ -43,6 +43,9 @@ export interface Opener {
   readonly add: <P extends Part>(part: P) => Promise<P>;
 }
 
+/** Deliveries in vain that are worth a warning: a partition that moves has one or two. */
+const TELLING_TIMES = 3;
+
 export async function openBus({ add, log, instance, metrics }: Opener, kafka: KafkaConfig): Promise<KafkaBus> {
   const { mechanism, username, password, prefix, tls, sessionTimeout, ...rest } = kafka;
   const sasl =
@@ -59,7 +62,9 @@ export async function openBus({ add, log, instance, metrics }: Opener, kafka: Ka
     onWarning: (text) => log.debug(text, { part: 'bus' }),
     onDeadLetter: (letter) => log.warn('a message cannot be read, and lies among the dead letters', letter),
     onError: ({ topic, partition, error, attempt, retryInMs }) =>
-      log.warn('messages are delivered again', { topic, partition, error, times: attempt, retryInMs }),
+      log[attempt < TELLING_TIMES ? 'debug' : 'warn']('messages are delivered again', {
+        ...{ topic, partition, error, times: attempt, retryInMs },
+      }),
   });
   await add({ name: 'bus', start: () => bus.check(), stop: () => bus.close(), check: () => bus.check() });
   meterBus(metrics, bus);

@@ -23,7 +23,7 @@ export interface FaultPlan {
 export async function* faults(cluster: Cluster, { pauseMs, brokerAwayMs }: FaultPlan): AsyncGenerator<Fault> {
   for (const kind of KINDS) yield await timed(`kill ${kind}`, () => killed(first(cluster, kind)));
   for (const kind of KINDS) yield await timed(`stop ${kind}`, () => paused(last(cluster, kind), pauseMs));
-  yield await timed('broker away', () => cluster.restartKafka(() => sleep(brokerAwayMs)));
+  yield await timed('broker away', () => cluster.away('kafka', () => sleep(brokerAwayMs)));
   for (const service of cluster.services) if (!service.isRunning) service.start();
 }
 
