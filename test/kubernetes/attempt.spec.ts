@@ -159,7 +159,7 @@ describe('an attempt in a pod', () => {
     ['InvalidImageName', (name: string) => scene.container(name, { waiting: { reason: 'InvalidImageName' } })],
     ['NotStarted', () => undefined],
   ])('fails with %s when it does not start in time', async (reason, happens) => {
-    await scene.begin({ startLimitMs: 60 });
+    await scene.begin({ startLimitMs: 600 });
     const assignment = assignmentOf('load');
     scene.gateway.assign(assignment);
     happens(await scene.made());

@@ -130,6 +130,8 @@ function play(plan: NaivePlan, definition: DagDefinition, from: RunHarness, dice
       const { history, now } = run;
       run = new RunHarness(definition, { history, now });
       run.decide(() => undefined);
+      // What waited for a moment may be found done when it is looked at.
+      if (run.hasEnded) break;
     }
     const open = run.openInstances;
     if (open.length > 0) {

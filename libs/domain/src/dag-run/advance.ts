@@ -43,9 +43,11 @@ export function advance(d: Decision): void {
   settle(d);
   if (run.plan.definition.failFast && run.failing) failFast(d);
   if (!d.context.paused) publish(d);
-  if (!end(d)) return;
-  settle(d);
-  if (!d.context.paused) publish(d);
+  // A run that is retried may be over once the rules have been looked at again.
+  while (end(d)) {
+    settle(d);
+    if (!d.context.paused) publish(d);
+  }
 }
 
 /** When the run wants to be looked at again though nothing happens; epoch milliseconds. */

@@ -41,6 +41,18 @@ describe('a run that is tried again', () => {
     expect(run.run.tryNumber).toBe(3);
   });
 
+  it('ends at once where its rules leave nothing to do', () => {
+    const tasks = [{ id: 'a' }, { id: 'b', upstream: ['a'] }];
+    const run = RunHarness.started(dagDefinition({ tasks, runRetries: 1, runRetryDelayMs: MINUTE }));
+    run.work((taskId) => (taskId === 'b' ? 'fail' : 'success'));
+    expect(run.run.state).toBe('failed');
+    run.clearSelection({ taskIds: ['a'], includeDownstream: false });
+    run.resume();
+    run.work(() => 'skip');
+    expect(run.history.slice(-3).map(({ type }) => type)).toEqual(['RunRetried', 'TaskSkipped', 'RunSucceeded']);
+    expect(run.states).toEqual({ a: 'skipped', b: 'skipped' });
+  });
+
   it('clears everything where it says so', () => {
     const run = RunHarness.started(chain({ runRetryMode: 'all', runRetryDelayMs: 0 }));
     run.work(failing({ b: 1 }));
