@@ -41,7 +41,10 @@ afterAll(async () => {
 
 async function ask(path: string, body?: object): Promise<Record<string, unknown> | undefined> {
   const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
-  const answer = await fetch(`${cluster.url}/api/v1${path}`, body === undefined ? {} : init).catch(() => undefined);
+  const signal = AbortSignal.timeout(10_000);
+  const answer = await fetch(`${cluster.url}/api/v1${path}`, { signal, ...(body === undefined ? {} : init) }).catch(
+    () => undefined,
+  );
   return answer?.ok === true ? ((await answer.json()) as Record<string, unknown>) : undefined;
 }
 
@@ -85,7 +88,11 @@ describe.each(ENGINES)('services whose %s is away', (engine) => {
       await until(() => ask('/dags/chaos/runs', { runId }));
       await until(async () => (await bodies()).length > before);
       const used = await whileAway(engine);
-      await until(async () => (await ask(`/dags/chaos/runs/${runId}`))?.['state'] === 'success');
+      const state = await until(async () => {
+        const found = (await ask(`/dags/chaos/runs/${runId}`))?.['state'];
+        return found === 'success' || found === 'failed' ? found : undefined;
+      });
+      expect(state).toBe('success');
 
       expect(cluster.services.filter(({ isRunning }) => !isRunning).map(({ name }) => name)).toEqual([]);
       expect(cluster.services.map(({ pid }) => pid)).toEqual(pids);

@@ -10,6 +10,7 @@ export { verifyChains } from './archive/verify-chains.ts';
 export { checkArchive } from './archive/write-archive.ts';
 export * from './attempt-calls.ts';
 export * from './attempt-services.ts';
+export * from './patient-services.ts';
 export * from './commands/command-bus.ts';
 export * from './dag-source/dag-source.ts';
 export * from './dag-source/timetables.ts';

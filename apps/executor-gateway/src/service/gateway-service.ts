@@ -2,7 +2,14 @@ import { NestFactory } from '@nestjs/core';
 import { systemClock, systemIds } from '@rondo/adapter-embedded';
 import { grpcSessionHost, serverTlsOf, serverTlsProblems } from '@rondo/adapter-grpc';
 import { combineHosts } from '@rondo/adapter-kubernetes';
-import { attemptServices, openedReadModels, ParseDesk, StoredSecrets, type Gateway } from '@rondo/application';
+import {
+  attemptServices,
+  patientServices,
+  openedReadModels,
+  ParseDesk,
+  StoredSecrets,
+  type Gateway,
+} from '@rondo/application';
 import type { Result } from '@rondo/kernel';
 import { address, nestLogger, text, whole, type Service, type ServiceDefinition } from '@rondo/nest-platform/service';
 import { connectionFromEnv, variableFromEnv } from '@rondo/sdk';
@@ -100,7 +107,7 @@ async function compose(service: Service<typeof SETTINGS>): Promise<void> {
       ...{ gateway: instance, release: RELEASE, ids: systemIds, monotonic: monotonicMs },
       leaseMs: config.gateway.lease * 1_000,
       shards: config.kafka.partitions,
-      services: attemptServices({ lookup, readModels, store, blobs, keyring }),
+      services: patientServices(attemptServices({ lookup, readModels, store, blobs, keyring }), clock),
       onProblem: (message) => log.warn(message),
     },
   });
