@@ -36,7 +36,8 @@ const targets = {
   /** Against real services, which the specs start: says itself what is missing for them. */
   'test:cluster': () => {
     process.env.RONDO_CLUSTER_TESTS = '1';
-    return [...jest(), '--testMatch=**/*.cluster.spec.ts', '--runInBand'];
+    // Clients of engines that have gone look for them again, and would keep the process when all is done.
+    return [...jest(), '--testMatch=**/*.cluster.spec.ts', '--runInBand', '--forceExit'];
   },
   /** Against linters that it fetches once: needs Python and Go, and says so. */
   'lint:deploy': () => [join(root, 'tools/deploy/lint.mjs')],
