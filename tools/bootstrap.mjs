@@ -36,8 +36,7 @@ const targets = {
   /** Against real services, which the specs start: says itself what is missing for them. */
   'test:cluster': () => {
     process.env.RONDO_CLUSTER_TESTS = '1';
-    // Clients of engines that have gone look for them again, and would keep the process when all is done.
-    return [...jest(), '--testMatch=**/*.cluster.spec.ts', '--runInBand', '--forceExit'];
+    return [...jest(), '--testMatch=**/*.cluster.spec.ts', '--runInBand'];
   },
   /** Against linters that it fetches once: needs Python and Go, and says so. */
   'lint:deploy': () => [join(root, 'tools/deploy/lint.mjs')],

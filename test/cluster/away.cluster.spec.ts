@@ -1,12 +1,11 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventStoreDb } from '@rondo/adapter-eventstoredb';
-import { Cluster, type EngineName } from '../../tools/cluster/cluster.ts';
+import type { Cluster, EngineName } from '../../tools/cluster/cluster.ts';
 import { cpuOf } from '../bench/cpu.ts';
-import { bodyFaults, chaosDag, readBodies } from './chaos/bodies.ts';
+import { bodyFaults } from './chaos/bodies.ts';
 import { checkHistory } from './chaos/history.ts';
+import { Scene, until } from './chaos/scene.ts';
 
 /** `RONDO_AWAY_SECONDS=60` for a long one. */
 const AWAY_SECONDS = Number(process.env['RONDO_AWAY_SECONDS'] ?? 15);
@@ -16,47 +15,17 @@ const ENGINES: readonly EngineName[] = ['kafka', 'eventstore', 'postgres'];
 const [MOST_OF_A_CORE, MOST_BYTES] = [0.5, 500_000];
 const LONG_MS = 600_000;
 
-let folder: string;
+let scene: Scene;
 let cluster: Cluster;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'rondo-away-'));
-  // The database may run as another user, who has to reach its own folder.
-  chmodSync(folder, 0o711);
-  mkdirSync(join(folder, 'dags'));
-  const log = join(folder, 'bodies.log');
-  writeFileSync(join(folder, 'dags/chaos.ts'), chaosDag({ log, tasks: TASKS, bodyMs: 500 }));
-  cluster = new Cluster({
-    ...{ folder: join(folder, 'cluster'), dags: join(folder, 'dags') },
-    ...{ schedulers: 2, gateways: 2, workers: 2, slots: 2, firstPort: 7_400, containers: true },
-    say: () => undefined,
-  });
+  const about = { schedulers: 2, gateways: 2, workers: 2, slots: 2, firstPort: 7_400 };
+  scene = new Scene({ tasks: TASKS, bodyMs: 500, ...about });
+  ({ cluster } = scene);
   await cluster.start();
 }, LONG_MS);
 
-afterAll(async () => {
-  await cluster.stop();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-}, LONG_MS);
-
-async function ask(path: string, body?: object): Promise<Record<string, unknown> | undefined> {
-  const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
-  const signal = AbortSignal.timeout(10_000);
-  const answer = await fetch(`${cluster.url}/api/v1${path}`, { signal, ...(body === undefined ? {} : init) }).catch(
-    () => undefined,
-  );
-  return answer?.ok === true ? ((await answer.json()) as Record<string, unknown>) : undefined;
-}
-
-async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    await sleep(200);
-  }
-}
-
-const bodies = () => readBodies(join(folder, 'bodies.log')).catch(() => []);
+afterAll(() => scene.stop(), LONG_MS);
 
 /** What each service has used of a core, and written, while an engine was away. */
 async function whileAway(
@@ -82,17 +51,12 @@ describe.each(ENGINES)('services whose %s is away', (engine) => {
     'wait for it without spinning, and lose nothing',
     async () => {
       const runId = `${engine}-1`;
-      const before = (await bodies()).length;
+      const before = (await scene.bodies()).length;
       const pids = cluster.services.map(({ pid }) => pid);
-      await until(() => ask('/dags/chaos'));
-      await until(() => ask('/dags/chaos/runs', { runId }));
-      await until(async () => (await bodies()).length > before);
+      await scene.trigger(runId);
+      await until(async () => ((await scene.bodies()).length > before ? true : undefined));
       const used = await whileAway(engine);
-      const state = await until(async () => {
-        const found = (await ask(`/dags/chaos/runs/${runId}`))?.['state'];
-        return found === 'success' || found === 'failed' ? found : undefined;
-      });
-      expect(state).toBe('success');
+      expect(await scene.ended(runId)).toBe('success');
 
       expect(cluster.services.filter(({ isRunning }) => !isRunning).map(({ name }) => name)).toEqual([]);
       expect(cluster.services.map(({ pid }) => pid)).toEqual(pids);
@@ -100,7 +64,7 @@ describe.each(ENGINES)('services whose %s is away', (engine) => {
         ([, { core, bytes }]) => core > MOST_OF_A_CORE || bytes > MOST_BYTES,
       );
       expect(spinning).toEqual([]);
-      const lines = (await bodies()).filter(({ id }) => id.startsWith(`chaos:${runId}:`));
+      const lines = (await scene.bodies()).filter(({ id }) => id.startsWith(`chaos:${runId}:`));
       expect(bodyFaults(lines).faults).toEqual([]);
       const ends = lines.flatMap(({ what, id }) => (what === 'end' ? [id.slice(0, id.lastIndexOf(':'))] : []));
       expect(new Set(ends).size).toBe(TASKS);

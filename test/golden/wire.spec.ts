@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AGENT_KINDS, GATEWAY_KINDS } from '@rondo/adapter-grpc';
 import {
   COMMAND_TYPES,
   INBOX_KINDS,
@@ -59,35 +60,8 @@ describe('golden messages', () => {
   });
 
   it('hold every kind of frame', () => {
-    const ofWorkers: Readonly<Record<AgentFrame['kind'], true>> = {
-      hello: true,
-      claims: true,
-      offer: true,
-      reports: true,
-      refused: true,
-      beat: true,
-      parsed: true,
-      call: true,
-      draining: true,
-      leaving: true,
-    };
-    const ofGateways: Readonly<Record<GatewayFrame['kind'], true>> = {
-      welcome: true,
-      generations: true,
-      assign: true,
-      watch: true,
-      unwatch: true,
-      callbacks: true,
-      cancel: true,
-      acknowledge: true,
-      beaten: true,
-      parse: true,
-      answer: true,
-      demand: true,
-      drain: true,
-    };
-    expect(kindsOf(golden<AgentFrame>('agent'))).toEqual(sorted(ofWorkers));
-    expect(kindsOf(golden<GatewayFrame>('gateway'))).toEqual(sorted(ofGateways));
+    expect(kindsOf(golden<AgentFrame>('agent'))).toEqual(sorted(AGENT_KINDS));
+    expect(kindsOf(golden<GatewayFrame>('gateway'))).toEqual(sorted(GATEWAY_KINDS));
   });
 
   it.each([

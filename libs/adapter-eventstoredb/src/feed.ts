@@ -81,9 +81,9 @@ export class Feed {
 
   private open(): void {
     const filter = fromServer(this.filter, async (subscription, position) => {
-      // What came before it may not have been handed out yet.
-      while (subscription.readableLength > 0) await new Promise(setImmediate);
-      if (this.subscription === subscription) this.reach(position);
+      // What came before it may not have been handed out yet; of one that has ended it never will be.
+      while (subscription.readableLength > 0 && !subscription.destroyed) await new Promise(setImmediate);
+      if (this.subscription === subscription && !subscription.destroyed) this.reach(position);
     });
     const from = this.head === 0 ? {} : { fromPosition: placeOf(this.head) };
     const subscription = this.client.subscribeToAll({ ...filter, ...from });

@@ -4,3 +4,4 @@ export { startGrpcServer, type GrpcListenOptions, type GrpcServer, type GrpcServ
 export { grpcSessionHost, type GrpcSessionHost, type GrpcSessionHostOptions } from './session-host.ts';
 export type { ClientTls, ServerTls } from './tls.ts';
 export { serverTlsOf, serverTlsProblems, type ServerTlsFiles } from './tls-files.ts';
+export { AGENT_KINDS, GATEWAY_KINDS } from './kinds.ts';

@@ -37,7 +37,7 @@ const DAG_EVENTS: Readonly<Record<DagEvent['type'], true>> = {
   RunSummaryRevised: true,
 };
 
-const DAG_RUN_EVENTS: Readonly<Record<DagRunEvent['type'], true>> = {
+export const DAG_RUN_EVENTS: Readonly<Record<DagRunEvent['type'], true>> = {
   RunStarted: true,
   PastConditionsAnswered: true,
   TaskScheduled: true,

@@ -12,4 +12,4 @@ export * from './schedule/index.ts';
 export * from './sensor-event/index.ts';
 export * from './task-instance/index.ts';
 export * from './trigger-rule/index.ts';
-export { needKnownEvent } from './event-types.ts';
+export { DAG_RUN_EVENTS, needKnownEvent } from './event-types.ts';

@@ -10,8 +10,6 @@ export * from './projection.ts';
 export * from './read-models.ts';
 export * from './run-keys.ts';
 export * from './secrets.ts';
-export * from './traces.ts';
-export * from './truncation.ts';
 export * from './sessions.ts';
 export * from './traces.ts';
 export * from './truncation.ts';
