@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventStoreDb } from '@rondo/adapter-eventstoredb';
-import type { Cluster, EngineName } from '../../tools/cluster/cluster.ts';
+import type { Cluster } from '../../tools/cluster/cluster.ts';
+import type { EngineName } from '../../tools/services/containers.ts';
 import { cpuOf } from '../bench/cpu.ts';
 import { bodyFaults } from './chaos/bodies.ts';
 import { checkHistory } from './chaos/history.ts';
@@ -10,7 +11,7 @@ import { Scene, until } from './chaos/scene.ts';
 /** `RONDO_AWAY_SECONDS=60` for a long one. */
 const AWAY_SECONDS = Number(process.env['RONDO_AWAY_SECONDS'] ?? 15);
 const TASKS = 60;
-const ENGINES: readonly EngineName[] = ['kafka', 'eventstore', 'postgres'];
+const ENGINES: readonly EngineName[] = ['kafka', 'eventstoredb', 'postgres'];
 /** Of a core and of a log: what tries again without a pause takes it all, and writes megabytes. */
 const [MOST_OF_A_CORE, MOST_BYTES] = [0.5, 500_000];
 const LONG_MS = 600_000;

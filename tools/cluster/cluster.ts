@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { EngineName } from '../services/containers.ts';
 import { missingForKafka, startKafka } from '../services/kafka.mjs';
 import { missingForPostgres, startPostgres } from '../services/postgres.mjs';
 import {
@@ -45,9 +46,6 @@ export interface ClusterOptions {
 export function missingForCluster(): readonly string[] {
   return [...missingForKafka(), ...missingForPostgres()];
 }
-
-/** What the services stand on. */
-export type EngineName = 'kafka' | 'postgres' | 'eventstore';
 
 type Kind = 'query' | 'scheduler' | 'gateway' | 'worker' | 'alerting';
 
@@ -218,7 +216,7 @@ export class Cluster {
 
   private engineOf(name: EngineName): Pick<Broker, 'halt' | 'resume'> {
     const own = this.eventStore;
-    if (name === 'eventstore' && own !== undefined)
+    if (name === 'eventstoredb' && own !== undefined)
       return {
         halt: () => own.kill(),
         resume: () => {
@@ -226,7 +224,7 @@ export class Cluster {
           return own.ready();
         },
       };
-    const found = { kafka: this.kafka, postgres: this.postgres, eventstore: this.eventStoreNode }[name];
+    const found = { kafka: this.kafka, postgres: this.postgres, eventstoredb: this.eventStoreNode }[name];
     if (found === undefined) throw new Error(`the ${name} of this cluster is not its own to stop`);
     return found;
   }
