@@ -202,8 +202,6 @@ export type SchedulerMessage =
       readonly kind: 'tick';
       readonly dagId: string;
       readonly runIds: readonly string[];
-      /** Another scheduler has written the DAG's streams since: what is in memory of it is worth nothing. */
-      readonly isAfresh?: true;
     }
   | {
       readonly kind: 'callbackDone';

@@ -331,7 +331,6 @@ export class Scheduler {
   ): Promise<void> {
     const { clock, ids, store, maxMapLength, sealsAll } = this.options;
     const { memory, meter } = this;
-    if (messages.some((message) => message.kind === 'tick' && message.isAfresh === true)) this.drop(dagId);
     // A turn is of one epoch from when it reads: after another the shard may have had another owner, whatever its appends answer.
     const from = this.ownerOf(dagId);
     if (from !== undefined && this.taken.get(dagId) !== from.epoch) this.drop(dagId);
@@ -404,8 +403,8 @@ export class Scheduler {
   }
 
   /**
-   * What follows bears the epoch of the shard. False: the shard is another's meanwhile. It may have read the DAG before the append,
-   * so it is told to read it again, and to say what follows.
+   * What follows bears the epoch of the shard. False: the shard is another's meanwhile, who has read the append, as it came before
+   * the fence, and says what follows.
    */
   private sign(dagId: string, effects: Effects, first: number, from: ShardOwner | undefined): boolean {
     if (this.shards === undefined) return true;
@@ -414,7 +413,6 @@ export class Scheduler {
       return true;
     }
     effects.ready.length = first;
-    effects.inbox.push({ kind: 'tick', dagId, runIds: [], isAfresh: true });
     this.drop(dagId);
     return false;
   }
